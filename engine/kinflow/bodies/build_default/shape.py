@@ -1,0 +1,164 @@
+"""Ten named shape components, each one sigma of a stated adult population.
+
+Population: adults of the United States. Stature: NHANES 2015-2018 (Fryar et al., Vital and Health Statistics 3(46)):
+men 175.3 cm, women 161.3 cm, within-sex deviation 7.4 cm, so 10.2 cm for both together. Body-mass index: deviation
+of 3.5 kg/m^2 (NCD-RisC 2016, within country and age, rounded; the tails of real populations are longer on the heavy
+side, which a linear component cannot have). Proportions at a given stature: ANSUR II (Gordon et al. 2014),
+deviations between people of one sex, rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...skeleton import JOINT_INDEX, PARENTS
+from .rig import to_t_pose
+from .source import Source
+
+TEMPLATE = {"gender": 0.5, "age": 0.56, "muscle": 0.5, "weight": 0.72, "height": 0.5}
+TEMPLATE_STATURE = 1.70
+DENSITY = 1010.0
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A T-posed mesh: all source vertices (19158, 3), joints (24, 3)."""
+
+    vertices: np.ndarray
+    joints: np.ndarray
+
+    def __add__(self, other: Mesh) -> Mesh:
+        return Mesh(self.vertices + other.vertices, self.joints + other.joints)
+
+    def __mul__(self, factor: float) -> Mesh:
+        return Mesh(self.vertices * factor, self.joints * factor)
+
+    def __sub__(self, other: Mesh) -> Mesh:
+        return self + other * -1.0
+
+
+@dataclass(frozen=True)
+class Component:
+    """A slider: what it changes by one sigma, and from where the sigma is."""
+
+    name: str
+    measure: str
+    sigma: float
+    origin: str
+
+
+COMPONENTS = (
+    Component("Size", "stature", 0.102, "stature, NHANES 2015-2018, both sexes"),
+    Component("Weight", "bmi", 3.5, "body-mass index of adults worldwide at given age and country, NCD-RisC 2016, rounded"),
+    Component("Masculine", "gender", 0.5, "half the difference between the mean man and the mean woman"),
+    Component("Muscle", "muscle", 0.25, "a quarter of the source's range (no population figure)"),
+    Component("Age", "age", 0.13, "17 years, NHANES adults"),
+    Component("Leg length", "leg", 0.024, "crotch height at given stature, ANSUR II"),
+    Component("Shoulder width", "shoulders", 0.018, "biacromial breadth at given stature, ANSUR II"),
+    Component("Hip width", "hips", 0.020, "hip breadth at given stature, ANSUR II"),
+    Component("Waist", "belly", 0.030, "waist depth at given weight, ANSUR II"),
+    Component("Arm length", "arms", 0.018, "half of span at given stature, ANSUR II"),
+)
+
+
+class ShapeSpace:
+    """Meshes of the source as linear directions in the T-pose."""
+
+    def __init__(self, source: Source, weights: np.ndarray) -> None:
+        self.source, self.weights = source, weights
+        used = np.unique(source.quads)
+        self.body = used[used < 13380]
+        self.triangles = np.concatenate((source.quads[:, [0, 1, 2]], source.quads[:, [0, 2, 3]]))
+        raw = self._mesh()
+        self.scale = TEMPLATE_STATURE / np.ptp(raw.vertices[self.body, 1])
+        self.template = self._mesh()
+
+    def _mesh(self, offsets: np.ndarray | float = 0.0, **macro: float) -> Mesh:
+        v = (self.source.macro(**(TEMPLATE | macro)) + offsets) * getattr(self, "scale", 1.0)
+        return Mesh(*to_t_pose(self.source, v, self.weights, PARENTS))
+
+    def measures(self, mesh: Mesh) -> dict[str, float]:
+        """Stature, BMI and the breadths that the components are scaled by (m, kg/m^2)."""
+        v, j = mesh.vertices, mesh.joints
+        body = v[self.body]
+        stature = float(np.ptp(body[:, 1]))
+        a, b, c = (v[self.triangles[:, i]] for i in range(3))
+        volume = abs(float(np.einsum("ni,ni->", a, np.cross(b, c)))) / 6
+        at = lambda name: j[JOINT_INDEX[name]]  # noqa: E731
+        torso = np.abs(body[:, 0]) < 0.25
+        waist = torso & (np.abs(body[:, 1] - at("spine1")[1]) < 0.03)
+        hip = (np.abs(body[:, 1] - at("left_hip")[1]) < 0.03) & (np.abs(body[:, 0]) < 0.35)
+        return {
+            "stature": stature,
+            "bmi": volume * DENSITY / stature**2,
+            "leg": float(at("left_hip")[1] - at("left_ankle")[1]),
+            "shoulders": float(at("left_shoulder")[0] - at("right_shoulder")[0]),
+            "hips": float(np.ptp(body[hip, 0])),
+            "belly": float(np.ptp(body[waist, 2])),
+            "arms": float(np.linalg.norm(at("left_wrist") - at("left_shoulder"))),
+        }
+
+    def _targets(self, up: tuple[str, ...], down: tuple[str, ...]) -> Mesh:
+        both = self.source.both_sides
+        plus = self._mesh(0.5 * sum(both(n) for n in up))
+        minus = self._mesh(0.5 * sum(both(n) for n in down))
+        return plus - minus
+
+    def _scaled(self, direction: Mesh, measure: str, sigma: float) -> Mesh:
+        """Direction times the factor at which the measure changes by sigma."""
+        step = 0.25
+        high = self.measures(self.template + direction * step)[measure]
+        low = self.measures(self.template + direction * -step)[measure]
+        return direction * (sigma * 2 * step / (high - low))
+
+    def _held(self, direction: Mesh, hold: tuple[tuple[Mesh, str, float], ...]) -> Mesh:
+        """Takes out what the direction changes in the held measures (stature, weight)."""
+        for component, measure, sigma in hold:
+            step = 0.25
+            high = self.measures(self.template + direction * step)[measure]
+            low = self.measures(self.template + direction * -step)[measure]
+            direction = direction - component * ((high - low) / (2 * step) / sigma)
+        return direction
+
+    def components(self) -> list[Mesh]:
+        """The ten directions, one sigma each, in the order of COMPONENTS."""
+
+        def pair(**ends: tuple[float, float]) -> Mesh:
+            low = self._mesh(**{k: v[0] for k, v in ends.items()})
+            return self._mesh(**{k: v[1] for k, v in ends.items()}) - low
+
+        size = self._scaled(pair(height=(0.2, 0.8)), "stature", COMPONENTS[0].sigma)
+        hold_size = (size, "stature", COMPONENTS[0].sigma)
+        weight = self._held(pair(weight=(0.25, 0.85)), (hold_size,))
+        weight = self._scaled(weight, "bmi", COMPONENTS[1].sigma)
+        held = (hold_size, (weight, "bmi", COMPONENTS[1].sigma))
+        makers: dict[str, Callable[[], Mesh]] = {
+            "gender": lambda: pair(gender=(0.0, 1.0)) * 0.5,
+            "muscle": lambda: pair(muscle=(0.25, 0.75)) * 0.5,
+            "age": lambda: pair(age=(0.5, 0.76)) * 0.5,
+            "leg": lambda: self._targets(
+                ("legs/measure-upperleg-height-incr", "legs/measure-lowerleg-height-incr"),
+                ("legs/measure-upperleg-height-decr", "legs/measure-lowerleg-height-decr"),
+            ),
+            "shoulders": lambda: self._targets(
+                ("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)
+            ),
+            "hips": lambda: self._targets(("hip/hip-scale-horiz-incr",), ("hip/hip-scale-horiz-decr",)),
+            "belly": lambda: self._targets(("torso/measure-waist-circ-incr",), ("torso/measure-waist-circ-decr",)),
+            "arms": lambda: self._targets(
+                ("arms/measure-upperarm-length-incr", "arms/measure-lowerarm-length-incr"),
+                ("arms/measure-upperarm-length-decr", "arms/measure-lowerarm-length-decr"),
+            ),
+        }
+        result = [size, weight]
+        for component in COMPONENTS[2:]:
+            direction = makers[component.measure]()
+            if component.measure in ("gender", "muscle", "age"):
+                result.append(self._held(direction, held[:1] if component.measure == "gender" else held))
+            else:
+                direction = self._held(direction, held if component.measure != "belly" else held[:1])
+                result.append(self._scaled(direction, component.measure, component.sigma))
+        return result

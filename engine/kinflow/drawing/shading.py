@@ -1,0 +1,77 @@
+"""Meshes and keypoints drawn on photos."""
+
+from __future__ import annotations
+
+import colorsys
+
+import cv2
+import numpy as np
+
+from .zbuffer import Raster, rasterise
+
+SKIN = np.array([190, 175, 232], np.float32)
+_LEFT, _RIGHT, _MIDDLE = (255, 150, 40), (60, 140, 255), (230, 230, 230)
+
+
+def part_colours(count: int) -> np.ndarray:
+    """One colour a part, (count + 1, 3) uint8 RGB; 0 is black."""
+    hues = [(i * 0.381966) % 1.0 for i in range(count)]
+    rgb = [colorsys.hsv_to_rgb(h, 0.65 + 0.3 * (i % 2), 0.95) for i, h in enumerate(hues)]
+    return np.vstack(([[0, 0, 0]], np.array(rgb) * 255)).astype(np.uint8)
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area-weighted unit normals. (V, 3), (F, 3) -> (V, 3)."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    normal = np.cross(b - a, c - a)
+    total = np.stack([np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)], -1)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def draw_mesh(
+    image: np.ndarray, vertices: np.ndarray, faces: np.ndarray, points: np.ndarray, opacity: float = 0.8,
+    colours: np.ndarray | None = None,
+) -> tuple[np.ndarray, Raster]:  # fmt: skip
+    """Shades a mesh over an image. image (H, W, 3) uint8 RGB; vertices (V, 3) camera frame m; points (V, 2) px.
+
+    colours: (V, 3) RGB in 0..255, else a skin-like grey. Returns the new image and the raster.
+    """
+    height, width = image.shape[:2]
+    raster = rasterise(points, vertices[:, 2], faces, height, width)
+    normals = vertex_normals(vertices, faces)
+    mask = raster.mask
+    corner = faces[raster.face[mask]]
+    weight = raster.weights[mask]
+    normal = np.einsum("nk,nkc->nc", weight, normals[corner])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    key = np.clip(normal @ np.array([-0.45, -0.65, -0.61]), 0, 1)
+    fill = np.clip(normal @ np.array([0.7, -0.1, -0.7]), 0, 1)
+    light = 0.25 + 0.65 * key + 0.22 * fill
+    base = SKIN[None] if colours is None else np.einsum("nk,nkc->nc", weight, colours[corner].astype(np.float32))
+    shaded = np.clip(base * light[:, None], 0, 255)
+    result = image.copy()
+    result[mask] = (opacity * shaded + (1 - opacity) * image[mask]).astype(np.uint8)
+    return result, raster
+
+
+def draw_keypoints(
+    image: np.ndarray, keypoints: np.ndarray, confidence: np.ndarray, edges: list[tuple[int, int]], names: tuple[str, ...],
+    threshold: float = 0.3,
+) -> np.ndarray:  # fmt: skip
+    """Skeleton over an image: left orange, right blue. keypoints (K, 2) px, confidence (K,)."""
+    result = image.copy()
+    size = max(1, round(max(image.shape[:2]) / 400))
+
+    def colour(name: str) -> tuple[int, int, int]:
+        return _LEFT if name.startswith("left") else _RIGHT if name.startswith("right") else _MIDDLE
+
+    def at(k: int) -> tuple[int, int]:
+        return int(round(float(keypoints[k, 0]))), int(round(float(keypoints[k, 1])))
+
+    for a, b in edges:
+        if min(confidence[a], confidence[b]) >= threshold:
+            cv2.line(result, at(a), at(b), colour(names[b]), size, cv2.LINE_AA)
+    for k, name in enumerate(names):
+        if confidence[k] >= threshold:
+            cv2.circle(result, at(k), 2 * size, colour(name), -1, cv2.LINE_AA)
+    return result

@@ -1,0 +1,89 @@
+"""Every error that kinflow raises on purpose: one plain sentence and a hint what to do."""
+
+from __future__ import annotations
+
+
+class KinflowError(Exception):
+    """Base of all kinflow errors.
+
+    `code` names the kind on the wire and in JSON; `hint` tells the user what to do.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidInputError(KinflowError, ValueError):
+    """An argument has the wrong shape, type or range, or holds NaN."""
+
+    code = "invalid_input"
+
+
+class AssetError(KinflowError):
+    """A file (body, prior, mocap clip, result) is missing, damaged or of an unknown version."""
+
+    code = "asset"
+
+
+class UnsafeFileError(AssetError):
+    """A file tries to run code when opened; nothing of it was run."""
+
+    code = "unsafe_file"
+
+
+class PhotoError(KinflowError):
+    """A photo cannot be read."""
+
+    code = "photo"
+
+
+class DetectorError(KinflowError):
+    """The person detector is not installed or cannot be loaded."""
+
+    code = "detector"
+
+
+class ProtocolError(KinflowError):
+    """A frame on the wire is malformed, too large or out of order."""
+
+    code = "protocol"
+
+
+class EngineError(KinflowError):
+    """The engine process could not be started, died or did not answer."""
+
+    code = "engine"
+
+
+class CancelledError(KinflowError):
+    """The user cancelled the job."""
+
+    code = "cancelled"
+
+
+_BY_CODE = {
+    cls.code: cls
+    for cls in (
+        KinflowError,
+        InvalidInputError,
+        AssetError,
+        UnsafeFileError,
+        PhotoError,
+        DetectorError,
+        ProtocolError,
+        EngineError,
+        CancelledError,
+    )
+}
+
+
+def from_code(code: str, message: str, hint: str) -> KinflowError:
+    """Rebuilds the typed error that the engine sent over the wire."""
+    return _BY_CODE.get(code, KinflowError)(message, hint)

@@ -1,0 +1,59 @@
+"""Making little data go far: thinning, balancing, mirroring, upper bodies on other legs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..rotations_np import axis_angle_to_matrix
+from ..skeleton import HAND_JOINTS, JOINT_INDEX
+from .clip import mirror_pose
+
+HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
+LEG_JOINTS = tuple(
+    JOINT_INDEX[f"{side}_{joint}"] - 1 for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")
+)
+UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
+
+
+def thin(body_pose: np.ndarray, degrees: float = 2.0) -> np.ndarray:
+    """Indices of frames whose mean joint angle to the last kept frame is at least `degrees`."""
+    kept = [0]
+    threshold = 3 - 0  # trace of the identity
+    cosine = 1 + 2 * np.cos(np.radians(degrees))
+    for index in range(1, len(body_pose)):
+        trace = np.einsum("jab,jab->j", body_pose[kept[-1]], body_pose[index])
+        if threshold - trace.mean() > threshold - cosine:
+            kept.append(index)
+    return np.array(kept)
+
+
+def hand_noise(body_pose: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Gives both hand joints isotropic rotation noise of HAND_NOISE radians. (N, 23, 3, 3) -> same."""
+    result = body_pose.copy()
+    for joint in HAND_JOINTS:
+        result[:, joint - 1] = axis_angle_to_matrix(generator.normal(0, HAND_NOISE, (len(body_pose), 3)))
+    return result
+
+
+def mix_bodies(
+    upper: np.ndarray, upper_up: np.ndarray, lower: np.ndarray, lower_up: np.ndarray, generator: np.random.Generator,
+    count: int, degrees: float = 15.0,
+) -> np.ndarray:  # fmt: skip
+    """Upper bodies on the legs of other frames, where the pelvis stands alike in both.
+
+    upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis frames,
+    upper_up (N, 3) and lower_up (M, 3). Pairs whose pelvis tilts differ by more than `degrees` are refused.
+    Returns (at most count, 23, 3, 3).
+    """
+    a = generator.integers(0, len(upper), 4 * count)
+    b = generator.integers(0, len(lower), 4 * count)
+    alike = np.einsum("ni,ni->n", upper_up[a], lower_up[b]) > np.cos(np.radians(degrees))
+    a, b = a[alike][:count], b[alike][:count]
+    mixed = upper[a].copy()
+    mixed[:, list(LEG_JOINTS)] = lower[b][:, list(LEG_JOINTS)]
+    return mixed
+
+
+def with_mirrors(body_pose: np.ndarray) -> np.ndarray:
+    """Poses and their mirror images. (N, 23, 3, 3) -> (2N, 23, 3, 3)."""
+    return np.concatenate((body_pose, mirror_pose(body_pose)))

@@ -1,0 +1,1 @@
+"""Training of the priors (and, later, of the image regressor)."""
