@@ -1,0 +1,194 @@
+"""Keypoint sets as sparse regressors on joints and surface vertices, for the default body and SMPL's topology.
+
+Hips: detectors are trained on clicked hips, which lie further out and higher than SMPL's hip joints. Where they are
+seen on the default body was measured with the default detector (see `HIP_OUT`, `HIP_UP`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InvalidInputError
+from ..skeleton import JOINT_INDEX, NUM_JOINTS
+from .model import Body
+
+COCO17 = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+BLAZEPOSE33 = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+    "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel",
+    "left_foot_index", "right_foot_index",
+)  # fmt: skip
+BODY25 = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
+    "right_ear", "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe",
+    "right_heel",
+)  # fmt: skip
+NAMES = {"coco17": COCO17, "blazepose33": BLAZEPOSE33, "body25": BODY25}
+
+_LIMBS = [
+    ("{s}_shoulder", "{s}_elbow"), ("{s}_elbow", "{s}_wrist"), ("{s}_shoulder", "{s}_hip"), ("{s}_hip", "{s}_knee"),
+    ("{s}_knee", "{s}_ankle"), ("{s}_ankle", "{s}_heel"), ("{s}_heel", "{s}_foot_index"), ("{s}_heel", "{s}_big_toe"),
+    ("{s}_wrist", "{s}_index"), ("nose", "{s}_eye"), ("{s}_eye", "{s}_ear"),
+]  # fmt: skip
+
+# Fractions of the distance between the hips (outwards) and of hip centre to pelvis (up). See the module's docstring.
+HIP_OUT, HIP_UP = 0.0, 0.15
+
+# Landmarks of SMPL's 6890 vertices: published vertex ids (smplx.vertex_ids, VertexJointSelector).
+_SMPL_VERTICES = {
+    "nose": 332, "right_eye": 6260, "left_eye": 2800, "right_ear": 4071, "left_ear": 583, "left_big_toe": 3216,
+    "left_small_toe": 3226, "left_heel": 3387, "right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787,
+    "left_thumb": 2746, "left_index": 2319, "left_pinky": 2673, "right_thumb": 6191, "right_index": 5782, "right_pinky": 6133,
+}  # fmt: skip
+
+
+def edges(keypoint_set: str) -> list[tuple[int, int]]:
+    """Pairs of keypoints that a drawing joins."""
+    names = NAMES[keypoint_set]
+    pairs = [(a.format(s=s), b.format(s=s)) for s in ("left", "right") for a, b in _LIMBS]
+    pairs += [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
+    return [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
+
+
+@dataclass(frozen=True)
+class KeypointRegressor:
+    """keypoints = joint_weights (K, 24) @ joints + vertex_weights (K, n) @ vertices[vertex_index (n,)]."""
+
+    names: tuple[str, ...]
+    joint_weights: Tensor
+    vertex_index: Tensor
+    vertex_weights: Tensor
+
+    def __call__(self, joints: Tensor, vertices: Tensor) -> Tensor:
+        """joints (B, 24, 3) and full vertices (B, V, 3), or the chosen (B, n, 3) -> keypoints (B, K, 3)."""
+        if vertices.shape[1] != len(self.vertex_index):
+            vertices = vertices[:, self.vertex_index]
+        return self.joint_weights @ joints + self.vertex_weights @ vertices
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> KeypointRegressor:
+        return KeypointRegressor(
+            self.names,
+            self.joint_weights.to(device=device, dtype=dtype),
+            self.vertex_index.to(device=device),
+            self.vertex_weights.to(device=device, dtype=dtype),
+        )
+
+
+def _nearest(v: np.ndarray, place: np.ndarray, count: int) -> list[int]:
+    return np.argsort(np.linalg.norm(v - place, axis=1), kind="stable")[:count].tolist()
+
+
+def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]]:
+    """Vertices of each landmark on the default body, found by their places on its T-pose."""
+    skin = v[:13380]
+    result: dict[str, list[int]] = {}
+    nose = joints[JOINT_INDEX["head"]]
+    front = (np.abs(skin[:, 0]) < 0.01) & (np.abs(skin[:, 1] - nose[1]) < 0.05)
+    result["nose"] = [int(np.nonzero(front)[0][skin[front, 2].argmax()])]
+    for side, sign, eye in (("left", 1.0, slice(13380, 13452)), ("right", -1.0, slice(13452, 13524))):
+        centre = v[eye].mean(0)
+        in_front = centre + np.array([0, 0, 0.015])
+        result[f"{side}_eye"] = _nearest(skin, in_front, 2)
+        result[f"{side}_eye_inner"] = _nearest(skin, in_front - [sign * 0.014, 0, 0], 1)
+        result[f"{side}_eye_outer"] = _nearest(skin, in_front + [sign * 0.014, 0, -0.004], 1)
+        result[f"mouth_{side}"] = _nearest(skin, v[result["nose"][0]] + [sign * 0.024, -0.035, -0.028], 1)
+        head = np.abs(skin[:, 1] - centre[1]) < 0.02
+        result[f"{side}_ear"] = [int(np.nonzero(head)[0][(sign * skin[head, 0]).argmax()])]
+        hand = joints[JOINT_INDEX[f"{side}_hand"]]
+        wrist = joints[JOINT_INDEX[f"{side}_wrist"]]
+        result[f"{side}_index"] = _nearest(skin, hand + [0, 0, 0.025], 4)
+        result[f"{side}_pinky"] = _nearest(skin, hand + [-sign * 0.012, 0, -0.035], 4)
+        result[f"{side}_thumb"] = _nearest(skin, 0.45 * wrist + 0.55 * hand + [0, -0.02, 0.05], 4)
+        ankle, ball = joints[JOINT_INDEX[f"{side}_ankle"]], joints[JOINT_INDEX[f"{side}_foot"]]
+        foot = np.nonzero((skin[:, 1] < ankle[1] + 0.02) & (sign * skin[:, 0] > 0))[0]
+        heel = foot[skin[foot, 2].argmin()]
+        result[f"{side}_heel"] = _nearest(skin, skin[heel] + [0, -0.01, 0.005], 2)
+        toes = foot[skin[foot, 2] > ball[2]]
+        inner = toes[sign * (skin[toes, 0] - ball[0]) < 0]
+        result[f"{side}_big_toe"] = [int(inner[skin[inner, 2].argmax()])]
+        result[f"{side}_foot_index"] = _nearest(skin, skin[inner[skin[inner, 2].argmax()]] + [sign * 0.012, 0, -0.02], 3)
+        outer = toes[sign * (skin[toes, 0] - ball[0]) > 0.028]
+        outer = outer if len(outer) else toes
+        result[f"{side}_small_toe"] = [int(outer[skin[outer, 2].argmax()])]
+    return result
+
+
+def _landmarks(body: Body) -> dict[str, list[int]]:
+    if body.num_vertices == 6890:
+        table = {name: [index] for name, index in _SMPL_VERTICES.items()}
+        for side in ("left", "right"):
+            for part in ("inner", "outer"):
+                table[f"{side}_eye_{part}"] = table[f"{side}_eye"]
+            table[f"mouth_{side}"] = table["nose"]
+            table[f"{side}_foot_index"] = table[f"{side}_big_toe"]
+        return table
+    if body.num_vertices == 13524:
+        return _default_landmarks(body.v_template.double().cpu().numpy(), body.J_template.double().cpu().numpy())
+    raise InvalidInputError(
+        f"Keypoints are known for the default body and SMPL's 6890 vertices, not for {body.num_vertices}.",
+        "Use such a body, or fit with keypoint_regressor of your own.",
+    )
+
+
+def _joint_mix(name: str) -> dict[str, float]:
+    """Keypoints that are mixes of joints."""
+    if name == "neck":
+        return {"left_shoulder": 0.5, "right_shoulder": 0.5}
+    if name == "mid_hip":
+        mixes = [_joint_mix("left_hip"), _joint_mix("right_hip")]
+        return {j: 0.5 * sum(m.get(j, 0) for m in mixes) for j in mixes[0] | mixes[1]}
+    if name in ("left_hip", "right_hip"):
+        other = "right_hip" if name == "left_hip" else "left_hip"
+        return {name: 1 + HIP_OUT - 0.5 * HIP_UP, other: -HIP_OUT - 0.5 * HIP_UP, "pelvis": HIP_UP}
+    return {name: 1.0}
+
+
+def keypoint_regressor(body: Body, keypoint_set: str) -> KeypointRegressor:
+    """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology."""
+    if keypoint_set not in NAMES:
+        raise InvalidInputError(f"Unknown keypoint set '{keypoint_set}'.", f"Use one of {', '.join(NAMES)}.")
+    base = _build(_BodyKey(body), keypoint_set)
+    return base.to(body.device, body.dtype)
+
+
+class _BodyKey:
+    """Bodies by identity of their template, so that landmarks are found once."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.key = (body.num_vertices, float(body.v_template.double().sum()))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BodyKey) and self.key == other.key
+
+
+@lru_cache(maxsize=32)
+def _build(key: _BodyKey, keypoint_set: str) -> KeypointRegressor:
+    landmarks = _landmarks(key.body)
+    names = NAMES[keypoint_set]
+    used = sorted({i for n in names if n in landmarks for i in landmarks[n]})
+    joint_weights = torch.zeros(len(names), NUM_JOINTS)
+    vertex_weights = torch.zeros(len(names), len(used))
+    for row, name in enumerate(names):
+        if name in landmarks:
+            for index in landmarks[name]:
+                vertex_weights[row, used.index(index)] += 1 / len(landmarks[name])
+        else:
+            for joint, weight in _joint_mix(name).items():
+                joint_weights[row, JOINT_INDEX[joint]] += weight
+    return KeypointRegressor(names, joint_weights, torch.tensor(used, dtype=torch.long), vertex_weights)

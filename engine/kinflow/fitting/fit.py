@@ -1,0 +1,282 @@
+"""The public `fit`: observations in, results out, one batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..bodies.files import load_body
+from ..bodies.jacobians import PointSet
+from ..bodies.keypoints import KeypointRegressor, keypoint_regressor
+from ..bodies.model import Body
+from ..errors import InvalidInputError
+from ..flows.prior import Prior, load_prior
+from ..records import Camera, FitResult, Observation
+from ..rotations import axis_angle_to_matrix
+from .hypotheses import distinct, flipped_starts
+from .problem import Problem, State, Weights
+from .results import build_result, failed_result
+from .silhouette import Silhouette
+from .solver import SolverConfig, levenberg_marquardt
+from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
+
+MIN_KEYPOINTS = 3
+LOSSES = ("ka", "ba")
+SOLVERS = ("lm", "adam", "lbfgs")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How `fit` works, beyond its arguments."""
+
+    weights: Weights = Weights()
+    coarse_iterations: int = 10
+    fine_iterations: int = 40
+    silhouette_iterations: int = 15
+    keep_starts: int = 2
+    hints: bool = True
+    hypotheses: bool = True
+
+
+def pick_device(device: str) -> torch.device:
+    """"auto": CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InvalidInputError(f"There is no device '{device}'.", "Use auto, cpu or cuda.") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InvalidInputError("There is no CUDA device on this machine.", "Use --device cpu.")
+    return chosen
+
+
+def fit(
+    observations: Observation | Sequence[Observation], *, body: Body | None = None, prior: Prior | str | None = None,
+    camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
+    starts: Sequence[FitResult | None] | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
+    progress: Callable[[float, str], bool | None] | None = None, config: FitConfig | None = None,
+) -> list[FitResult]:  # fmt: skip
+    """Fits the body to every observation in one batch; results in the same order.
+
+    camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka" keypoints,
+    "ba" body parts or mask where an observation has them. starts: a previous result an observation (or None), tried
+    besides the four rotated ones. shared_betas: one shape for all. progress(fraction, message) may return False to
+    cancel (CancelledError).
+
+    One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
+    the others. Raises InvalidInputError for wrong arguments.
+    """
+    single = isinstance(observations, Observation)
+    people: list[Observation] = [observations] if single else list(observations)
+    if unknown := set(losses) - set(LOSSES):
+        raise InvalidInputError(f"Unknown loss {sorted(unknown)}.", "Use ka and ba.")
+    if "ka" not in losses:
+        raise InvalidInputError("Losses without 'ka' cannot place a body.", "Use ('ka',) or ('ka', 'ba').")
+    if solver not in SOLVERS:
+        raise InvalidInputError(f"Unknown solver '{solver}'.", f"Use one of {', '.join(SOLVERS)}.")
+    if starts is not None and len(starts) != len(people):
+        raise InvalidInputError(f"{len(starts)} starts are given for {len(people)} observations.", "Give one each, or None.")
+    torch_device = pick_device(device)
+    config = config or FitConfig()
+    body = (body or load_body()).to(torch_device)
+    prior = prior if isinstance(prior, Prior) else load_prior(prior or "light")
+    prior = prior.to(torch_device)
+    started = time.perf_counter()
+    results: list[FitResult | None] = [None] * len(people)
+    cameras: list[Camera] = []
+    usable: list[int] = []
+    for index, person in enumerate(people):
+        if not isinstance(person, Observation):
+            raise InvalidInputError(f"Observation {index} is a {type(person).__name__}.", "Build it with kinflow.Observation.")
+        own = camera or person.camera or _assumed_camera(person)
+        cameras.append(own)
+        count = int(person.usable.sum())
+        if count < MIN_KEYPOINTS:
+            message = f"Only {count} keypoints are usable; at least {MIN_KEYPOINTS} are needed."
+            results[index] = failed_result(body, prior, own, person, "too_few_keypoints", message)
+        else:
+            usable.append(index)
+    groups: dict[str, list[int]] = {}
+    for index in usable:
+        groups.setdefault(people[index].keypoint_set, []).append(index)
+    done = 0
+    for keypoint_set, members in groups.items():
+        regressor = keypoint_regressor(body, keypoint_set)
+
+        def report(fraction: float, message: str, offset: int = done, size: int = len(members)) -> bool | None:
+            return None if progress is None else progress((offset + fraction * size) / max(1, len(usable)), message)
+
+        fitted = _fit_group(
+            [people[i] for i in members], [cameras[i] for i in members], regressor, body, prior, config, "ba" in losses,
+            [starts[i] for i in members] if starts is not None else None, solver, shared_betas, report,
+        )  # fmt: skip
+        for index, result in zip(members, fitted, strict=True):
+            results[index] = result
+        done += len(members)
+    elapsed = time.perf_counter() - started
+    return [
+        replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}) for r in results if r is not None
+    ]
+
+
+def _assumed_camera(person: Observation) -> Camera:
+    for plane in (person.mask, person.parts):
+        if plane is not None:
+            return Camera.guess(plane.shape[1], plane.shape[0])
+    points = person.keypoints[person.usable]
+    if not len(points):
+        return Camera.guess(1000, 1000)
+    width, height = np.maximum(1, np.ceil(points.max(0) * 1.1)).astype(int)
+    return Camera.guess(int(width), int(height))
+
+
+def _tensors(people: list[Observation], cameras: list[Camera], body: Body) -> tuple[Tensor, ...]:
+    def stack(rows: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(rows).astype(np.float32)).to(body.device)
+
+    confidence = stack([np.where(p.usable, np.clip(p.confidence, 0, 1), 0) for p in people])
+    keypoints = stack([np.where(p.usable[:, None], p.keypoints, 0) for p in people])
+    focal = stack([np.array([c.fx, c.fy]) for c in cameras])
+    centre = stack([np.array([c.cx, c.cy]) for c in cameras])
+    return keypoints, confidence, focal, centre
+
+
+HINT_NAMES = tuple(f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "knee", "ankle"))
+
+
+def _hints(people: list[Observation], names: tuple[str, ...], confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Depths behind the hips' centre that a detector guesses, for the limbs. -> index (H,), depth, weight (N, H)."""
+    index = torch.tensor([names.index(n) for n in HINT_NAMES], device=confidence.device)
+    hips = [names.index("left_hip"), names.index("right_hip")]
+    depth = torch.zeros(len(people), len(index), device=confidence.device)
+    weight = torch.zeros_like(depth)
+    for row, person in enumerate(people):
+        if person.world_landmarks is not None and np.isfinite(person.world_landmarks).all():
+            marks = torch.from_numpy(np.array(person.world_landmarks)).to(depth)
+            depth[row] = marks[index, 2] - marks[hips, 2].mean()
+            weight[row] = confidence[row, index]
+    return index, depth, weight
+
+
+def _fit_group(
+    people: list[Observation], cameras: list[Camera], regressor: KeypointRegressor, body: Body, prior: Prior, config: FitConfig,
+    use_parts: bool, starts: list[FitResult | None] | None, solver: str, shared_betas: bool,
+    report: Callable[[float, str], bool | None],
+) -> list[FitResult]:  # fmt: skip
+    keypoints, confidence, focal, centre = _tensors(people, cameras, body)
+    points = PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+    count = len(people)
+    names = regressor.names
+    hips = (names.index("left_hip"), names.index("right_hip"))
+    base = Problem(body, prior, points, config.weights, keypoints, confidence, focal, centre, torch.ones(count, 1).to(keypoints), hips)
+    if config.hints and any(p.world_landmarks is not None for p in people):
+        index, depth, weight = _hints(people, names, confidence)
+        base = replace(base, hint_index=index, hint_depth=depth, hint_weight=weight)
+
+    owner = torch.arange(count, device=body.device).repeat_interleave(NUM_YAWS)
+    problem = base.pick(owner)
+    roots = upright_rotations(trunk_roll(keypoints, confidence, names)).flatten(0, 1)
+    zeros = torch.zeros(len(owner), prior.dim, device=body.device)
+    state = place(problem, zeros, roots, torch.zeros(len(owner), body.num_betas, device=body.device))
+    if starts is not None and any(s is not None for s in starts):
+        owner, problem, state = _with_given(base, owner, state, starts)
+    # one Laplace scale of the keypoints in px: keypoint_metres at the nearest start's depth
+    depth = torch.full((count,), torch.inf, device=body.device).scatter_reduce(0, owner, state.transl[:, 2].clamp_min(0.3), "amin")
+    base = replace(base, scale=(config.weights.keypoint_metres * focal.mean(-1) / depth)[:, None])
+    problem = base.pick(owner)
+
+    if solver != "lm":
+        from .reference import minimise
+
+        solution = minimise(problem, state, solver)
+    else:
+        iterate = lambda low, high, text: lambda i, n: report(low + (high - low) * i / n, text)  # noqa: E731
+        coarse = SolverConfig(max_iterations=config.coarse_iterations)
+        solution = levenberg_marquardt(problem, state, coarse, iterate(0.0, 0.3, "coarse fit"))
+        rows = _best_rows(solution.energy, owner, config.keep_starts)
+        owner, state = owner[rows], solution.state.pick(rows)
+        fine = SolverConfig(max_iterations=config.fine_iterations, first_damping=0.1)
+        solution = levenberg_marquardt(base.pick(owner), state, fine, iterate(0.3, 0.6, "fine fit"))
+        if config.hypotheses:
+            flips, flip_owner = flipped_starts(base.pick(owner), solution, owner, names)
+            if len(flip_owner):
+                flipped = levenberg_marquardt(base.pick(flip_owner), flips, fine, iterate(0.6, 0.75, "other depths"))
+                solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
+    if use_parts and solver == "lm":
+        silhouette = Silhouette.of(people, body, use=[p.mask is not None or p.parts is not None for p in people])
+        if silhouette is not None:
+            base = replace(base, silhouette=silhouette)
+            keep = _best_rows(solution.energy, owner, 3)
+            refine = SolverConfig(max_iterations=config.silhouette_iterations, first_damping=1.0)
+            chosen = solution.state.pick(keep)
+            refined = levenberg_marquardt(
+                base.pick(owner[keep]), chosen, refine, lambda i, n: report(0.75 + 0.2 * i / n, "body parts")
+            )
+            solution, owner = refined, owner[keep]
+    if shared_betas and count > 1:
+        solution, owner = _share_betas(base, solution, owner, config)
+    groups = distinct(base, solution, owner, count)
+    report(1.0, "done")
+    return [
+        build_result(base, solution, rows, person, camera, regressor, number)
+        for number, (rows, person, camera) in enumerate(zip(groups, people, cameras, strict=True))
+    ]
+
+
+def _best_rows(energy: Tensor, owner: Tensor, keep: int) -> Tensor:
+    """Rows of the `keep` lowest energies of each owner."""
+    order = torch.argsort(energy)
+    order = order[torch.argsort(owner[order], stable=True)]
+    sorted_owner = owner[order]
+    position = torch.arange(len(order), device=order.device)
+    first = torch.searchsorted(sorted_owner.contiguous(), sorted_owner.contiguous())
+    return order[position - first < keep]
+
+
+def _join(a, b):
+    from .solver import Solution
+
+    return Solution(
+        State.cat([a.state, b.state]), torch.cat((a.energy, b.energy)), torch.cat((a.converged, b.converged)),
+        max(a.iterations, b.iterations),
+    )  # fmt: skip
+
+
+def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResult | None]) -> tuple[Tensor, Problem, State]:
+    """Adds previous results as starts."""
+    given = [(i, s) for i, s in enumerate(starts) if s is not None]
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([np.asarray(getattr(s, name), np.float32) for _, s in given])).to(base.keypoints)
+
+    z = stack("z")
+    if z.shape[1] != base.prior.dim:
+        z = base.prior.encode(stack("body_pose"))
+    extra = State(z, axis_angle_to_matrix(stack("global_orient")), stack("betas"), stack("transl"))
+    owner = torch.cat((owner, torch.tensor([i for i, _ in given], device=owner.device)))
+    return owner, base.pick(owner), State.cat([state, extra])
+
+
+def _share_betas(base: Problem, solution, owner: Tensor, config: FitConfig):
+    """One shape for all: the precision-weighted mean of everybody's best, then a fit with the shape held there."""
+    from .solver import Solution
+
+    best = _best_rows(solution.energy, owner, 1)
+    mean = solution.state.betas[best].mean(0, keepdim=True).expand(len(owner), -1)
+    # a stiff weight about the shared shape: unknowns are offsets from it
+    body = base.body
+    shift = (body.shapedirs @ mean[0], body.J_shapedirs @ mean[0])
+    points = replace(base.points, template=base.points.template + base.points.shapedirs @ mean[0])
+    moved = replace(body, v_template=body.v_template + shift[0], J_template=body.J_template + shift[1])
+    held = replace(base, body=moved, points=points, weights=replace(base.weights, betas=1e6))
+    state = solution.state
+    start = State(state.z, state.root, torch.zeros_like(state.betas), state.transl)
+    again = levenberg_marquardt(held.pick(owner), start, SolverConfig(config.fine_iterations, first_damping=0.1))
+    final = State(again.state.z, again.state.root, mean.clone(), again.state.transl)
+    return Solution(final, again.energy, again.converged, again.iterations), owner

@@ -1,0 +1,1 @@
+"""Residuals: each one function of the posed points, with its analytic Jacobian."""

@@ -1,0 +1,4 @@
+class Silhouette:
+    @staticmethod
+    def of(people, body, use):
+        return None
