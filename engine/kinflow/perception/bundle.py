@@ -1,0 +1,135 @@
+"""The detector's model bundle, made from a published wheel's files.
+
+MediaPipe's wheel carries no pose models since 0.10.22. The last one that does (0.10.21, Apache-2.0) is fetched by pip
+as a file and read as a zip; it is never installed. The Tasks API wants normalisation metadata inside the models, which
+are added here, and both models uncompressed in one zip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import DetectorError
+
+WHEEL = ("mediapipe", "0.10.21")
+WHEEL_TAGS = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--platform", "manylinux_2_28_x86_64")
+BUNDLE_NAME = "pose_landmarker_full-1.task"
+OFFICIAL_NAMES = ("pose_landmarker_heavy.task", "pose_landmarker_full.task")
+# file in the wheel, name in the bundle, sha256, mean and deviation of the input, input size
+_MODELS = (
+    ("mediapipe/modules/pose_detection/pose_detection.tflite", "pose_detector.tflite",
+     "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c", 127.5, 127.5),
+    ("mediapipe/modules/pose_landmark/pose_landmark_full.tflite", "pose_landmarks_detector.tflite",
+     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", 0.0, 255.0),
+)  # fmt: skip
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for kinflow (KINFLOW_CACHE overrides it)."""
+    if override := os.environ.get("KINFLOW_CACHE"):
+        return Path(override)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "kinflow"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/kinflow"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kinflow"
+
+
+def find_bundle() -> Path | None:
+    """An official bundle that the user put into the cache folder, else the one made here, else None."""
+    for name in (*OFFICIAL_NAMES, BUNDLE_NAME):
+        path = cache_folder() / name
+        if path.is_file():
+            return path
+    return None
+
+
+def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
+    """A TFLite model with NormalizationOptions for its image input."""
+    import flatbuffers
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata
+    from mediapipe.tasks.metadata import schema_py_generated as tflite
+
+    options = metadata.NormalizationOptionsT()
+    options.mean, options.std = [mean], [deviation]
+    unit = metadata.ProcessUnitT()
+    unit.optionsType, unit.options = metadata.ProcessUnitOptions.NormalizationOptions, options
+    properties = metadata.ImagePropertiesT()
+    properties.colorSpace = metadata.ColorSpaceType.RGB
+    content = metadata.ContentT()
+    content.contentPropertiesType, content.contentProperties = metadata.ContentProperties.ImageProperties, properties
+    tensor = metadata.TensorMetadataT()
+    tensor.name, tensor.content, tensor.processUnits = "image", content, [unit]
+    subgraph = metadata.SubGraphMetadataT()
+    subgraph.inputTensorMetadata = [tensor]
+    described = metadata.ModelMetadataT()
+    described.name, described.subgraphMetadata, described.minParserVersion = "pose", [subgraph], "1.0.0"
+    builder = flatbuffers.Builder(0)
+    builder.Finish(described.Pack(builder), b"M001")
+    packed = bytes(builder.Output())
+
+    unpacked = tflite.ModelT.InitFromObj(tflite.Model.GetRootAs(model, 0))
+    buffer = tflite.BufferT()
+    buffer.data = list(packed)
+    unpacked.buffers.append(buffer)
+    entry = tflite.MetadataT()
+    entry.name, entry.buffer = b"TFLITE_METADATA", len(unpacked.buffers) - 1
+    unpacked.metadata = [*(unpacked.metadata or []), entry]
+    builder = flatbuffers.Builder(len(model) + 4096)
+    builder.Finish(unpacked.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _fetch_wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary=:all:", *WHEEL_TAGS, "--dest", str(folder), "==".join(WHEEL)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise DetectorError(
+            f"The detector's models could not be fetched: {last}",
+            "Check the network, or put an official pose_landmarker_full.task into " + str(cache_folder()) + ".",
+        )
+    return wheels[0]
+
+
+def make_bundle(wheel: Path | None = None, report: Callable[[str], None] = lambda line: None) -> Path:
+    """Makes the bundle in the cache folder and returns its path; keeps one that is there.
+
+    wheel: a wheel of mediapipe 0.10.21 at hand, else pip fetches it (36 MB). Raises DetectorError.
+    """
+    target = cache_folder() / BUNDLE_NAME
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        if wheel is None:
+            report("Fetching the detector's models (36 MB, once) ...")
+            wheel = _fetch_wheel(Path(folder))
+        parts: list[tuple[str, bytes]] = []
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                for source, name, digest, mean, deviation in _MODELS:
+                    model = archive.read(source)
+                    if hashlib.sha256(model).hexdigest() != digest:
+                        raise DetectorError(f"{source} in {wheel.name} is not the published file.", "Fetch it again.")
+                    parts.append((name, _with_metadata(model, mean, deviation)))
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise DetectorError(f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21.") from error
+        except ImportError as error:
+            raise DetectorError("MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"') from error
+        temporary = target.with_suffix(".part")
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in parts:
+                archive.writestr(name, data)
+        os.replace(temporary, target)
+    report(f"Detector ready: {target}")
+    return target

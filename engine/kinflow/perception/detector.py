@@ -1,0 +1,96 @@
+"""MediaPipe's Pose Landmarker: several people, keypoints with confidence, 3D world landmarks, person masks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..errors import DetectorError
+from .bundle import find_bundle, make_bundle
+
+MAX_PEOPLE = 8
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One person: keypoints (33, 2) px of the searched image, confidence (33,), world (33, 3) m, mask (h, w) 0..1."""
+
+    keypoints: np.ndarray
+    confidence: np.ndarray
+    world: np.ndarray
+    mask: np.ndarray
+
+    @property
+    def box(self) -> np.ndarray:
+        """Extent of the confident keypoints, widened a little. xyxy px."""
+        seen = self.confidence > 0.3
+        points = self.keypoints[seen if seen.sum() >= 3 else slice(None)]
+        low, high = points.min(0), points.max(0)
+        margin = 0.08 * (high - low).max()
+        return np.concatenate((low - margin, high + margin))
+
+
+@contextlib.contextmanager
+def quiet_stderr():
+    """Sends what native libraries print to standard error to nowhere."""
+    try:
+        saved = os.dup(2)
+    except OSError:
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+@lru_cache(maxsize=2)
+def _landmarker(path: str, people: int):
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with quiet_stderr():
+            from mediapipe.tasks.python import vision
+            from mediapipe.tasks.python.core.base_options import BaseOptions
+    except ImportError as error:
+        raise DetectorError("MediaPipe is not installed.", 'Run: pip install "kinflow[detect]", then kinflow setup.') from error
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=path), num_poses=people, output_segmentation_masks=True,
+        min_pose_detection_confidence=0.4, min_pose_presence_confidence=0.4,
+    )  # fmt: skip
+    try:
+        with quiet_stderr():
+            return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise DetectorError(f"The detector's bundle {path} cannot be loaded: {error}", "Delete it and run: kinflow setup") from error
+
+
+def detect(rgb: np.ndarray, people: int = MAX_PEOPLE) -> list[Detection]:
+    """Finds people. rgb (H, W, 3) uint8."""
+    path = find_bundle() or make_bundle()
+    landmarker = _landmarker(str(path), people)
+    import mediapipe
+
+    height, width = rgb.shape[:2]
+    image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+    with quiet_stderr():
+        found = landmarker.detect(image)
+    masks = found.segmentation_masks or [None] * len(found.pose_landmarks)
+    result = []
+    for marks, world, mask in zip(found.pose_landmarks, found.pose_world_landmarks, masks, strict=True):
+        points = np.array([(m.x * width, m.y * height) for m in marks], np.float32)
+        # a keypoint outside the photo is an extrapolation: present in the body, never seen
+        inside = (points >= 0).all(1) & (points < (width, height)).all(1)
+        visible = np.array([min(m.visibility, m.presence) for m in marks], np.float32)
+        space = np.array([(m.x, m.y, m.z) for m in world], np.float32)
+        plane = np.zeros((height, width), np.float32) if mask is None else np.squeeze(mask.numpy_view()).copy()
+        result.append(Detection(points, np.where(inside, visible, 0).astype(np.float32), space, plane))
+    return result
