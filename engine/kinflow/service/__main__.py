@@ -1,0 +1,38 @@
+"""python -m kinflow.service --connect PORT: started by kinflow.client, with a token on standard input."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+
+
+def _end_with_parent() -> None:
+    """Ends this process when standard input closes, in the middle of whatever it does."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connect", type=int, required=True, metavar="PORT")
+    parser.add_argument("--idle", type=float, default=0.0, metavar="SECONDS")
+    arguments = parser.parse_args()
+    token = sys.stdin.buffer.readline().decode().strip()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    import torch
+
+    from .server import connect_back
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    connect_back(arguments.connect, token, device, arguments.idle).serve()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What the engine can do, as plain functions of decoded parameters."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..bodies.files import load_body as read_body
+from ..bodies.model import Body
+from ..errors import InvalidInputError
+from ..fitting.fit import FitConfig, fit, pick_device
+from ..flows.prior import Prior
+from ..flows.prior import load_prior as read_prior
+from ..records import Camera, FitResult, Observation
+
+Progress = Callable[[float, str], bool | None]
+DEFAULT_PRIOR = "light"
+
+
+@lru_cache(maxsize=4)
+def _body(path: str | None) -> Body:
+    return read_body(path)
+
+
+@lru_cache(maxsize=4)
+def _prior(name: str | None) -> Prior:
+    return read_prior(name or DEFAULT_PRIOR)
+
+
+def observe(progress: Progress, photo: Any, boxes: Any = None, device: str = "auto", fov_degrees: float | None = None) -> list[Observation]:
+    from ..perception import observe as find
+
+    photos = photo if isinstance(photo, list) else [photo]
+    found: list[Observation] = []
+    for index, item in enumerate(photos):
+        progress(index / len(photos), "looking for people")
+        from dataclasses import replace
+
+        found += [replace(o, photo=index) for o in find(item, boxes=boxes, device=device, fov_degrees=fov_degrees)]
+    return found
+
+
+def fit_people(
+    progress: Progress, observations: list[Observation], body: str | None = None, prior: str | None = None,
+    camera: Camera | None = None, losses: list[str] | None = None, solver: str = "lm", starts: list | None = None,
+    shared_betas: bool = False, device: str = "auto", seed: int = 0,
+) -> list[FitResult]:  # fmt: skip
+    if not isinstance(observations, list) or not all(isinstance(o, Observation) for o in observations):
+        raise InvalidInputError("fit needs a list of observations.")
+    return fit(
+        observations, body=_body(body), prior=_prior(prior), camera=camera, losses=losses or ("ka", "ba"), solver=solver,
+        starts=starts, shared_betas=shared_betas, device=device, seed=seed, progress=progress,
+    )  # fmt: skip
+
+
+def refit(
+    progress: Progress, observation: Observation, last: FitResult, body: str | None = None, prior: str | None = None, device: str = "auto"
+) -> FitResult:
+    """A moved keypoint: a few steps from the last result, keypoints only, no other starts."""
+    from ..fitting.refit import refit as continue_fit
+
+    return continue_fit(observation, last, body=_body(body), prior=_prior(prior), device=pick_device(device), config=FitConfig())
+
+
+def decode(progress: Progress, z: np.ndarray, prior: str | None = None) -> np.ndarray:
+    return _prior(prior).decode(torch.from_numpy(z)).numpy()
+
+
+def encode(progress: Progress, pose: np.ndarray, prior: str | None = None) -> np.ndarray:
+    return _prior(prior).encode(torch.from_numpy(pose)).numpy()
+
+
+def sample(progress: Progress, n: int, temperature: float = 1.0, seed: int | None = None, prior: str | None = None) -> np.ndarray:
+    return _prior(prior).sample(n, temperature, seed).numpy()
+
+
+def axes(progress: Progress, prior: str | None = None) -> dict[str, np.ndarray]:
+    loaded = _prior(prior)
+    return {"axes": loaded.axes.numpy(), "shares": loaded.axis_shares.numpy()}
+
+
+def skin(
+    progress: Progress, global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, body: str | None = None
+) -> dict[str, np.ndarray]:
+    vertices, joints = _body(body)(*(torch.from_numpy(np.asarray(a, np.float32)) for a in (global_orient, body_pose, betas, transl)))
+    return {"vertices": vertices.numpy(), "joints": joints.numpy()}
+
+
+def project(progress: Progress, points: np.ndarray, camera: Camera) -> np.ndarray:
+    return camera.project(points)
+
+
+def body_info(progress: Progress, body: str | None = None) -> dict[str, Any]:
+    b = _body(body)
+    return {
+        "name": b.name, "licence": b.licence, "vertices": b.num_vertices, "faces": len(b.faces), "betas": b.num_betas,
+        "shape_names": list(b.shape_names),
+    }  # fmt: skip
+
+
+def load_body(progress: Progress, path: str | None = None) -> dict[str, Any]:
+    return body_info(progress, path)
+
+
+def load_prior(progress: Progress, name: str | None = None) -> dict[str, Any]:
+    p = _prior(name)
+    return {"name": p.name, "dim": p.dim, "representation": p.representation.name, "architecture": p.flow.architecture}
+
+
+def device_info(progress: Progress) -> dict[str, Any]:
+    cuda = torch.cuda.is_available()
+    return {
+        "kinflow": __version__, "python": platform.python_version(), "torch": torch.__version__, "cuda": cuda,
+        "device": torch.cuda.get_device_name(0) if cuda else f"CPU ({torch.get_num_threads()} threads)",
+    }  # fmt: skip
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "observe": observe, "fit": fit_people, "refit": refit, "decode": decode, "encode": encode, "sample": sample, "axes": axes,
+    "skin": skin, "project": project, "body_info": body_info, "load_body": load_body, "load_prior": load_prior,
+    "device_info": device_info,
+}  # fmt: skip
+NEWEST_WINS = frozenset({"refit", "decode"})
