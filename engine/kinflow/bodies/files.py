@@ -11,9 +11,8 @@ import torch
 
 from ..errors import AssetError
 from ..tensorfile import check_header, read_tensors
+from .arrays import DEFAULT_BODY, dense_arrays
 from .model import Body
-
-DEFAULT_BODY = Path(__file__).parent.parent / "assets" / "default_body.safetensors"
 
 
 def load_body(path: str | Path | None = None) -> Body:
@@ -89,33 +88,3 @@ def _read_default(path: Path) -> Body:
         )
     except KeyError as error:
         raise AssetError(f"{path}: field {error} is missing.", "Install kinflow again.") from error
-
-
-def dense_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """SMPL's arrays out of the compact file. posedirs only at `corrective_columns`."""
-    count = len(arrays["v_template"])
-    weights = np.zeros((count, 24))
-    values = arrays["weight_values"].astype(np.float64)
-    np.put_along_axis(weights, arrays["weight_joints"].astype(np.int64), values / values.sum(1, keepdims=True), 1)
-    regressor = np.zeros((24, count))
-    regressor[arrays["regressor_rows"], arrays["regressor_vertices"]] = arrays["regressor_weights"]
-    regressor /= regressor.sum(1, keepdims=True)
-    features = arrays["corrective_features"].astype(np.int64)
-    corrective = np.zeros((len(features), count, 3), np.float32)
-    corrective[arrays["corrective_rows"], arrays["corrective_vertices"]] = arrays["corrective_offsets"]
-    quads = arrays["quads"].astype(np.int64)
-    return {
-        "v_template": arrays["v_template"].astype(np.float64),
-        "shapedirs": arrays["shapedirs"].astype(np.float64),
-        "posedirs": corrective.reshape(len(features), -1),
-        "corrective_columns": (features[:, 0] - 1) * 9 + features[:, 1] * 3 + features[:, 2],
-        "J_regressor": regressor,
-        "lbs_weights": weights,
-        "faces": triangulate(quads),
-    }
-
-
-def triangulate(quads: np.ndarray) -> np.ndarray:
-    """(Q, 4) -> (F, 3); quads that repeat a corner are triangles."""
-    faces = np.concatenate((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]))
-    return faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])]

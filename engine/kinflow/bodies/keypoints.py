@@ -14,34 +14,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InvalidInputError
+from ..keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
 from ..skeleton import JOINT_INDEX, NUM_JOINTS
 from .model import Body
 
-COCO17 = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
-    "right_ankle",
-)  # fmt: skip
-BLAZEPOSE33 = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
-    "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
-    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel",
-    "left_foot_index", "right_foot_index",
-)  # fmt: skip
-BODY25 = (
-    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-    "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
-    "right_ear", "left_ear", "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe",
-    "right_heel",
-)  # fmt: skip
-NAMES = {"coco17": COCO17, "blazepose33": BLAZEPOSE33, "body25": BODY25}
-
-_LIMBS = [
-    ("{s}_shoulder", "{s}_elbow"), ("{s}_elbow", "{s}_wrist"), ("{s}_shoulder", "{s}_hip"), ("{s}_hip", "{s}_knee"),
-    ("{s}_knee", "{s}_ankle"), ("{s}_ankle", "{s}_heel"), ("{s}_heel", "{s}_foot_index"), ("{s}_heel", "{s}_big_toe"),
-    ("{s}_wrist", "{s}_index"), ("nose", "{s}_eye"), ("{s}_eye", "{s}_ear"),
-]  # fmt: skip
+__all__ = ["BLAZEPOSE33", "BODY25", "COCO17", "NAMES", "KeypointRegressor", "edges", "keypoint_regressor"]
 
 # Fractions of the distance between the hips (outwards) and of hip centre to pelvis (up). See the module's docstring.
 HIP_OUT, HIP_UP = 0.0, 0.15
@@ -52,14 +29,6 @@ _SMPL_VERTICES = {
     "left_small_toe": 3226, "left_heel": 3387, "right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787,
     "left_thumb": 2746, "left_index": 2319, "left_pinky": 2673, "right_thumb": 6191, "right_index": 5782, "right_pinky": 6133,
 }  # fmt: skip
-
-
-def edges(keypoint_set: str) -> list[tuple[int, int]]:
-    """Pairs of keypoints that a drawing joins."""
-    names = NAMES[keypoint_set]
-    pairs = [(a.format(s=s), b.format(s=s)) for s in ("left", "right") for a, b in _LIMBS]
-    pairs += [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
-    return [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
 
 
 @dataclass(frozen=True)

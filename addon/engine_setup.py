@@ -1,0 +1,48 @@
+"""Finding a Python that has the engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FoundPython:
+    """path: the interpreter, or None; sentence: what to tell the user."""
+
+    path: str | None
+    sentence: str
+
+
+def _marker() -> Path:
+    """Where `kinflow setup` writes which Python it set up (the engine's cache folder)."""
+    if override := os.environ.get("KINFLOW_CACHE"):
+        return Path(override) / "engine.json"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "kinflow" / "engine.json"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/kinflow/engine.json"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kinflow" / "engine.json"
+
+
+def find_python(chosen: str = "") -> FoundPython:
+    """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this interpreter where it has torch."""
+    if chosen:
+        if Path(chosen).is_file():
+            return FoundPython(chosen, f"Engine: {chosen}")
+        return FoundPython(None, f"There is no file {chosen}; choose a Python that has kinflow installed")
+    if (path := os.environ.get("KINFLOW_PYTHON")) and Path(path).is_file():
+        return FoundPython(path, f"Engine: {path} (KINFLOW_PYTHON)")
+    try:
+        noted = json.loads(_marker().read_text("utf-8"))["python"]
+        if Path(noted).is_file():
+            return FoundPython(noted, f"Engine: {noted}")
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    if importlib.util.find_spec("torch") and importlib.util.find_spec("kinflow"):
+        return FoundPython(sys.executable, f"Engine: {sys.executable}")
+    return FoundPython(None, "No engine found: install kinflow into a Python 3.11 and run 'kinflow setup' there, or choose it here")

@@ -1,0 +1,49 @@
+"""One operator a file."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import (
+    add_body,
+    apply_fit,
+    detect,
+    export,
+    fit,
+    hypothesis,
+    import_photo,
+    key_pose,
+    latent_tools,
+    refit,
+    sample,
+    stop_engine,
+)
+
+_CLASSES = (
+    import_photo.KINFLOW_OT_import_photo,
+    import_photo.KINFLOW_FH_photo,
+    detect.KINFLOW_OT_detect,
+    apply_fit.KINFLOW_OT_apply_fit,
+    fit.KINFLOW_OT_fit,
+    refit.KINFLOW_OT_refit,
+    hypothesis.KINFLOW_OT_next_hypothesis,
+    add_body.KINFLOW_OT_add_body,
+    sample.KINFLOW_OT_sample,
+    latent_tools.KINFLOW_OT_reset_pose,
+    latent_tools.KINFLOW_OT_mirror_pose,
+    latent_tools.KINFLOW_OT_scale_latent,
+    latent_tools.KINFLOW_OT_read_pose,
+    key_pose.KINFLOW_OT_key_pose,
+    export.KINFLOW_OT_export_parameters,
+    stop_engine.KINFLOW_OT_stop_engine,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

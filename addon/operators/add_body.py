@@ -1,0 +1,25 @@
+"""Add a body without any photo or engine."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene import body
+
+
+class KINFLOW_OT_add_body(bpy.types.Operator):
+    """Add a rigged body whose pose sliders stay human"""
+
+    bl_idname = "kinflow.add_body"
+    bl_label = "Add Body"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        armature = body.create_body(context)
+        for obj in context.selected_objects:
+            obj.select_set(False)
+        armature.select_set(True)
+        context.view_layer.objects.active = armature
+        return {"FINISHED"}

@@ -1,0 +1,37 @@
+"""Export the body's parameters in SMPL's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy_extras.io_utils import ExportHelper
+from kinflow.rotations_np import matrix_to_axis_angle
+
+from ..scene import pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_export_parameters(BodyOperator, bpy.types.Operator, ExportHelper):
+    """Write body_pose, betas and the latent as .npz in SMPL's names"""
+
+    bl_idname = "kinflow.export_parameters"
+    bl_label = "Export Parameters"
+    bl_options = {"REGISTER"}
+
+    filename_ext = ".npz"
+    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            np.savez(
+                path, body_pose=matrix_to_axis_angle(pose.read_body_pose(armature)).astype(np.float32),
+                betas=np.array(armature.kinflow.betas[:], np.float32), latent=pose.latent(armature).astype(np.float32),
+            )  # fmt: skip
+        except OSError as error:
+            self.report({"ERROR"}, f"Cannot write {path}: {error.strerror}. Choose another folder.")
+            return {"CANCELLED"}
+        return {"FINISHED"}

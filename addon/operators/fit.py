@@ -1,0 +1,45 @@
+"""Fit a body to everybody in the photo."""
+
+from __future__ import annotations
+
+import bpy
+from kinflow.client import Job
+
+from .. import preferences, session
+from ..scene import keypoints
+from .common import EngineJob
+
+
+class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
+    """Fit a body to the people in the photo"""
+
+    bl_idname = "kinflow.fit"
+    bl_label = "Fit"
+    bl_options = {"REGISTER"}
+
+    everybody: bpy.props.BoolProperty(
+        name="Everybody", description="Fit everybody in the photo, not just the active person", default=True, options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not len(context.scene.kinflow.people):
+            cls.poll_message_set("Find the people in the photo first")
+            return False
+        return True
+
+    def send(self, context: bpy.types.Context) -> Job:
+        state = context.scene.kinflow
+        people = list(state.people)
+        if not self.everybody:
+            people = people[state.active_person : state.active_person + 1]
+        self._uids = [p.uid for p in people]
+        observations = [keypoints.observation_of(context.scene, p) for p in people]
+        return session.engine().submit(
+            "fit", observations=observations, prior=preferences.get("prior"), device=preferences.get("device"),
+            losses=["ka", "ba"] if state.use_parts else ["ka"],
+        )  # fmt: skip
+
+    def finish(self, context: bpy.types.Context, value: list) -> set[str]:
+        session.results.update(zip(self._uids, value, strict=True))
+        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=",".join(self._uids))

@@ -1,0 +1,42 @@
+"""Step through the minima that a fit found."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+
+from ..scene import camera
+from .apply_fit import apply_hypothesis
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
+    """Show the next explanation of the photo, for instance the arm bent the other way in depth"""
+
+    bl_idname = "kinflow.next_hypothesis"
+    bl_label = "Next Hypothesis"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        if len(active_body(context).kinflow.hypotheses) < 2:
+            cls.poll_message_set("The fit found one explanation only")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        state = armature.kinflow
+        index = (state.active_hypothesis + 1) % len(state.hypotheses)
+        numbers = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
+        matched = camera.find_camera()
+        height = float(matched.matrix_world.translation.z) if matched is not None else 1.5
+        apply_hypothesis(armature, SimpleNamespace(**numbers), height)
+        state.active_hypothesis = index
+        state.error_px = state.hypotheses[index].error_px
+        return {"FINISHED"}

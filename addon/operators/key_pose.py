@@ -1,0 +1,23 @@
+"""Key the pose at the current frame."""
+
+from __future__ import annotations
+
+import bpy
+
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_key_pose(BodyOperator, bpy.types.Operator):
+    """Insert keyframes for every bone at the current frame"""
+
+    bl_idname = "kinflow.key_pose"
+    bl_label = "Key Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        frame = context.scene.frame_current
+        for bone in active_body(context).pose.bones:
+            bone.keyframe_insert("rotation_quaternion", frame=frame)
+            if bone.name == "pelvis":
+                bone.keyframe_insert("location", frame=frame)
+        return {"FINISHED"}

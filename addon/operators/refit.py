@@ -1,0 +1,43 @@
+"""Refit after keypoints were moved, from the last solution."""
+
+from __future__ import annotations
+
+import bpy
+from kinflow.client import Job
+
+from .. import preferences, session
+from ..scene import keypoints
+from .common import EngineJob
+
+
+class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
+    """Fit the active person again from the last solution, with the keypoints as they are now"""
+
+    bl_idname = "kinflow.refit"
+    bl_label = "Refit"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        person = _active_person(context)
+        if person is None or person.uid not in session.results:
+            cls.poll_message_set("Fit this person first")
+            return False
+        return True
+
+    def send(self, context: bpy.types.Context) -> Job:
+        person = _active_person(context)
+        self._uid = person.uid
+        return session.engine().submit(
+            "refit", observation=keypoints.observation_of(context.scene, person), last=session.results[person.uid],
+            prior=preferences.get("prior"), device=preferences.get("device"),
+        )  # fmt: skip
+
+    def finish(self, context: bpy.types.Context, value: object) -> set[str]:
+        session.results[self._uid] = value
+        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
+
+
+def _active_person(context: bpy.types.Context) -> bpy.types.PropertyGroup | None:
+    state = context.scene.kinflow
+    return state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None

@@ -1,0 +1,25 @@
+"""Start or stop the engine by hand."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import session
+
+
+class KINFLOW_OT_stop_engine(bpy.types.Operator):
+    """End the engine process; the next fit starts it again"""
+
+    bl_idname = "kinflow.stop_engine"
+    bl_label = "Stop Engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.state() == "off":
+            cls.poll_message_set("The engine is not running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session.close()
+        return {"FINISHED"}

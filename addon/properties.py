@@ -1,0 +1,106 @@
+"""Add-on data: people in the photo on the scene; latent and shape on each body."""
+
+from __future__ import annotations
+
+import bpy
+
+from .scene import pose
+
+AXES_PER_PAGE = 32
+PAGES = 5
+SLIDERS = 12
+
+
+class KinflowKeypoint(bpy.types.PropertyGroup):
+    """One keypoint on the photo; `name` is the inherited name."""
+
+    x: bpy.props.FloatProperty(name="X", description="Pixels from the left of the photo")
+    y: bpy.props.FloatProperty(name="Y", description="Pixels from the top of the photo")
+    confidence: bpy.props.FloatProperty(name="Confidence", min=0.0, max=1.0)
+    enabled: bpy.props.BoolProperty(name="Use", description="Use this keypoint in fits", default=True)
+
+
+class KinflowPerson(bpy.types.PropertyGroup):
+    """Somebody whom the detector found."""
+
+    uid: bpy.props.StringProperty()
+    keypoint_set: bpy.props.StringProperty(default="blazepose33")
+    keypoints: bpy.props.CollectionProperty(type=KinflowKeypoint)
+    box: bpy.props.FloatVectorProperty(size=4)
+    confidence: bpy.props.FloatProperty()
+
+
+class KinflowHypothesis(bpy.types.PropertyGroup):
+    """A minimum of the fit: parameters as JSON, shown by its energy."""
+
+    energy: bpy.props.FloatProperty(name="Energy")
+    error_px: bpy.props.FloatProperty(name="Keypoint Error")
+    data: bpy.props.StringProperty()
+
+
+class KinflowScene(bpy.types.PropertyGroup):
+    """The photo and the people in it."""
+
+    photo_path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
+    camera_json: bpy.props.StringProperty()
+    people: bpy.props.CollectionProperty(type=KinflowPerson)
+    active_person: bpy.props.IntProperty(name="Person", min=0)
+    use_parts: bpy.props.BoolProperty(
+        name="Use Silhouette", description="Fit the body's outline to the person mask besides the keypoints", default=True
+    )
+    temperature: bpy.props.FloatProperty(
+        name="Temperature", description="How far samples stray from the mean pose, in sigmas", default=0.8, min=0.0, max=2.0
+    )
+    seed: bpy.props.IntProperty(name="Seed", description="Same seed, same sample; it moves on with every sample", min=0)
+    job_text: bpy.props.StringProperty()
+    job_fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")
+    message: bpy.props.StringProperty()
+
+
+def _latent_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    pose.pose_from_latent(self.id_data)
+
+
+def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    pose.shape_from_betas(self.id_data)
+
+
+class KinflowBody(bpy.types.PropertyGroup):
+    """On every object: empty unless `is_body`. The latent is the truth of the body's pose, in sigmas along the axes."""
+
+    is_body: bpy.props.BoolProperty()
+    uid: bpy.props.StringProperty()
+    person_uid: bpy.props.StringProperty()
+    mesh_uid: bpy.props.StringProperty()
+    prior: bpy.props.StringProperty(default="light")
+    betas: bpy.props.FloatVectorProperty(
+        name="Shape", description="Body shape, in standard deviations", size=10, soft_min=-3.0, soft_max=3.0, update=_betas_update
+    )
+    hypotheses: bpy.props.CollectionProperty(type=KinflowHypothesis)
+    active_hypothesis: bpy.props.IntProperty()
+    error_px: bpy.props.FloatProperty()
+    status: bpy.props.StringProperty()
+
+
+# The latent has 138 numbers and a vector property at most 32: pages latent_0 ... latent_4.
+for _page in range(PAGES):
+    KinflowBody.__annotations__[f"latent_{_page}"] = bpy.props.FloatVectorProperty(
+        name="Pose", description="Pose along the latent axes, in sigmas: believable poses lie within about 2", size=AXES_PER_PAGE,
+        soft_min=-3.0, soft_max=3.0, update=_latent_update,
+    )  # fmt: skip
+
+_CLASSES = (KinflowKeypoint, KinflowPerson, KinflowHypothesis, KinflowScene, KinflowBody)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.kinflow = bpy.props.PointerProperty(type=KinflowScene)
+    bpy.types.Object.kinflow = bpy.props.PointerProperty(type=KinflowBody)
+
+
+def unregister() -> None:
+    del bpy.types.Object.kinflow
+    del bpy.types.Scene.kinflow
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,11 @@
+"""Human-readable names of the first latent axes."""
+
+from __future__ import annotations
+
+NAMES: dict[str, tuple[str, ...]] = {}
+
+
+def axis_label(prior: str, index: int) -> str:
+    """Name of an axis where it has an evident meaning, else its number."""
+    names = NAMES.get(prior, ())
+    return names[index] if index < len(names) else f"Axis {index + 1}"

@@ -1,0 +1,208 @@
+"""The rigged body: a mesh with shape keys, an armature of SMPL's 24 joints, live pose correctives."""
+
+from __future__ import annotations
+
+import uuid
+
+import bpy
+import numpy as np
+from kinflow.bodies.arrays import BodyArrays, default_body_arrays
+from kinflow.skeleton import JOINT_NAMES, PARENTS
+from mathutils import Matrix, Vector
+
+from .. import compat
+from . import frames
+
+# Rest axes of every bone in Blender's frame. Bones lie along the axis towards their children, exactly: a pose bone's
+# rotation matrix then holds SMPL's entries up to sign, which is what lets plain drivers feed the correctives.
+_UP, _DOWN, _LEFT, _RIGHT, _FORWARD = (0, 0, 1), (0, 0, -1), (1, 0, 0), (-1, 0, 0), (0, -1, 0)
+TIP_LENGTHS = {"head": 0.18, "hand": 0.09, "foot": 0.07}
+
+
+def bone_direction(name: str) -> tuple[int, int, int]:
+    """Unit direction of a bone at rest, Blender's frame."""
+    short = name.split("_")[-1]
+    if short in ("hip", "knee"):
+        return _DOWN
+    if short in ("ankle", "foot"):
+        return _FORWARD
+    if short in ("collar", "shoulder", "elbow", "wrist", "hand"):
+        return _LEFT if name.startswith("left") else _RIGHT
+    return _UP
+
+
+def bone_axes(name: str) -> np.ndarray:
+    """Columns x, y, z of a bone's rest matrix: y along the bone, z towards the front (up for feet). (3, 3)."""
+    y = np.array(bone_direction(name), float)
+    z = np.array(_UP if tuple(bone_direction(name)) == _FORWARD else _FORWARD, float)
+    return np.stack((np.cross(y, z), y, z), -1)
+
+
+def find_bodies() -> list[bpy.types.Object]:
+    """Armatures that kinflow made, found by their own property."""
+    return [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.kinflow.is_body]
+
+
+def find_body(uid: str) -> bpy.types.Object | None:
+    return next((obj for obj in find_bodies() if obj.kinflow.uid == uid), None)
+
+
+def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
+    """The body's mesh, by id, not by name; None where the user deleted it."""
+    wanted = armature.kinflow.mesh_uid
+    return next((o for o in bpy.data.objects if o.type == "MESH" and o.get("kinflow_mesh_uid") == wanted), None)
+
+
+def create_body(context: bpy.types.Context, name: str = "Body", prior: str = "light") -> bpy.types.Object:
+    """Adds a body at the scene's origin in the T-pose, feet on the ground. Returns its armature object."""
+    arrays = default_body_arrays()
+    armature_data = bpy.data.armatures.new(f"{name} Rig")
+    armature = bpy.data.objects.new(f"{name} Rig", armature_data)
+    context.collection.objects.link(armature)
+    mesh = _create_mesh(context, arrays, name)
+    mesh.parent = armature
+    uid = uuid.uuid4().hex
+    mesh["kinflow_mesh_uid"] = uid
+    properties = armature.kinflow
+    properties.is_body, properties.uid, properties.mesh_uid, properties.prior = True, uuid.uuid4().hex, uid, prior
+    set_rest_bones(context, armature, arrays.J_template)
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+        bone.lock_location = (bone.name != "pelvis",) * 3
+    _add_weights(mesh, arrays)
+    modifier = mesh.modifiers.new("Armature", "ARMATURE")
+    modifier.object = armature
+    _add_correctives(mesh, armature, arrays)
+    armature.show_in_front = True
+    armature_data.display_type = "OCTAHEDRAL"
+    ground = float(frames.body_points(arrays.v_template)[:, 2].min())
+    head = frames.body_points(arrays.J_template[0])
+    armature.pose.bones["pelvis"].location = Vector(bone_axes("pelvis").T @ (np.array([0, 0, head[2] - ground]) - head))
+    return armature
+
+
+def _create_mesh(context: bpy.types.Context, arrays: BodyArrays, name: str) -> bpy.types.Object:
+    data = bpy.data.meshes.new(name)
+    vertices = frames.body_points(arrays.v_template).astype(np.float32)
+    data.vertices.add(len(vertices))
+    data.vertices.foreach_set("co", vertices.ravel())
+    quads = arrays.quads.astype(np.int32)
+    data.loops.add(quads.size)
+    data.loops.foreach_set("vertex_index", quads.ravel())
+    data.polygons.add(len(quads))
+    data.polygons.foreach_set("loop_start", np.arange(0, quads.size, 4, dtype=np.int32))
+    data.polygons.foreach_set("use_smooth", np.ones(len(quads), bool))
+    layer = data.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", arrays.uv[arrays.quad_uv].astype(np.float32).ravel())
+    data.update(calc_edges=True)
+    data.validate()
+    data.materials.append(_skin_material())
+    mesh = bpy.data.objects.new(name, data)
+    context.collection.objects.link(mesh)
+    mesh.shape_key_add(name="Basis", from_mix=False)
+    data.shape_keys.name = f"{name} Shape"
+    for k, label in enumerate(arrays.shape_names):
+        key = compat.new_shape_key(mesh, f"Shape {k + 1} {label}")
+        moved = vertices + frames.body_points(arrays.shapedirs[:, :, k]).astype(np.float32)
+        key.data.foreach_set("co", moved.ravel())
+        key.slider_min, key.slider_max = -5.0, 5.0
+    return mesh
+
+
+def _skin_material() -> bpy.types.Material:
+    material = bpy.data.materials.get("kinflow Skin")
+    if material is None:
+        material = bpy.data.materials.new("kinflow Skin")
+        material.use_nodes = True
+        material.diffuse_color = (0.72, 0.56, 0.48, 1.0)
+        shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+        shader.inputs["Base Color"].default_value = (0.62, 0.42, 0.33, 1.0)
+        shader.inputs["Roughness"].default_value = 0.6
+    return material
+
+
+def _add_weights(mesh: bpy.types.Object, arrays: BodyArrays) -> None:
+    groups = [mesh.vertex_groups.new(name=name) for name in JOINT_NAMES]
+    for joint, group in enumerate(groups):
+        rows, columns = np.nonzero((arrays.weight_joints == joint) & (arrays.weight_values > 0))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            group.add((row,), float(arrays.weight_values[row, column]), "REPLACE")
+
+
+def corrective_source(joint: int, row: int, column: int) -> tuple[int, int, float]:
+    """Where SMPL's entry R[row, column] of a joint stands in its pose bone's matrix: row, column and sign.
+
+    With B the turn into Blender's frame and E the bone's rest axes, R = (B' E) M (B' E)', and B' E is a signed
+    permutation.
+    """
+    turn = frames.BODY_TO_BLENDER.T @ bone_axes(JOINT_NAMES[joint])
+    i, j = int(np.abs(turn[row]).argmax()), int(np.abs(turn[column]).argmax())
+    return i, j, float(turn[row, i] * turn[column, j])
+
+
+def _add_correctives(mesh: bpy.types.Object, armature: bpy.types.Object, arrays: BodyArrays) -> None:
+    """Shape keys that follow the pose live: value = entry of a bone's rotation matrix, less 1 on the diagonal.
+
+    A driver that sums one variable and a generator modifier that shifts and scales it: no scripted expression, so it
+    runs where auto-run of scripts is off.
+    """
+    basis = frames.body_points(arrays.v_template).astype(np.float32)
+    for number, (joint, row, column) in enumerate(arrays.features.tolist()):
+        bone = JOINT_NAMES[joint]
+        key = compat.new_shape_key(mesh, f"Corrective {number + 1} {bone}")
+        key.data.foreach_set("co", (basis + frames.body_points(arrays.offsets[number]).astype(np.float32)).ravel())
+        key.slider_min, key.slider_max = -3.0, 3.0
+        curve = key.driver_add("value")
+        curve.driver.type = "SUM"
+        variable = curve.driver.variables.new()
+        variable.name, variable.type = "entry", "SINGLE_PROP"
+        i, j, sign = corrective_source(joint, row, column)
+        variable.targets[0].id = armature
+        variable.targets[0].data_path = f'pose.bones["{bone}"].matrix_basis[{j}][{i}]'  # column first
+        for old in list(curve.modifiers):
+            curve.modifiers.remove(old)
+        generator = curve.modifiers.new("GENERATOR")
+        generator.mode, generator.poly_order = "POLYNOMIAL", 1
+        generator.coefficients = (-1.0 if row == column else 0.0, sign)
+
+
+def set_rest_bones(context: bpy.types.Context, armature: bpy.types.Object, joints: np.ndarray) -> None:
+    """Puts the rest bones at these joints (24, 3), body frame; makes them where there are none. Keeps mode and pose.
+
+    Rest bones exist in edit mode alone, so this enters and leaves it.
+    """
+    heads = frames.body_points(joints)
+    layer = context.view_layer
+    before, mode = layer.objects.active, context.mode
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        bones = armature.data.edit_bones
+        for j, name in enumerate(JOINT_NAMES):
+            bone = bones.get(name) or bones.new(name)
+            bone.use_connect = False
+            direction = np.array(bone_direction(name), float)
+            bone.head = Vector(heads[j])
+            bone.tail = Vector(heads[j] + direction * _bone_length(j, heads))
+            bone.align_roll(Vector(bone_axes(name)[:, 2]))
+            if PARENTS[j] >= 0:
+                bone.parent = bones[JOINT_NAMES[PARENTS[j]]]
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+        layer.objects.active = before
+        if mode == "POSE" and before is not None and before.type == "ARMATURE":
+            bpy.ops.object.mode_set(mode="POSE")
+
+
+def _bone_length(joint: int, heads: np.ndarray) -> float:
+    children = [c for c in range(len(PARENTS)) if PARENTS[c] == joint]
+    if not children:
+        return TIP_LENGTHS[JOINT_NAMES[joint].split("_")[-1]]
+    main = {0: 3, 9: 12}.get(joint, children[0])
+    return max(0.02, float(abs((heads[main] - heads[joint]) @ np.array(bone_direction(JOINT_NAMES[joint]), float))))
+
+
+def rest_matrix(bone: bpy.types.Bone) -> Matrix:
+    return bone.matrix_local

@@ -1,0 +1,57 @@
+"""A camera matched to the photo, with the photo behind the scene."""
+
+from __future__ import annotations
+
+import bpy
+from kinflow.records import Camera
+from mathutils import Matrix
+
+from . import frames
+
+SENSOR = 36.0
+
+
+def find_camera() -> bpy.types.Object | None:
+    """The camera that kinflow made for the photo."""
+    return next((o for o in bpy.data.objects if o.type == "CAMERA" and o.get("kinflow_camera")), None)
+
+
+def match_camera(context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float) -> bpy.types.Object:
+    """Makes or updates the photo's camera: level, at `height` metres, looking along +Y; sets the render's size."""
+    scene = context.scene
+    obj = find_camera()
+    if obj is None:
+        obj = bpy.data.objects.new("Photo Camera", bpy.data.cameras.new("Photo Camera"))
+        obj["kinflow_camera"] = True
+        context.collection.objects.link(obj)
+    data = obj.data
+    data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR
+    data.lens = camera.fx / camera.width * SENSOR
+    data.shift_x = (0.5 * camera.width - camera.cx) / camera.width
+    data.shift_y = (camera.cy - 0.5 * camera.height) / camera.width
+    data.clip_start, data.clip_end = 0.05, 1000.0
+    # Blender's camera looks along its -Z with +Y up
+    obj.matrix_world = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, height), (0, 0, 0, 1)))
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
+    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, camera.fy / camera.fx), max(1.0, camera.fx / camera.fy)
+    scene.camera = obj
+    if photo_path:
+        _show_photo(data, photo_path)
+    return obj
+
+
+def _show_photo(data: bpy.types.Camera, path: str) -> None:
+    image = bpy.data.images.load(path, check_existing=True)
+    background = data.background_images[0] if len(data.background_images) else data.background_images.new()
+    background.image = image
+    background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
+    data.show_background_images = True
+
+
+def camera_height(lowest: float) -> float:
+    """Height of the camera above the ground on which a body stands whose lowest point is `lowest` below it (m)."""
+    return float(lowest)
+
+
+__all__ = ["camera_height", "find_camera", "frames", "match_camera"]

@@ -1,0 +1,44 @@
+"""The one engine of this Blender, and what it has seen that is no scene data (masks, whole results)."""
+
+from __future__ import annotations
+
+from kinflow.client import Engine
+from kinflow.errors import EngineError
+from kinflow.records import FitResult, Observation
+
+from . import engine_setup, preferences
+
+_engine: Engine | None = None
+observations: dict[str, Observation] = {}
+results: dict[str, FitResult] = {}
+
+
+def engine() -> Engine:
+    """The engine, not necessarily started. Raises EngineError where no Python for it is found."""
+    global _engine
+    found = engine_setup.find_python(preferences.get("engine_python"))
+    if found.path is None:
+        raise EngineError(found.sentence + ".")
+    if _engine is None or _engine.python != found.path:
+        close()
+        _engine = Engine(found.path)
+    return _engine
+
+
+def state() -> str:
+    """One word for the panel: off, starting, ready."""
+    if _engine is None or not _engine.running:
+        return "off"
+    return "ready" if _engine.ready else "starting"
+
+
+def device() -> str:
+    return _engine.device if _engine is not None else ""
+
+
+def close() -> None:
+    """Ends the engine."""
+    global _engine
+    if _engine is not None:
+        _engine.close()
+        _engine = None
