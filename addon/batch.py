@@ -26,8 +26,8 @@ def light_scene(context: bpy.types.Context) -> None:
     world = bpy.data.worlds.new("Studio")
     world.use_nodes = True
     background = next(n for n in world.node_tree.nodes if n.type == "BACKGROUND")
-    background.inputs["Color"].default_value = (0.75, 0.8, 0.9, 1.0)
-    background.inputs["Strength"].default_value = 0.6
+    background.inputs["Color"].default_value = (0.7, 0.78, 0.9, 1.0)
+    background.inputs["Strength"].default_value = 0.28
     scene.world = world
     sun = bpy.data.objects.new("Key Light", bpy.data.lights.new("Key Light", "SUN"))
     sun.data.energy, sun.data.angle = 3.0, 0.2
@@ -38,7 +38,7 @@ def light_scene(context: bpy.types.Context) -> None:
     material = bpy.data.materials.new("Ground")
     material.use_nodes = True
     shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0.35, 0.36, 0.38, 1.0)
+    shader.inputs["Base Color"].default_value = (0.16, 0.17, 0.19, 1.0)
     shader.inputs["Roughness"].default_value = 0.9
     ground.materials.append(material)
     context.collection.objects.link(bpy.data.objects.new("Ground", ground))

@@ -14,6 +14,7 @@ from ..bodies.files import load_body
 from ..bodies.jacobians import PointSet
 from ..bodies.keypoints import KeypointRegressor, keypoint_regressor
 from ..bodies.model import Body
+from ..devices import pick_device
 from ..errors import InvalidInputError
 from ..flows.prior import Prior, load_prior
 from ..records import Camera, FitResult, Observation
@@ -41,19 +42,6 @@ class FitConfig:
     keep_starts: int = 2
     hints: bool = True
     hypotheses: bool = True
-
-
-def pick_device(device: str) -> torch.device:
-    """"auto": CUDA where there is one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise InvalidInputError(f"There is no device '{device}'.", "Use auto, cpu or cuda.") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InvalidInputError("There is no CUDA device on this machine.", "Use --device cpu.")
-    return chosen
 
 
 def fit(

@@ -13,8 +13,9 @@ import torch
 from .. import __version__
 from ..bodies.files import load_body as read_body
 from ..bodies.model import Body
+from ..devices import pick_device
 from ..errors import InvalidInputError
-from ..fitting.fit import FitConfig, fit, pick_device
+from ..fitting.fit import FitConfig, fit
 from ..flows.prior import Prior
 from ..flows.prior import load_prior as read_prior
 from ..records import Camera, FitResult, Observation

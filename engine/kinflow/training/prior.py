@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import pick_device
 from ..errors import InvalidInputError
 from ..flows.architectures import Flow
 from ..flows.representations import REPRESENTATIONS, Representation, lift
@@ -74,7 +75,10 @@ class TrainPrior:
     steps: int | None = None
     """Fewer steps than the recipe's, for trying things."""
     seed: int = 0
-    device: str = "cpu"
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    json: bool = False
+    """Print one machine-readable line at the end."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
     recipe = RECIPES[config.recipe]
     total = config.steps or recipe.steps
     recipe = Recipe(recipe.batch, recipe.lr, total, recipe.schedule, recipe.clip_norm)
-    device = torch.device(config.device)
+    device = pick_device(config.device)
     data = prepare_data(config, representation)
     generator = torch.Generator().manual_seed(config.seed)
     net = DensityNet(config.architecture, representation.dim, device)

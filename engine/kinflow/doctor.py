@@ -1,0 +1,112 @@
+"""Checks of an installation, one line each, and what to do about a failure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import KinflowError
+
+
+@dataclass(frozen=True)
+class Check:
+    """name, whether it is in order, what was found, and the remedy."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _versions() -> Check:
+    names = ("kinflow", "torch", "numpy", "opencv-python", "mediapipe", "pillow")
+    found = {n: _version(n) for n in names}
+    missing = [n for n in ("torch", "numpy", "opencv-python") if found[n] == "missing"]
+    text = f"Python {platform.python_version()}, " + ", ".join(f"{n} {v}" for n, v in found.items())
+    return Check("versions", not missing, text, f"pip install {' '.join(missing)}")
+
+
+def _one_cv2() -> Check:
+    kinds = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
+    found = [k for k in kinds if _version(k) != "missing"]
+    remedy = "Uninstall all of them, then: pip install opencv-python==4.11.0.86"
+    return Check("one cv2", len(found) == 1, ", ".join(found) or "none", remedy)
+
+
+def _device() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        return Check("device", True, f"CUDA: {torch.cuda.get_device_name(0)}")
+    return Check("device", True, f"CPU, {torch.get_num_threads()} threads (no CUDA device)")
+
+
+def _assets() -> Check:
+    from .bodies.files import load_body
+    from .flows.prior import SHIPPED, load_prior
+
+    body = load_body()
+    for name in SHIPPED:
+        load_prior(name)
+    return Check("assets", True, f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}")
+
+
+def _detector() -> Check:
+    import numpy as np
+
+    from .perception.bundle import find_bundle
+    from .perception.detector import detect
+
+    if find_bundle() is None:
+        return Check("detector", False, "no model bundle", "Run: kinflow setup")
+    detect(np.full((64, 64, 3), 127, np.uint8))
+    return Check("detector", True, str(find_bundle()))
+
+
+def _write_access() -> Check:
+    from .perception.bundle import cache_folder
+
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=cache_folder()):
+        pass
+    return Check("write access", True, str(cache_folder()))
+
+
+def _ports() -> Check:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=2):
+        return Check("ports", True, "loopback works")
+
+
+_CHECKS: tuple[tuple[str, Callable[[], Check], str], ...] = (
+    ("versions", _versions, "Install kinflow again."),
+    ("one cv2", _one_cv2, "Keep opencv-python alone."),
+    ("device", _device, "Install torch again."),
+    ("assets", _assets, "Install kinflow again."),
+    ("detector", _detector, 'Run: pip install "kinflow[detect]", then kinflow setup'),
+    ("write access", _write_access, "Set KINFLOW_CACHE to a folder that you may write to."),
+    ("ports", _ports, "Allow connections on 127.0.0.1 in the firewall."),
+)
+
+
+def run_checks() -> list[Check]:
+    """Every check, a failure of one never hiding the others."""
+    result = []
+    for name, check, remedy in _CHECKS:
+        try:
+            result.append(check())
+        except KinflowError as error:
+            result.append(Check(name, False, error.message, error.hint or remedy))
+        except (ImportError, OSError, RuntimeError) as error:
+            result.append(Check(name, False, f"{type(error).__name__}: {error}", remedy))
+    return result

@@ -1,0 +1,29 @@
+"""Bodies without a photo: sheets of poses for looking at."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..bodies.files import load_body
+from .shading import draw_mesh
+from .sheets import contact_sheet
+
+
+def draw_body(vertices: np.ndarray, faces: np.ndarray, size: tuple[int, int] = (300, 220), yaw: float = 0.4) -> np.ndarray:
+    """One body on white, seen from `yaw` radians beside its front. vertices (V, 3), Y up -> (H, W, 3) uint8."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    turned = (vertices - 0.5 * (vertices.min(0) + vertices.max(0))) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    camera = turned * [1, -1, -1] + [0, 0, 4.0]
+    points = camera[:, :2] / camera[:, 2:] * size[0] * 1.75 + [size[1] / 2, size[0] / 2]
+    return draw_mesh(np.full((*size, 3), 255, np.uint8), camera, faces, points, 1.0)[0]
+
+
+def pose_sheet(poses: torch.Tensor, columns: int = 20, size: tuple[int, int] = (150, 110)) -> np.ndarray:
+    """Contact sheet of body poses (N, 23, 3, 3)."""
+    body = load_body()
+    faces = body.faces.numpy()
+    images = []
+    for chunk in torch.as_tensor(poses, dtype=torch.float32).split(32):
+        images += [draw_body(v.numpy().astype(float), faces, size) for v in body(body_pose=chunk)[0]]
+    return contact_sheet(images, columns)

@@ -1,0 +1,28 @@
+"""Pose errors as papers report them (numpy only)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .skeleton import METRIC_JOINTS
+
+
+def mpjpe(joints: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean distance after the pelvises are put on each other, without the hands. (..., 24, 3) m -> (...) m."""
+    a, b = joints - joints[..., :1, :], truth - truth[..., :1, :]
+    return np.linalg.norm(a - b, axis=-1)[..., list(METRIC_JOINTS)].mean(-1)
+
+
+def procrustes(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Points moved, turned and scaled onto the target by least squares. (N, 3) each -> (N, 3)."""
+    a, b = points - points.mean(0), target - target.mean(0)
+    u, s, vt = np.linalg.svd(a.T @ b)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    scale = (s * sign).sum() / max((a**2).sum(), 1e-12)
+    return scale * a @ (u * sign) @ vt + target.mean(0)
+
+
+def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
+    """Mean distance after Procrustes, without the hands. (24, 3) m each -> m."""
+    chosen = list(METRIC_JOINTS)
+    return float(np.linalg.norm(procrustes(joints[chosen], truth[chosen]) - truth[chosen], axis=-1).mean())
