@@ -19,14 +19,18 @@ from ..errors import InvalidInputError
 from ..flows.prior import Prior, load_prior
 from ..records import Camera, FitResult, Observation
 from ..rotations import axis_angle_to_matrix
+from .evaluate import posed_joints
 from .hypotheses import distinct, flipped_starts
+from .losses import keypoint_alignment
 from .problem import Problem, State, Weights
+from .residuals.keypoints import project
 from .results import build_result, failed_result
 from .silhouette import Silhouette
-from .solver import SolverConfig, levenberg_marquardt
+from .solver import Solution, SolverConfig, levenberg_marquardt, replace_rows
 from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
 MIN_KEYPOINTS = 3
+SHARPEST = 0.2
 LOSSES = ("ka", "ba")
 SOLVERS = ("lm", "adam", "lbfgs")
 
@@ -196,6 +200,7 @@ def _fit_group(
             if len(flip_owner):
                 flipped = levenberg_marquardt(base.pick(flip_owner), flips, fine, iterate(0.6, 0.75, "other depths"))
                 solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
+        base, solution = _sharpen(base, solution, owner, config)
     if use_parts and solver == "lm":
         silhouette = Silhouette.of(people, body, use=[p.mask is not None or p.parts is not None for p in people])
         if silhouette is not None:
@@ -217,6 +222,29 @@ def _fit_group(
     ]
 
 
+def _sharpen(base: Problem, solution: Solution, owner: Tensor, config: FitConfig) -> tuple[Problem, Solution]:
+    """Keypoints that turn out better than a usual detector's are believed more.
+
+    The Laplace scale's maximum-likelihood estimate is the mean distance that is left. Where that is less than half of
+    the assumed scale, the scale falls to it (at most by SHARPEST) and the person is fitted on from there.
+    """
+    problem = base.pick(owner)
+    _, posed = posed_joints(problem, solution.state)
+    pixels, _ = project(posed.points + solution.state.transl[:, None], problem.focal, problem.centre)
+    left = keypoint_alignment(pixels, problem.keypoints, problem.confidence)
+    best = _best_rows(solution.energy, owner, 1)
+    estimate = torch.full((len(base.scale),), torch.inf, device=left.device).index_copy(0, owner[best], left[best])[:, None]
+    sharp = estimate < 0.5 * base.scale
+    if not bool(sharp.any()):
+        return base, solution
+    base = replace(base, scale=torch.where(sharp, torch.maximum(estimate, SHARPEST * base.scale), base.scale))
+    rows = torch.nonzero(sharp[owner, 0])[:, 0]
+    again = levenberg_marquardt(
+        base.pick(owner[rows]), solution.state.pick(rows), SolverConfig(config.fine_iterations, first_damping=0.1)
+    )
+    return base, replace_rows(solution, rows, again)
+
+
 def _best_rows(energy: Tensor, owner: Tensor, keep: int) -> Tensor:
     """Rows of the `keep` lowest energies of each owner."""
     order = torch.argsort(energy)
@@ -227,9 +255,7 @@ def _best_rows(energy: Tensor, owner: Tensor, keep: int) -> Tensor:
     return order[position - first < keep]
 
 
-def _join(a, b):
-    from .solver import Solution
-
+def _join(a: Solution, b: Solution) -> Solution:
     return Solution(
         State.cat([a.state, b.state]), torch.cat((a.energy, b.energy)), torch.cat((a.converged, b.converged)),
         max(a.iterations, b.iterations),
@@ -251,10 +277,8 @@ def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResu
     return owner, base.pick(owner), State.cat([state, extra])
 
 
-def _share_betas(base: Problem, solution, owner: Tensor, config: FitConfig):
+def _share_betas(base: Problem, solution: Solution, owner: Tensor, config: FitConfig) -> tuple[Solution, Tensor]:
     """One shape for all: the precision-weighted mean of everybody's best, then a fit with the shape held there."""
-    from .solver import Solution
-
     best = _best_rows(solution.energy, owner, 1)
     mean = solution.state.betas[best].mean(0, keepdim=True).expand(len(owner), -1)
     # a stiff weight about the shared shape: unknowns are offsets from it

@@ -125,6 +125,14 @@ def levenberg_marquardt(
     return Solution(final_state, final_energy, converged, iteration)
 
 
+def replace_rows(solution: Solution, rows: Tensor, new: Solution) -> Solution:
+    """A solution with some of its starts replaced by others."""
+    state, energies = _store(solution.state, solution.energy, rows, new.state, new.energy)
+    converged = solution.converged.clone()
+    converged[rows] = new.converged
+    return Solution(state, energies, converged, max(solution.iterations, new.iterations))
+
+
 def _store(state: State, values: Tensor, rows: Tensor, new: State, new_values: Tensor) -> tuple[State, Tensor]:
     parts = []
     for name in ("z", "root", "betas", "transl"):

@@ -62,15 +62,24 @@ def _landmarker(path: str, people: int):
             from mediapipe.tasks.python.core.base_options import BaseOptions
     except ImportError as error:
         raise DetectorError("MediaPipe is not installed.", 'Run: pip install "kinflow[detect]", then kinflow setup.') from error
+
+    class Landmarker(vision.PoseLandmarker):
+        """Lives as long as the process: closed at the interpreter's end it complains that its modules are gone."""
+
+        def __del__(self) -> None:
+            pass
+
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=path), num_poses=people, output_segmentation_masks=True,
         min_pose_detection_confidence=0.4, min_pose_presence_confidence=0.4,
     )  # fmt: skip
     try:
         with quiet_stderr():
-            return vision.PoseLandmarker.create_from_options(options)
+            landmarker = vision.PoseLandmarker.create_from_options(options)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(f"The detector's bundle {path} cannot be loaded: {error}", "Delete it and run: kinflow setup") from error
+    landmarker.__class__ = Landmarker
+    return landmarker
 
 
 def detect(rgb: np.ndarray, people: int = MAX_PEOPLE) -> list[Detection]:

@@ -32,6 +32,10 @@ class Server:
 
     def serve(self) -> None:
         threading.Thread(target=self._read, daemon=True).start()
+        with self._connection:
+            self._loop()
+
+    def _loop(self) -> None:
         while True:
             try:
                 request = self._requests.get(timeout=self._idle or None)
@@ -64,12 +68,14 @@ class Server:
         if method == "cancel" and isinstance(number, int):
             self._cancelled.add(number)
             return
-        if method in NEWEST_WINS and isinstance(number, int):
+        if isinstance(method, str) and method in NEWEST_WINS and isinstance(number, int):
             self._newest[method] = number
         self._requests.put(message)
 
     def _answer(self, request: dict[str, Any]) -> None:
         number, method = request.get("id"), request.get("method")
+        if not isinstance(number, int):
+            number = None
         last_report = 0.0
 
         def progress(fraction: float, text: str) -> bool | None:

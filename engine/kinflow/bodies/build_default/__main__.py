@@ -22,10 +22,28 @@ from .source import Source
 MAX_WEIGHTS = 4
 
 
-def sparse_weights(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MAX_WEIGHTS largest weights a vertex. (V, 24) -> joints (V, 4) uint8, weights (V, 4)."""
-    order = np.argsort(-dense, axis=1, kind="stable")[:, :MAX_WEIGHTS]
-    values = np.take_along_axis(dense, order, 1)
+def sparse_weights(dense: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MAX_WEIGHTS largest weights a vertex, left-right symmetric. (V, 24) -> joints (V, 4) uint8, weights (V, 4).
+
+    A vertex on the middle line keeps left and right twins together or not at all; elsewhere one side is chosen and
+    the other is its mirror image.
+    """
+    twin = np.array(MIRROR)
+    kept = dense.copy()
+    middle = mirror == np.arange(len(dense))
+    for v in np.nonzero(middle)[0]:
+        chosen: set[int] = set()
+        for j in np.argsort(-dense[v], kind="stable"):
+            pair = {int(j), int(twin[j])}
+            if dense[v, j] > 0 and len(chosen | pair) <= MAX_WEIGHTS:
+                chosen |= pair
+        kept[v, [j for j in range(24) if j not in chosen]] = 0
+    side = np.nonzero(np.arange(len(dense)) < mirror)[0]
+    order = np.argsort(-dense[side], axis=1, kind="stable")[:, MAX_WEIGHTS:]
+    kept[side[:, None], order] = 0
+    kept[mirror[side]] = kept[side][:, twin]
+    order = np.argsort(-kept, axis=1, kind="stable")[:, :MAX_WEIGHTS]
+    values = np.take_along_axis(kept, order, 1)
     return order.astype(np.uint8), values / values.sum(1, keepdims=True)
 
 
@@ -67,7 +85,7 @@ def main() -> None:
     v_template = space.template.vertices[index]
     shapedirs = np.stack([c.vertices[index] for c in components], -1)
     joint_dirs = np.stack([c.joints for c in components], -1)
-    joint_index, joint_weight = sparse_weights(weights[index])
+    joint_index, joint_weight = sparse_weights(weights[index], mirror)
     joint_weight = np.round(joint_weight * 65535).astype(np.uint16)
     dense = np.zeros((len(index), 24))
     np.put_along_axis(dense, joint_index.astype(int), joint_weight / joint_weight.sum(1, keepdims=True), 1)
