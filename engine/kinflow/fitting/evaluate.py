@@ -70,8 +70,8 @@ def energy(problem: Problem, state: State) -> Tensor:
     total = _keypoint_terms(problem, points)[-1] + prior_energy(problem, state)
     if problem.hint_index is not None:
         total = total + _hint_terms(problem, points)[-1]
-    if problem.silhouette is not None:
-        total = total + problem.silhouette.energy(problem, state, rotations, posed)
+    if problem.parts is not None:
+        total = total + problem.parts.energy(problem, state, rotations, posed)
     return total
 
 
@@ -107,8 +107,8 @@ def linearise(problem: Problem, state: State) -> Linearisation:
         by_betas.append(relative(posed.d_betas) * root_hint[..., None])
         by_transl.append(torch.zeros(batch, hint.shape[1], 3, dtype=hint.dtype, device=hint.device))
         total = total + hint_energy
-    if problem.silhouette is not None:
-        extra = problem.silhouette.linearise(problem, state, rotations, posed)
+    if problem.parts is not None:
+        extra = problem.parts.linearise(problem, state, rotations, posed)
         for target, value in zip((all_residual, by_rotation, by_betas, by_transl), extra[1:], strict=True):
             target.append(value)
         total = total + extra[0]

@@ -24,8 +24,8 @@ from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
 from .problem import Problem, State, Weights
 from .residuals.keypoints import project
+from .residuals.parts import part_field
 from .results import build_result, failed_result
-from .silhouette import Silhouette
 from .solver import Solution, SolverConfig, levenberg_marquardt, replace_rows
 from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
@@ -42,7 +42,7 @@ class FitConfig:
     weights: Weights = Weights()
     coarse_iterations: int = 10
     fine_iterations: int = 40
-    silhouette_iterations: int = 15
+    part_iterations: int = 15
     keep_starts: int = 2
     hints: bool = True
     hypotheses: bool = True
@@ -106,7 +106,7 @@ def fit(
 
         fitted = _fit_group(
             [people[i] for i in members], [cameras[i] for i in members], regressor, body, prior, config, "ba" in losses,
-            [starts[i] for i in members] if starts is not None else None, solver, shared_betas, report,
+            [starts[i] for i in members] if starts is not None else None, solver, shared_betas, report, seed,
         )  # fmt: skip
         for index, result in zip(members, fitted, strict=True):
             results[index] = result
@@ -159,7 +159,7 @@ def _hints(people: list[Observation], names: tuple[str, ...], confidence: Tensor
 def _fit_group(
     people: list[Observation], cameras: list[Camera], regressor: KeypointRegressor, body: Body, prior: Prior, config: FitConfig,
     use_parts: bool, starts: list[FitResult | None] | None, solver: str, shared_betas: bool,
-    report: Callable[[float, str], bool | None],
+    report: Callable[[float, str], bool | None], seed: int,
 ) -> list[FitResult]:  # fmt: skip
     keypoints, confidence, focal, centre = _tensors(people, cameras, body)
     points = PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
@@ -202,11 +202,13 @@ def _fit_group(
                 solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
         base, solution = _sharpen(base, solution, owner, config)
     if use_parts and solver == "lm":
-        silhouette = Silhouette.of(people, body, use=[p.mask is not None or p.parts is not None for p in people])
-        if silhouette is not None:
-            base = replace(base, silhouette=silhouette)
+        best = _best_rows(solution.energy, owner, 1)
+        near = torch.ones(count, device=body.device).index_copy(0, owner[best], solution.state.transl[best, 2].clamp_min(0.3))
+        field = part_field(people, body, focal.mean(-1) / near, seed)
+        if field is not None:
+            base = replace(base, parts=field)
             keep = _best_rows(solution.energy, owner, 3)
-            refine = SolverConfig(max_iterations=config.silhouette_iterations, first_damping=1.0)
+            refine = SolverConfig(max_iterations=config.part_iterations, first_damping=1.0)
             chosen = solution.state.pick(keep)
             refined = levenberg_marquardt(
                 base.pick(owner[keep]), chosen, refine, lambda i, n: report(0.75 + 0.2 * i / n, "body parts")

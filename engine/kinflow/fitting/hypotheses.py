@@ -64,7 +64,7 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
     picked = torch.cat(starts)
     hinted = replace(
         base.pick(picked), hint_index=index, hint_depth=torch.cat(targets), hint_weight=torch.cat(weights),
-        weights=replace(base.weights, hint_metres=0.01), silhouette=None,
+        weights=replace(base.weights, hint_metres=0.01), parts=None,
     )  # fmt: skip
     assert joints_of.shape[0] == base.keypoints.shape[1]
     led = levenberg_marquardt(hinted, state.pick(picked), SolverConfig(max_iterations=8, first_damping=1.0))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..bodies.jacobians import PointSet
+from ..bodies.jacobians import PointSet, PosedPoints
 from ..bodies.model import Body
 from ..flows.prior import Prior
 
@@ -26,6 +27,16 @@ class Weights:
     betas: float = 1.0
     hint_metres: float = 0.10
     part: float = 1.0
+
+
+class PartTerm(Protocol):
+    """What `residuals.parts` gives the solver."""
+
+    def pick(self, rows: Tensor) -> PartTerm: ...
+
+    def energy(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> Tensor: ...
+
+    def linearise(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Problem:
     hint_index: Tensor | None = None
     hint_depth: Tensor | None = None
     hint_weight: Tensor | None = None
-    silhouette: object | None = None
+    parts: PartTerm | None = None
 
     def pick(self, rows: Tensor) -> Problem:
         """The same problem for some of the starts."""
@@ -59,8 +70,8 @@ class Problem:
             for name in ("keypoints", "confidence", "focal", "centre", "scale", "hint_depth", "hint_weight")
             if getattr(self, name) is not None
         }
-        if self.silhouette is not None:
-            changed["silhouette"] = self.silhouette.pick(rows)
+        if self.parts is not None:
+            changed["parts"] = self.parts.pick(rows)
         return replace(self, **changed)
 
 

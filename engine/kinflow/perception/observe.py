@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from ..errors import InvalidInputError
@@ -16,7 +17,11 @@ from .detector import Detection, detect
 from .photos import Photo, as_photo, write_upright
 
 MASK_THRESHOLD = 0.5
-MIN_CONFIDENT = 5
+MIN_CONFIDENT = 8
+MIN_BODY_CONFIDENCE = 0.4
+ONCE_BODY_CONFIDENCE = 0.6
+CROP_SHARES = (0.6, 0.4, 0.25)
+_SHOULDERS, _BODY = slice(11, 13), slice(11, 29)  # of BlazePose's 33
 SAME_PERSON = 0.5  # of the keypoints nearer than a tenth of the box
 
 
@@ -58,11 +63,11 @@ def _shifted(found: Detection, origin: np.ndarray, shape: tuple[int, int], insid
     return Detection((found.keypoints + origin).astype(np.float32), found.confidence, found.world, mask)
 
 
-def _in_boxes(rgb: np.ndarray, boxes: np.ndarray) -> list[Detection]:
+def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25) -> list[Detection]:
     boxes = boxes.reshape(-1, 4)
     result = []
     for box in boxes:
-        margin = 0.25 * (box[2:] - box[:2]).max()
+        margin = share * (box[2:] - box[:2]).max()
         crop, origin = _crop(rgb, box[:2] - margin, box[2:] + margin)
         if min(crop.shape[:2]) < 16:
             continue
@@ -74,25 +79,68 @@ def _in_boxes(rgb: np.ndarray, boxes: np.ndarray) -> list[Detection]:
 
 
 def _search(rgb: np.ndarray) -> list[Detection]:
-    """The whole photo, then overlapping crops at two finer scales for people whom the detector overlooks."""
+    """The whole photo, the photo with a rim (for people who fill it), and crops for people whom the detector overlooks.
+
+    A detector that looks into small crops also sees people in hands and flower beds. What a crop shows counts only if
+    it is seen again, in the same place, in a crop of its own.
+    """
     height, width = rgb.shape[:2]
-    found = [d for d in detect(rgb) if _plausible(d, rgb.shape)]
-    for tiles in (2, 3):
-        size = 1.3 * np.array([width, height]) / tiles
-        side = max(size.min(), min(width, height) / tiles * 1.3)
-        size = np.minimum(np.maximum(size, side), (width, height))
-        for row in range(tiles):
-            for column in range(tiles):
-                centre = (np.array([column, row]) + 0.5) / tiles * (width, height)
-                low = np.clip(centre - size / 2, 0, np.array([width, height]) - size)
-                crop, origin = _crop(rgb, low, low + size)
-                if min(crop.shape[:2]) < 48:
-                    continue
-                for person in detect(crop, 4):
-                    candidate = _shifted(person, origin, rgb.shape[:2])
-                    if _plausible(candidate, rgb.shape) and not _cut_by(candidate, low, low + size, (width, height)):
-                        _add(found, candidate)
+    found: list[Detection] = []
+    for person in detect(rgb):
+        if _plausible(person, rgb.shape):
+            _add(found, person)
+    rim = round(0.35 * max(height, width))
+    framed = cv2.copyMakeBorder(rgb, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(114, 114, 114))
+    candidates = [_without_rim(person, rim, (height, width)) for person in detect(framed, 4)]
+    for low, high in _crops(width, height):
+        crop, origin = _crop(rgb, low, high)
+        if min(crop.shape[:2]) >= 48:
+            near = [_shifted(person, origin, rgb.shape[:2]) for person in detect(crop, 4)]
+            candidates += [c for c in near if not _cut_by(c, low, high, (width, height))]
+    for candidate in _best_first(candidates):
+        if _plausible(candidate, rgb.shape) and not any(_same(candidate, other) for other in found):
+            confirmed = _confirm(rgb, candidate)
+            if confirmed is not None and not any(_same(confirmed, other) for other in found):
+                found.append(confirmed)
     return found
+
+
+def _confirm(rgb: np.ndarray, candidate: Detection) -> Detection | None:
+    """The candidate as seen in a crop about it, or None where it is not seen there again."""
+    views = []
+    for margin in (0.35, 0.8):
+        again = [d for d in _in_boxes(rgb, candidate.box[None], margin) if _plausible(d, rgb.shape)]
+        views += [d for d in again if _alike(candidate, d)]
+    # twice seen, or once and well
+    needed = MIN_BODY_CONFIDENCE if len(views) == 2 else ONCE_BODY_CONFIDENCE
+    best = max(views, key=lambda d: float(d.confidence[_BODY].mean()), default=None)
+    if best is None or best.confidence[_BODY].mean() < needed:
+        return None
+    # a crop about a person in a crowd may mix in a neighbour, so the closer view replaces the first only where it is surer
+    return best if best.confidence[_BODY].mean() > candidate.confidence[_BODY].mean() + 0.1 else candidate
+
+
+def _crops(width: int, height: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Overlapping squares at three scales. -> (low, high) corners."""
+    size = np.array([width, height], float)
+    result = []
+    for share in CROP_SHARES:
+        side = np.minimum(size, share * max(width, height))
+        steps = np.ceil((size - side) / (0.5 * side) + 1e-9).astype(int) + 1
+        for y in np.linspace(0, height - side[1], max(1, steps[1])):
+            for x in np.linspace(0, width - side[0], max(1, steps[0])):
+                low = np.array([x, y])
+                result.append((low, low + side))
+    return result
+
+
+def _without_rim(person: Detection, rim: int, shape: tuple[int, int]) -> Detection:
+    """A detection in the photo with a rim, as one of the photo itself."""
+    height, width = shape
+    points = person.keypoints - rim
+    inside = (points >= 0).all(1) & (points < (width, height)).all(1)
+    mask = person.mask[rim : rim + height, rim : rim + width]
+    return Detection(points, np.where(inside, person.confidence, 0).astype(np.float32), person.world, mask)
 
 
 def _cut_by(person: Detection, low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> bool:
@@ -107,23 +155,37 @@ def _cut_by(person: Detection, low: np.ndarray, high: np.ndarray, size: tuple[in
 
 
 def _plausible(person: Detection, shape: tuple[int, ...]) -> bool:
+    """Enough of a body, sure enough, and the same person in keypoints and mask."""
+    seen = person.confidence > 0.5
+    body = seen[_BODY]
     box = person.box
     tall = (box[3] - box[1]) > 0.04 * shape[0] or (box[2] - box[0]) > 0.04 * shape[1]
-    return bool((person.confidence > 0.5).sum() >= MIN_CONFIDENT and tall and (person.mask > MASK_THRESHOLD).sum() > 64)
+    if seen.sum() < MIN_CONFIDENT or body.sum() < 2 or not seen[_SHOULDERS].any() or not tall:
+        return False
+    points = np.clip(person.keypoints[seen].astype(int), 0, (shape[1] - 1, shape[0] - 1))
+    on_mask = person.mask[points[:, 1], points[:, 0]] > 0.3
+    return bool((person.mask > MASK_THRESHOLD).sum() > 64 and on_mask.mean() > 0.6)
 
 
-def _same(a: Detection, b: Detection) -> bool:
+def _alike(a: Detection, b: Detection) -> bool:
+    """Whether most keypoints that both are sure of lie in the same places."""
     both = (a.confidence > 0.3) & (b.confidence > 0.3)
-    box_a, box_b = a.box, b.box
-    size = max(1.0, float(min((box_a[2:] - box_a[:2]).max(), (box_b[2:] - box_b[:2]).max())))
-    if both.sum() >= 4:
-        near = np.linalg.norm(a.keypoints[both] - b.keypoints[both], axis=1) < 0.15 * size
-        if near.mean() > SAME_PERSON:
-            return True
-    low, high = np.maximum(box_a[:2], box_b[:2]), np.minimum(box_a[2:], box_b[2:])
-    overlap = float(np.prod(np.maximum(high - low, 0)))
-    smaller = min(float(np.prod(box_a[2:] - box_a[:2])), float(np.prod(box_b[2:] - box_b[:2])))
-    return overlap > 0.7 * smaller
+    if both.sum() < 4:
+        return False
+    size = max(1.0, float(min((a.box[2:] - a.box[:2]).max(), (b.box[2:] - b.box[:2]).max())))
+    near = np.linalg.norm(a.keypoints[both] - b.keypoints[both], axis=1) < 0.15 * size
+    return bool(near.mean() > SAME_PERSON)
+
+
+def _same(candidate: Detection, other: Detection) -> bool:
+    """The same person, or a piece of one: keypoints alike, or the candidate's mask mostly within the other's."""
+    if _alike(candidate, other):
+        return True
+    own = candidate.mask > MASK_THRESHOLD
+    # a mask may spill over onto a neighbour: only what lies in the person's own box counts
+    x0, y0, x1, y1 = np.clip(other.box, 0, [own.shape[1], own.shape[0]] * 2).astype(int)
+    shared = own[y0:y1, x0:x1] & (other.mask[y0:y1, x0:x1] > MASK_THRESHOLD)
+    return bool(shared.sum() > 0.5 * max(1, own.sum()))
 
 
 def _quality(person: Detection) -> float:
@@ -151,8 +213,6 @@ def _observation(photo: Photo, person: Detection) -> Observation:
     mask = person.mask > MASK_THRESHOLD
     box = person.box
     if photo.scale != 1:
-        import cv2
-
         mask = cv2.resize(mask.astype(np.uint8), (camera.width, camera.height), interpolation=cv2.INTER_NEAREST) > 0
     box = np.clip(box / photo.scale, 0, [camera.width, camera.height] * 2)
     return Observation(

@@ -1,4 +1,0 @@
-class Silhouette:
-    @staticmethod
-    def of(people, body, use):
-        return None
