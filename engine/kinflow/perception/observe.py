@@ -98,11 +98,23 @@ def _search(rgb: np.ndarray) -> list[Detection]:
             near = [_shifted(person, origin, rgb.shape[:2]) for person in detect(crop, 4)]
             candidates += [c for c in near if not _cut_by(c, low, high, (width, height))]
     for candidate in _best_first(candidates):
-        if _plausible(candidate, rgb.shape) and not any(_same(candidate, other) for other in found):
-            confirmed = _confirm(rgb, candidate)
-            if confirmed is not None and not any(_same(confirmed, other) for other in found):
-                found.append(confirmed)
+        if not _plausible(candidate, rgb.shape):
+            continue
+        rivals = [i for i, other in enumerate(found) if _same(candidate, other)]
+        if len(rivals) > 1 or (rivals and not _clearer(candidate, found[rivals[0]])):
+            continue
+        confirmed = _confirm(rgb, candidate)
+        if confirmed is not None:
+            others = [other for i, other in enumerate(found) if i not in rivals]
+            if not any(_same(confirmed, other) for other in others):
+                found = [*others, confirmed]
     return found
+
+
+def _clearer(candidate: Detection, other: Detection) -> bool:
+    """Whether a crop shows much of the same person, and shows it better (the wide view may mix two neighbours)."""
+    area = np.count_nonzero(candidate.mask > MASK_THRESHOLD) / max(1, np.count_nonzero(other.mask > MASK_THRESHOLD))
+    return bool(area > 0.35 and candidate.confidence.sum() > 1.15 * other.confidence.sum())
 
 
 def _confirm(rgb: np.ndarray, candidate: Detection) -> Detection | None:
