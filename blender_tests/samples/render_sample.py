@@ -1,8 +1,8 @@
 """Renders a sample photo with known truth: a clothed body in a captured pose, in a lit room, with Cycles.
 
-    python blender_tests/samples/render_sample.py NAME --pose INDEX [--yaw DEG] [--focal PX] [--size WxH]
+    python blender_tests/samples/render_sample.py NAME --pose INDEX [--yaw DEG] [--focal PX] [--size WxH] [--folder DIR]
 
-Writes NAME.png and NAME.json (camera, SMPL parameters, joints in the camera's frame) beside this script. Needs the
+Writes NAME.png and NAME.json (camera, SMPL parameters, joints in the camera's frame) beside this script, or into --folder. Needs the
 pip packages bpy and kinflow.
 """
 
@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--size", default="720x960")
     parser.add_argument("--depth", type=float, default=3.4)
     parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--folder", type=Path, default=HERE)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     with np.load(HERE.parents[1] / "engine/benchmarks/data/heldout_poses.npz") as data:
@@ -145,13 +146,13 @@ def main() -> None:
     room(context)
     from addon.batch import render
 
-    render(context, HERE / f"{options.name}.png", longest=max(width, height), samples=options.samples)
+    render(context, options.folder / f"{options.name}.png", longest=max(width, height), samples=options.samples)
     truth = {
         "clip": clip, "camera": camera.to_dict(), "global_orient": global_orient.tolist(), "body_pose": body_pose.tolist(),
         "betas": betas.tolist(), "transl": transl.tolist(), "joints": joints.tolist(),
         "notice": "Pose from mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.",
     }  # fmt: skip
-    (HERE / f"{options.name}.json").write_text(json.dumps(truth), "utf-8")
+    (options.folder / f"{options.name}.json").write_text(json.dumps(truth), "utf-8")
     sys.stdout.flush()
     os._exit(0)
 

@@ -52,12 +52,10 @@ def pose_features(rotations: Tensor) -> Tensor:
 def unposed_vertices(body: Body, rotations: Tensor, betas: Tensor, index: Tensor | None = None) -> Tensor:
     """Shaped and corrected vertices before skinning. -> (B, V or len(index), 3)."""
     features = pose_features(rotations)[:, body.corrective_columns]
-    template, dirs, corrective = body.v_template, body.shapedirs, body.corrective_dirs
+    template, dirs = body.v_template, body.blend_dirs
     if index is not None:
-        template, dirs = template[index], dirs[index]
-        corrective = corrective.unflatten(-1, (-1, 3))[:, index].flatten(1)
-    shape = betas @ dirs.flatten(0, 1).T
-    return template + torch.addmm(shape, features, corrective).unflatten(-1, (-1, 3))
+        template, dirs = template[index], dirs.unflatten(-1, (-1, 3))[:, index].flatten(1)
+    return torch.addmm(template.flatten(), torch.cat((betas, features), -1), dirs).unflatten(-1, (-1, 3))
 
 
 def skin(

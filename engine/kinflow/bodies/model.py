@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -50,6 +51,11 @@ class Body:
         dense[self.corrective_columns] = self.corrective_dirs
         return dense
 
+    @cached_property
+    def blend_dirs(self) -> Tensor:
+        """Shape and pose blend shapes in one matrix (10 + K, 3V), so that the rest mesh is one product."""
+        return torch.cat((self.shapedirs.flatten(0, 1).T, self.corrective_dirs))
+
     @property
     def num_vertices(self) -> int:
         return len(self.v_template)
@@ -69,10 +75,12 @@ class Body:
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Body:
         """The same body elsewhere or in another precision (integer arrays keep their type)."""
         changed = {}
-        for name, value in self.__dict__.items():
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
             if isinstance(value, Tensor):
-                changed[name] = value.to(device=device, dtype=dtype if value.is_floating_point() else None)
-        return Body(**(self.__dict__ | changed))
+                value = value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+            changed[field_.name] = value
+        return Body(**changed)
 
     def __call__(
         self, global_orient: Tensor | None = None, body_pose: Tensor | None = None, betas: Tensor | None = None,
