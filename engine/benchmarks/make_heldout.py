@@ -1,4 +1,4 @@
-"""python -m benchmarks.make_heldout MOCAP_FOLDER: writes data/heldout_poses.npz."""
+"""python -m benchmarks.make_heldout MOCAP_FOLDER: writes data/heldout_poses.npz and data/training_poses.npz."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from kinflow.mocap.augment import thin
 from kinflow.mocap.dataset import load_clips
-from kinflow.mocap.splits import split_of
+from kinflow.mocap.splits import family_of, split_of
 from kinflow.rotations_np import matrix_to_axis_angle
 
 PER_CLIP = 40
 HELDOUT = Path(__file__).parent / "data" / "heldout_poses.npz"
+TRAINING = HELDOUT.with_name("training_poses.npz")
 
 
 def main(mocap: Path) -> None:
@@ -30,6 +31,19 @@ def main(mocap: Path) -> None:
         HELDOUT, pose=np.concatenate(poses), global_orient=np.concatenate(roots), clip=np.concatenate(clip), names=np.array(names)
     )
     print(f"{HELDOUT}: {sum(map(len, poses))} poses of {len(names)} clips")
+    write_training_sample(mocap)
+
+
+def write_training_sample(mocap: Path, count: int = 1500) -> None:
+    """Captured training poses, balanced by motion as the training is, unmirrored and unmixed: what samples should be like."""
+    clips = [c for c in load_clips(mocap / "cmu") if split_of(c.name) == "train"]
+    thinned = [c.body_pose[thin(c.body_pose)] for c in clips]
+    families = [family_of(c.name) for c, t in zip(clips, thinned, strict=True) for _ in t]
+    _, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
+    weights = (1 / np.sqrt(counts))[inverse]
+    picks = np.random.default_rng(0).choice(len(weights), count, False, weights / weights.sum())
+    np.savez_compressed(TRAINING, pose=matrix_to_axis_angle(np.concatenate(thinned)[picks]).astype(np.float32))
+    print(f"{TRAINING}: {count} poses")
 
 
 if __name__ == "__main__":
