@@ -37,6 +37,7 @@ ENGINE_PINS = (
     "absl-py==2.5.1", "certifi==2026.10.18", "flatbuffers==25.12.19", "matplotlib==3.11.2", "sounddevice==0.5.6", "cffi==2.1.1",
 )  # fmt: skip
 NO_DEPS_PINS = ("mediapipe==1.2.2",)
+TEST_PINS = ("pytest==9.2.0", "hypothesis==6.170.15", "safetensors==0.8.0", "smplx==0.1.28", "scipy==1.17.1")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
