@@ -1,6 +1,6 @@
 """Photo to .blend without a window, through the add-on's own operators.
 
-    blender --background --python addon/batch.py -- PHOTO... --output DIR
+blender --background --python addon/batch.py -- PHOTO... --output DIR
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def fitted_samples():
     import tempfile
 
     import numpy as np
+
     from addon import session
 
     folder = Path(tempfile.mkdtemp())
@@ -53,7 +54,11 @@ def fitted_samples():
         return str(folder / name)
 
     wide = np.pad(pixels, ((0, 0), (400, 300), (0, 0)), mode="edge")
-    photos = {"portrait": str(SAMPLES / "punch.png"), "landscape": write("landscape.png", wide), "cropped": write("cropped.png", pixels[60:, 90:])}
+    photos = {
+        "portrait": str(SAMPLES / "punch.png"),
+        "landscape": write("landscape.png", wide),
+        "cropped": write("cropped.png", pixels[60:, 90:]),
+    }
     engine = session.engine()
     result = {}
     for name, path in photos.items():

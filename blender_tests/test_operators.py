@@ -5,9 +5,10 @@ import sys
 import bpy
 import numpy as np
 import pytest
+from conftest import SAMPLES
+
 from addon import batch, session
 from addon.scene import body
-from conftest import SAMPLES
 
 
 def test_open_find_and_fit_make_a_body():

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
-from kinflow.records import KEYPOINT_SETS, Camera, Observation
 from kinflow.keypoint_names import NAMES as KEYPOINT_NAMES
+from kinflow.records import KEYPOINT_SETS, Camera, Observation
 
 from .. import session
 

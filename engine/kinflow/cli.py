@@ -243,7 +243,9 @@ def _fit(command: Fit) -> dict[str, Any]:
         writer.writerows(rows)
     good = [r for r in results if r.status in ("converged", "max_iterations")]
     if good:
-        _say(f"{len(good)} people in {len(photos) - len(failed)} photos, median keypoint error {np.median([r.keypoint_error_px for r in good]):.1f} px")
+        _say(
+            f"{len(good)} people in {len(photos) - len(failed)} photos, median keypoint error {np.median([r.keypoint_error_px for r in good]):.1f} px"
+        )
     return {"people": len(good), "failed": {str(photos[i]): r for i, r in failed.items()}}
 
 

@@ -60,7 +60,9 @@ class Engine:
     process, with the same numbers; bodies and priors are given by name or path.
     """
 
-    def __init__(self, python: str | os.PathLike | None = None, *, idle_shutdown_s: float = 0.0, log_path: str | os.PathLike | None = None) -> None:
+    def __init__(
+        self, python: str | os.PathLike | None = None, *, idle_shutdown_s: float = 0.0, log_path: str | os.PathLike | None = None
+    ) -> None:
         self.python = os.fspath(python or sys.executable)
         self.idle_shutdown_s = idle_shutdown_s
         self.log_path = Path(log_path) if log_path else Path(tempfile.gettempdir()) / f"kinflow-engine-{os.getpid()}-{id(self):x}.log"
@@ -297,7 +299,9 @@ class Engine:
 
     # -- the public API, out of process ------------------------------------------------------------------------------
 
-    def observe(self, photo: Any, *, boxes: np.ndarray | None = None, device: str = "auto", fov_degrees: float | None = None) -> list[Observation]:
+    def observe(
+        self, photo: Any, *, boxes: np.ndarray | None = None, device: str = "auto", fov_degrees: float | None = None
+    ) -> list[Observation]:
         """As `kinflow.observe`."""
         if isinstance(photo, os.PathLike):
             photo = os.fspath(photo)

@@ -8,7 +8,7 @@ from .errors import InvalidInputError
 
 
 def pick_device(device: str) -> torch.device:
-    """"auto": CUDA where there is one. Raises InvalidInputError where the device is not there."""
+    """ "auto": CUDA where there is one. Raises InvalidInputError where the device is not there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

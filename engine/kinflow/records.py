@@ -89,9 +89,7 @@ class Observation:
 
     def __post_init__(self) -> None:
         if self.keypoint_set not in KEYPOINT_SETS:
-            raise InvalidInputError(
-                f"Unknown keypoint set '{self.keypoint_set}'.", f"Use one of {', '.join(KEYPOINT_SETS)}."
-            )
+            raise InvalidInputError(f"Unknown keypoint set '{self.keypoint_set}'.", f"Use one of {', '.join(KEYPOINT_SETS)}.")
         count = KEYPOINT_SETS[self.keypoint_set]
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         put("keypoints", _array(self.keypoints, np.float32, (count, 2), f"keypoints of {self.keypoint_set}"))
@@ -201,7 +199,9 @@ class FitResult:
         """Writes a .npz without pickles."""
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
-            arrays[f"hypotheses_{name}"] = np.stack([getattr(h, name) for h in self.hypotheses]) if self.hypotheses else np.zeros(0, np.float32)
+            arrays[f"hypotheses_{name}"] = (
+                np.stack([getattr(h, name) for h in self.hypotheses]) if self.hypotheses else np.zeros(0, np.float32)
+            )
         header = self.summary() | {"kinflow_kind": "fit", "format_version": RESULT_VERSION}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         path = Path(path)

@@ -104,6 +104,4 @@ def check_header(path: str | os.PathLike, metadata: dict[str, str], kind: str) -
     except ValueError:
         raise AssetError(f"{path} has no format_version.", "Export it again with this kinflow.") from None
     if version > FORMAT_VERSION:
-        raise AssetError(
-            f"{path} has format version {version}; this kinflow reads up to {FORMAT_VERSION}.", "Update kinflow."
-        )
+        raise AssetError(f"{path} has format version {version}; this kinflow reads up to {FORMAT_VERSION}.", "Update kinflow.")

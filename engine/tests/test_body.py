@@ -129,6 +129,10 @@ def test_keypoint_sets_are_left_right_symmetric_on_the_template(body64, keypoint
 
 
 def test_wrong_shapes_are_typed_errors(body):
-    for arguments in ({"body_pose": torch.zeros(1, 22, 3)}, {"betas": torch.zeros(1, 11)}, {"global_orient": torch.zeros(2, 3), "betas": torch.zeros(3, 10)}):
+    for arguments in (
+        {"body_pose": torch.zeros(1, 22, 3)},
+        {"betas": torch.zeros(1, 11)},
+        {"global_orient": torch.zeros(2, 3), "betas": torch.zeros(3, 10)},
+    ):
         with pytest.raises(InvalidInputError):
             body(**arguments)

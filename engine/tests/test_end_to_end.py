@@ -33,7 +33,9 @@ def test_command_line_fits_and_reports(tmp_path, capsys, sample_photo):
     assert {p.name for p in tmp_path.iterdir()} == {"punch.0.npz", "punch.overlay.png", "report.csv"}
 
 
-@pytest.mark.parametrize("words", [["fit", "/nowhere.jpg"], ["body", "info", "/nowhere.pkl"], ["prior", "sample", "x.npz", "--prior", "nonsense"]])
+@pytest.mark.parametrize(
+    "words", [["fit", "/nowhere.jpg"], ["body", "info", "/nowhere.pkl"], ["prior", "sample", "x.npz", "--prior", "nonsense"]]
+)
 def test_failures_exit_with_1_and_a_sentence(words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([*words, "--json"]) == 1

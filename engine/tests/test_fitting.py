@@ -200,7 +200,9 @@ def test_translation_equals_plain_least_squares():
         u = ((noisy[b] - centre[b]) / focal[b]).flatten()
         s, dx, dy = torch.linalg.lstsq(design * w[:, None], (u * w)[:, None]).solution[:, 0]
         assert torch.allclose(got[b], torch.stack((dx / s, dy / s, 1 / s)), atol=1e-8)
-    assert torch.autograd.gradcheck(weak_perspective_translation, tuple(t[:1].clone().requires_grad_() for t in (flat, noisy, confidence)) + (focal[:1], centre[:1]))
+    assert torch.autograd.gradcheck(
+        weak_perspective_translation, tuple(t[:1].clone().requires_grad_() for t in (flat, noisy, confidence)) + (focal[:1], centre[:1])
+    )
 
 
 @pytest.mark.parametrize("case", ["one", "same_place", "none"])

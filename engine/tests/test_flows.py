@@ -70,7 +70,9 @@ def test_rows_pulled_back_equal_autograd(prior):
         # local left perturbation: log(R(z') R(z)^T) to first order is the skew part
         new = double.representation.to_matrix(double.flow.to_pose(code))
         delta = new @ rotations.transpose(-1, -2)
-        w = 0.5 * torch.stack((delta[..., 2, 1] - delta[..., 1, 2], delta[..., 0, 2] - delta[..., 2, 0], delta[..., 1, 0] - delta[..., 0, 1]), -1)
+        w = 0.5 * torch.stack(
+            (delta[..., 2, 1] - delta[..., 1, 2], delta[..., 0, 2] - delta[..., 2, 0], delta[..., 1, 0] - delta[..., 0, 1]), -1
+        )
         return torch.einsum("bmjx,bjx->bm", rows, w)
 
     jacobian = torch.autograd.functional.jacobian(turned, z)
@@ -92,7 +94,10 @@ def test_axes_are_orthonormal_and_ordered(prior):
     assert abs(float(prior.axis_shares.sum()) - 1) < 1e-4
 
 
-@pytest.mark.parametrize("pose", [torch.zeros(1, 22, 3), torch.full((1, 23, 3), float("nan")), 2 * torch.eye(3).expand(1, 23, 3, 3), -torch.eye(3).expand(1, 23, 3, 3)])
+@pytest.mark.parametrize(
+    "pose",
+    [torch.zeros(1, 22, 3), torch.full((1, 23, 3), float("nan")), 2 * torch.eye(3).expand(1, 23, 3, 3), -torch.eye(3).expand(1, 23, 3, 3)],
+)
 def test_bad_poses_are_typed_errors(light, pose):
     with pytest.raises(InvalidInputError):
         light.encode(pose)

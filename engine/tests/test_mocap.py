@@ -12,7 +12,9 @@ from kinflow.skeleton import JOINT_INDEX
 
 def _node(name, children, depth=0, root=False):
     pad = "\t" * depth
-    channels = "CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation" if root else "CHANNELS 3 Zrotation Yrotation Xrotation"
+    channels = (
+        "CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation" if root else "CHANNELS 3 Zrotation Yrotation Xrotation"
+    )
     inner = "".join(_node(n, c, depth + 1) for n, c in children) or f"{pad}\tEnd Site\n{pad}\t{{\n{pad}\t\tOFFSET 0 1 0\n{pad}\t}}\n"
     return f"{pad}{'ROOT' if root else 'JOINT'} {name}\n{pad}{{\n{pad}\tOFFSET 0 1 0\n{pad}\t{channels}\n{inner}{pad}}}\n"
 

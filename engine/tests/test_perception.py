@@ -35,10 +35,22 @@ def test_exif_focal_length_is_used(tmp_path):
     assert read_photo(tmp_path / "p.jpg").camera.fx == pytest.approx(50 / 36 * 90)
 
 
-@pytest.mark.parametrize("name,mode", [("g.png", "L"), ("a.png", "RGBA"), ("p.png", "P"), ("i.png", "I;16"), ("c.jpg", "CMYK"), ("w.webp", "RGB"), ("t.tiff", "RGB"), ("b.bmp", "1")])
+@pytest.mark.parametrize(
+    "name,mode",
+    [
+        ("g.png", "L"),
+        ("a.png", "RGBA"),
+        ("p.png", "P"),
+        ("i.png", "I;16"),
+        ("c.jpg", "CMYK"),
+        ("w.webp", "RGB"),
+        ("t.tiff", "RGB"),
+        ("b.bmp", "1"),
+    ],
+)
 def test_odd_formats_become_8_bit_rgb(tmp_path, name, mode):
     if mode == "I;16":
-        image = Image.fromarray((gradient()[..., 0].astype(np.uint16) * 257))
+        image = Image.fromarray(gradient()[..., 0].astype(np.uint16) * 257)
     else:
         image = Image.fromarray(gradient()).convert(mode)
     image.save(tmp_path / name)

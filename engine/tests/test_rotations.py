@@ -21,7 +21,9 @@ def test_numpy_equals_torch_at_every_angle(angle):
     v = np.array([[0.6, -0.64, 0.48]]) * angle
     matrix = rotations_np.axis_angle_to_matrix(v)
     assert np.allclose(matrix, rotations.axis_angle_to_matrix(torch.from_numpy(v)).numpy(), atol=1e-12)
-    assert np.allclose(rotations_np.matrix_to_axis_angle(matrix), rotations.matrix_to_axis_angle(torch.from_numpy(matrix)).numpy(), atol=1e-6)
+    assert np.allclose(
+        rotations_np.matrix_to_axis_angle(matrix), rotations.matrix_to_axis_angle(torch.from_numpy(matrix)).numpy(), atol=1e-6
+    )
     assert np.allclose(rotations_np.axis_angle_to_matrix(rotations_np.matrix_to_axis_angle(matrix)), matrix, atol=1e-6)
 
 

@@ -148,7 +148,14 @@ def test_bad_frames_get_an_answer_or_a_close_and_never_a_crash():
     from kinflow.service.server import Server
     from kinflow.wire import FrameReader
 
-    for junk in (b"\xff\xff\xff\xff", b"\x02\x00\x00\x00{}", b"\x05\x00\x00\x00hello", pack({"id": 1})[:-3], pack({"method": ["x"]}), pack({"id": 2, "method": "fit", "params": {"observations": 3}})):
+    for junk in (
+        b"\xff\xff\xff\xff",
+        b"\x02\x00\x00\x00{}",
+        b"\x05\x00\x00\x00hello",
+        pack({"id": 1})[:-3],
+        pack({"method": ["x"]}),
+        pack({"id": 2, "method": "fit", "params": {"observations": 3}}),
+    ):
         a, b = socket.socketpair()
         import threading
 

@@ -85,7 +85,10 @@ def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("payload", [b"cbuiltins\neval\n(S'1'\ntR.", b"cnumpy\nload\n(S'x'\ntR.", b"ccopyreg\n_reconstructor\n(cos\nsystem\nc__builtin__\nobject\nNtR."])
+@pytest.mark.parametrize(
+    "payload",
+    [b"cbuiltins\neval\n(S'1'\ntR.", b"cnumpy\nload\n(S'x'\ntR.", b"ccopyreg\n_reconstructor\n(cos\nsystem\nc__builtin__\nobject\nNtR."],
+)
 def test_other_gadgets_are_refused(tmp_path, payload):
     path = tmp_path / "evil.pkl"
     path.write_bytes(payload)

@@ -11,7 +11,9 @@ from kinflow.wire import FrameReader, pack
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5).filter(lambda k: not k.startswith("$")), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5).filter(lambda k: not k.startswith("$")), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -37,7 +39,12 @@ def test_messages_arrive_as_sent_however_the_stream_is_cut(message, size):
 
 
 @settings(max_examples=60, deadline=None)
-@given(npst.arrays(st.sampled_from([np.float32, np.float64, np.uint8, np.int64, np.bool_]), npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)))
+@given(
+    npst.arrays(
+        st.sampled_from([np.float32, np.float64, np.uint8, np.int64, np.bool_]),
+        npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+    )
+)
 def test_arrays_arrive_as_sent(array):
     got = FrameReader().feed(pack({"a": array}))[0]["a"]
     assert got.dtype == array.dtype and got.shape == array.shape and got.tobytes() == array.tobytes()

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import InvalidInputError
 from ..keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
 from ..skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
-from .model import Body
+from .model import Body, BodyKey
 
 __all__ = ["BLAZEPOSE33", "BODY25", "COCO17", "NAMES", "KeypointRegressor", "edges", "keypoint_regressor"]
 
@@ -142,26 +142,12 @@ def keypoint_regressor(body: Body, keypoint_set: str) -> KeypointRegressor:
     """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology."""
     if keypoint_set not in NAMES:
         raise InvalidInputError(f"Unknown keypoint set '{keypoint_set}'.", f"Use one of {', '.join(NAMES)}.")
-    base = _build(_BodyKey(body), keypoint_set)
+    base = _build(BodyKey(body), keypoint_set)
     return base.to(body.device, body.dtype)
 
 
-class _BodyKey:
-    """Bodies by identity of their template, so that landmarks are found once."""
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
-        self.key = (body.num_vertices, float(body.v_template.double().sum()))
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BodyKey) and self.key == other.key
-
-
 @lru_cache(maxsize=32)
-def _build(key: _BodyKey, keypoint_set: str) -> KeypointRegressor:
+def _build(key: BodyKey, keypoint_set: str) -> KeypointRegressor:
     landmarks = _landmarks(key.body)
     rest = dict(zip(JOINT_NAMES, key.body.J_template.double().cpu().numpy(), strict=True))
     names = NAMES[keypoint_set]

@@ -128,3 +128,17 @@ class Body:
         if betas.shape[1] < self.num_betas:
             betas = torch.nn.functional.pad(betas, (0, self.num_betas - betas.shape[1]))
         return torch.cat((root, rest), 1), betas, transl
+
+
+class BodyKey:
+    """A body as a dictionary's key: alike if topology and template are, whatever the device or precision."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.key = (body.num_vertices, round(float(body.v_template.double().sum()), 4))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BodyKey) and self.key == other.key

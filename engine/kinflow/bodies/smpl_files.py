@@ -155,7 +155,9 @@ def _checked(fields: dict[str, Any], path: Path, name: str, ndim: int, aliases: 
         raise AssetError(f"{path}: field '{name}' is missing.", "Give a complete SMPL, SMPL-H or SMPL-X file.")
     array = _plain(fields[key], name, path)
     if array.ndim != ndim or array.dtype.kind not in "fiu":
-        raise AssetError(f"{path}: field '{name}' should have {ndim} dimensions of numbers, not {array.shape} {array.dtype}.", "Download it again.")
+        raise AssetError(
+            f"{path}: field '{name}' should have {ndim} dimensions of numbers, not {array.shape} {array.dtype}.", "Download it again."
+        )
     if not np.isfinite(array).all():
         raise AssetError(f"{path}: field '{name}' holds NaN or infinity.", "Download the file again.")
     return array

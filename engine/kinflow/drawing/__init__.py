@@ -1,7 +1,7 @@
 """One z-buffer for visibility, part maps, masks, overlays and contact sheets (numpy and OpenCV)."""
 
-from .sheets import contact_sheet
 from .shading import draw_keypoints, draw_mesh, part_colours
+from .sheets import contact_sheet
 from .zbuffer import Raster, part_map, rasterise, visible_vertices
 
 __all__ = ["Raster", "contact_sheet", "draw_keypoints", "draw_mesh", "part_colours", "part_map", "rasterise", "visible_vertices"]

@@ -66,7 +66,7 @@ def draw_keypoints(
         return _LEFT if name.startswith("left") else _RIGHT if name.startswith("right") else _MIDDLE
 
     def at(k: int) -> tuple[int, int]:
-        return int(round(float(keypoints[k, 0]))), int(round(float(keypoints[k, 1])))
+        return round(float(keypoints[k, 0])), round(float(keypoints[k, 1]))
 
     for a, b in edges:
         if min(confidence[a], confidence[b]) >= threshold:

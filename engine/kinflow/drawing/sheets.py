@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 
-def contact_sheet(images: Sequence[np.ndarray], columns: int, labels: Sequence[str] | None = None, tile: tuple[int, int] | None = None) -> np.ndarray:
+def contact_sheet(
+    images: Sequence[np.ndarray], columns: int, labels: Sequence[str] | None = None, tile: tuple[int, int] | None = None
+) -> np.ndarray:
     """Tiles RGB images row by row, each fitted into `tile` (height, width) on white. -> (H, W, 3) uint8."""
     height, width = tile or images[0].shape[:2]
     rows = -(-len(images) // columns)

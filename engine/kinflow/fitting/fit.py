@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ SOLVERS = ("lm", "adam", "lbfgs")
 class FitConfig:
     """How `fit` works, beyond its arguments."""
 
-    weights: Weights = Weights()
+    weights: Weights = field(default_factory=Weights)
     coarse_iterations: int = 10
     fine_iterations: int = 40
     part_iterations: int = 15
@@ -112,9 +112,7 @@ def fit(
             results[index] = result
         done += len(members)
     elapsed = time.perf_counter() - started
-    return [
-        replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}) for r in results if r is not None
-    ]
+    return [replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}) for r in results if r is not None]
 
 
 def _assumed_camera(person: Observation) -> Camera:
@@ -204,15 +202,13 @@ def _fit_group(
     if use_parts and solver == "lm":
         best = _best_rows(solution.energy, owner, 1)
         near = torch.ones(count, device=body.device).index_copy(0, owner[best], solution.state.transl[best, 2].clamp_min(0.3))
-        field = part_field(people, body, focal.mean(-1) / near, seed)
-        if field is not None:
-            base = replace(base, parts=field)
+        labelled = part_field(people, body, focal.mean(-1) / near, seed)
+        if labelled is not None:
+            base = replace(base, parts=labelled)
             keep = _best_rows(solution.energy, owner, 3)
             refine = SolverConfig(max_iterations=config.part_iterations, first_damping=1.0)
             chosen = solution.state.pick(keep)
-            refined = levenberg_marquardt(
-                base.pick(owner[keep]), chosen, refine, lambda i, n: report(0.75 + 0.2 * i / n, "body parts")
-            )
+            refined = levenberg_marquardt(base.pick(owner[keep]), chosen, refine, lambda i, n: report(0.75 + 0.2 * i / n, "body parts"))
             solution, owner = refined, owner[keep]
     if shared_betas and count > 1:
         solution, owner = _share_betas(base, solution, owner, config)
@@ -241,9 +237,7 @@ def _sharpen(base: Problem, solution: Solution, owner: Tensor, config: FitConfig
         return base, solution
     base = replace(base, scale=torch.where(sharp, torch.maximum(estimate, SHARPEST * base.scale), base.scale))
     rows = torch.nonzero(sharp[owner, 0])[:, 0]
-    again = levenberg_marquardt(
-        base.pick(owner[rows]), solution.state.pick(rows), SolverConfig(config.fine_iterations, first_damping=0.1)
-    )
+    again = levenberg_marquardt(base.pick(owner[rows]), solution.state.pick(rows), SolverConfig(config.fine_iterations, first_damping=0.1))
     return base, replace_rows(solution, rows, again)
 
 

@@ -44,7 +44,7 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
     limb_names = [n for limb in _LIMBS for n in limb]
     index = torch.tensor([names.index(n) for n in limb_names], device=owner.device)
     relative = depth[:, index] - hips
-    for number, limb in enumerate(_LIMBS):
+    for number in range(len(_LIMBS)):
         a, b, c = (3 * number + k for k in range(3))
         first, second = relative[:, b] - relative[:, a], relative[:, c] - relative[:, b]
         bent = torch.maximum(first.abs(), second.abs()) > FLIP_DEPTH

@@ -69,8 +69,15 @@ def build_result(
         _, error = keypoint_errors(projected[i], person)
         hypotheses.append(
             Hypothesis(
-                _numpy(root[i]), _numpy(axis_angle[i]), _numpy(state.betas[i]), _numpy(state.transl[i]), _numpy(state.z[i]),
-                _numpy(joints[i]), float(solution.energy[rows[i]]), error, float(log_prob[i]),
+                _numpy(root[i]),
+                _numpy(axis_angle[i]),
+                _numpy(state.betas[i]),
+                _numpy(state.transl[i]),
+                _numpy(state.z[i]),
+                _numpy(joints[i]),
+                float(solution.energy[rows[i]]),
+                error,
+                float(log_prob[i]),
             )  # fmt: skip
         )
     # the mesh is posed from the axis-angle numbers that are handed out, so that they and the mesh agree

@@ -75,14 +75,10 @@ def step(lin: Linearisation, state: State, damping: Tensor, latent: float, betas
 def apply(state: State, dz: Tensor, d_global: Tensor) -> State:
     """State after a step; the root turns on the left, in the camera frame."""
     turn = axis_angle_to_matrix(d_global[:, :3])
-    return State(
-        state.z + dz, turn @ state.root, state.betas + d_global[:, 3 : 3 + NUM_BETAS], state.transl + d_global[:, -3:]
-    )
+    return State(state.z + dz, turn @ state.root, state.betas + d_global[:, 3 : 3 + NUM_BETAS], state.transl + d_global[:, -3:])
 
 
-def levenberg_marquardt(
-    problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None
-) -> Solution:
+def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
     """Minimises the energy of every start on its own: damping and acceptance are per start, finished ones leave.
 
     progress(iteration, max_iterations) is called between iterations; returning False cancels (CancelledError).

@@ -28,7 +28,9 @@ class PriorHeader:
     notes: dict[str, float] = field(default_factory=dict)
 
 
-def save_prior(path: str | Path, flow: Flow, header: PriorHeader, axes: np.ndarray | None = None, extra: dict[str, np.ndarray] | None = None) -> None:
+def save_prior(
+    path: str | Path, flow: Flow, header: PriorHeader, axes: np.ndarray | None = None, extra: dict[str, np.ndarray] | None = None
+) -> None:
     """Writes a flow with its header, and its latent axes (rows, ordered) where they are known."""
     tensors = {f"flow.{k}": v.detach().cpu().numpy() for k, v in flow.state_dict().items()}
     if axes is not None:
@@ -74,9 +76,7 @@ def load_flow(path: str | Path) -> tuple[Flow, PriorHeader, dict[str, np.ndarray
     for name, parameter in flow.state_dict().items():
         array = tensors.get(f"flow.{name}")
         if array is None or array.shape != tuple(parameter.shape):
-            raise AssetError(
-                f"{path}: field 'flow.{name}' should have shape {tuple(parameter.shape)}.", "Export the prior again."
-            )
+            raise AssetError(f"{path}: field 'flow.{name}' should have shape {tuple(parameter.shape)}.", "Export the prior again.")
         state[name] = torch.from_numpy(np.array(array, np.float32))
     flow.load_state_dict(state)
     flow.requires_grad_(False)

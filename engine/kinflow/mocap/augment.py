@@ -9,9 +9,7 @@ from ..skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
-LEG_JOINTS = tuple(
-    JOINT_INDEX[f"{side}_{joint}"] - 1 for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")
-)
+LEG_JOINTS = tuple(JOINT_INDEX[f"{side}_{joint}"] - 1 for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot"))
 UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
 
 

@@ -115,9 +115,7 @@ def _parse(text: str, path: str) -> tuple[list[_Joint], np.ndarray, float]:
 def _choose_map(names: set[str], path: str) -> dict[str, str]:
     best = max(JOINT_MAPS.values(), key=lambda joint_map: len(names & joint_map.keys()))
     if len(names & best.keys()) < 10:
-        raise InvalidInputError(
-            f"{path}: the joint names are of no skeleton known here.", "Give joint_map={BVH name: SMPL name}."
-        )
+        raise InvalidInputError(f"{path}: the joint names are of no skeleton known here.", "Give joint_map={BVH name: SMPL name}.")
     return best
 
 
@@ -130,7 +128,8 @@ def read_bvh(path: str | Path, joint_map: dict[str, str] | None = None, metres_p
     """
     path = Path(path)
     try:
-        raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
     except (OSError, EOFError) as error:
         raise AssetError(f"Cannot read {path}: {error}.", "Check the path.") from error
     joints, motion, fps = _parse(raw.decode("utf-8", "replace"), str(path))

@@ -68,7 +68,7 @@ def training_pool(clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mix
         ups.append(clip.global_orient[kept][:, 1])
         families += [family_of(clip.name)] * len(kept)
     real, up = np.concatenate(poses), np.concatenate(ups)
-    names, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
     weights = (np.sqrt(counts) / counts)[inverse]
 
     upper = [real] + [c.body_pose[thin(c.body_pose)] for c in upper_clips]
@@ -77,9 +77,7 @@ def training_pool(clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mix
     favour = np.concatenate([np.arange(extra)] + [np.repeat(np.arange(extra, sum(map(len, upper))), 6)])
     all_upper, all_up = np.concatenate(upper)[favour], np.concatenate(upper_up)[favour]
     mixed = mix_bodies(all_upper, all_up, real, up, generator, len(real))
-    weights = np.concatenate(
-        ((1 - mixed_share) * weights / weights.sum(), np.full(len(mixed), mixed_share / len(mixed)))
-    )
+    weights = np.concatenate(((1 - mixed_share) * weights / weights.sum(), np.full(len(mixed), mixed_share / len(mixed))))
     both = with_mirrors(np.concatenate((real, mixed)))
     weights = np.concatenate((weights, weights))
     return PosePool(hand_noise(both, generator).astype(np.float32), (weights / weights.sum()).astype(np.float64))

@@ -76,6 +76,10 @@ def _landmarker(path: str, people: int):
     try:
         with quiet_stderr():
             landmarker = vision.PoseLandmarker.create_from_options(options)
+    except OSError as error:  # MediaPipe's library is linked against OpenGL ES, which bare servers lack
+        raise DetectorError(
+            f"The detector lacks a system library: {error}.", "On Debian and Ubuntu: apt install libgles2 libegl1"
+        ) from error
     except (RuntimeError, ValueError) as error:
         raise DetectorError(f"The detector's bundle {path} cannot be loaded: {error}", "Delete it and run: kinflow setup") from error
     landmarker.__class__ = Landmarker

@@ -193,7 +193,9 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
             best = value
             _save(best_flow, flow, config, step, {})
         _save_state(state_path, step, best, net, optimiser, parameter)
-        report(f"{step:>7}/{total}  validation {value:8.3f} (best {best:.3f})  {rate:5.0f} steps/s  {(total - step) / rate / 60:4.1f} min left")
+        report(
+            f"{step:>7}/{total}  validation {value:8.3f} (best {best:.3f})  {rate:5.0f} steps/s  {(total - step) / rate / 60:4.1f} min left"
+        )
     return _finish(config, data, best_flow, report)
 
 

@@ -102,9 +102,7 @@ def main() -> None:
         error.mean(), error.mean(0).max(), JOINT_NAMES[error.mean(0).argmax()], error.max(), (regressor > 0).sum()))  # fmt: skip
 
     poses = corrective_poses(arguments.mocap, 240)
-    features, offsets, report = fit_correctives(
-        source, space.template.vertices, index, space.template.joints, dense, poses, mirror
-    )
+    features, offsets, report = fit_correctives(source, space.template.vertices, index, space.template.joints, dense, poses, mirror)
     print("correctives", {k: round(float(v), 2) for k, v in report.items()})
     rows, columns = np.nonzero(np.linalg.norm(offsets, axis=-1))
     reg_rows, reg_columns = np.nonzero(regressor)

@@ -124,7 +124,9 @@ def blend_matrices(joints: np.ndarray, weights: np.ndarray, pose: np.ndarray) ->
     return np.einsum("vj,njab->nvab", weights, world), np.einsum("vj,nja->nva", weights, offset)
 
 
-def fit_correctives(source: Source, full: np.ndarray, index: np.ndarray, joints: np.ndarray, weights: np.ndarray, poses: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+def fit_correctives(
+    source: Source, full: np.ndarray, index: np.ndarray, joints: np.ndarray, weights: np.ndarray, poses: np.ndarray, mirror: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Chooses entries and their offsets. full: all T-posed source vertices; index: body vertices; poses (N, 24, 3, 3).
 
     Returns features (K, 3) of (joint, row, column), offsets (K, V, 3), and how much they help (mm, before and after).

@@ -143,9 +143,7 @@ class ShapeSpace:
                 ("legs/measure-upperleg-height-incr", "legs/measure-lowerleg-height-incr"),
                 ("legs/measure-upperleg-height-decr", "legs/measure-lowerleg-height-decr"),
             ),
-            "shoulders": lambda: self._targets(
-                ("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)
-            ),
+            "shoulders": lambda: self._targets(("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)),
             "hips": lambda: self._targets(("hip/hip-scale-horiz-incr",), ("hip/hip-scale-horiz-decr",)),
             "belly": lambda: self._targets(("torso/measure-waist-circ-incr",), ("torso/measure-waist-circ-decr",)),
             "arms": lambda: self._targets(

@@ -6,7 +6,7 @@ import gzip
 import json
 import zipfile
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ class Source:
         with zipfile.ZipFile(self.archive) as archive:
             return {n[len(prefix) :] for n in archive.namelist() if n.startswith(prefix) and n.endswith(".target.gz")}
 
-    @lru_cache(maxsize=None)  # noqa: B019 - one Source lives for the whole build
+    @cache  # noqa: B019 - one Source lives for the whole build
     def target(self, name: str) -> np.ndarray:
         """Offsets (19158, 3) of a target, zeros where MPFB2 has none of that name."""
         offsets = np.zeros_like(self.base)

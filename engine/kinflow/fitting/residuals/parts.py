@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from ...bodies.jacobians import PointSet, PosedPoints, pose_points
-from ...bodies.model import Body
+from ...bodies.model import Body, BodyKey
 from ...bodies.parts import NUM_PARTS
 from ...drawing.shading import vertex_normals
 from ...records import Observation
@@ -151,19 +151,8 @@ def geman_mcclure(distance: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     return x / (1 + x), 2 / (scale**2 * (1 + x) ** 2)
 
 
-class _BodyKey:
-    def __init__(self, body: Body) -> None:
-        self.body, self.key = body, (body.num_vertices, float(body.v_template.double().sum()))
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BodyKey) and other.key == self.key
-
-
 @lru_cache(maxsize=4)
-def _sampled_vertices(key: _BodyKey) -> tuple[np.ndarray, np.ndarray]:
+def _sampled_vertices(key: BodyKey) -> tuple[np.ndarray, np.ndarray]:
     """Evenly spread vertices (farthest-point sampling on the template) and their normals."""
     v = key.body.v_template.double().cpu().numpy()
     faces = key.body.faces.cpu().numpy()
@@ -192,7 +181,7 @@ def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, 
     def tensor(index: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.from_numpy(np.stack([row[index] for row in rows])).to(device=body.device, dtype=dtype)
 
-    index, normals = _sampled_vertices(_BodyKey(body))
+    index, normals = _sampled_vertices(BodyKey(body))
     chosen = torch.from_numpy(index).to(body.device)
     points = PointSet.of(body, torch.zeros(len(index), 24).to(body.v_template), chosen, torch.eye(len(index)).to(body.v_template))
     vertex_channel = body.parts[chosen] - 1 if use_parts else torch.zeros(len(index), dtype=torch.long, device=body.device)
