@@ -77,6 +77,37 @@ def test_light_gradient_holds_the_boundary_term_that_moving_a_kink_needs():
     assert abs(with_term - true) < 0.2 * abs(without - true)
 
 
+@pytest.mark.parametrize("architecture", ["light", "realnvp"])
+def test_inverses_followed_by_products_give_the_same_gradients_for_a_whole_chunk(architecture):
+    """The step that a GPU captures, on the CPU: as many steps as a chunk has, at the fastest recipe's rate."""
+    net, twin = small_net(architecture), small_net(architecture)
+    optimisers = []
+    for one in (net, twin):
+        parameter = torch.nn.Parameter(one.flat)
+        parameter.grad = one.grad
+        optimisers.append(torch.optim.Adam([parameter], lr=1e-3))
+    twin.renew_inverse()
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(500):
+        x = torch.randn(32, 12, generator=generator)
+        net.loss_and_grad(x)
+        twin.flat.copy_(net.flat)
+        twin.loss_and_grad(x, newton=True)
+        assert (net.grad - twin.grad).norm() < 1e-2 * net.grad.norm() + 1e-3
+        optimisers[0].step()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_captured_training_learns_on_a_gpu(tmp_path):
+    write_clips(tmp_path)
+    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", steps=1000)
+    paths = [train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None) for d in ("cpu", "cuda")]
+    from kinflow.flows.storage import load_flow
+
+    cpu, cuda = (load_flow(p)[1].notes["test_log_prob_mean"] for p in paths)
+    assert abs(cpu - cuda) < 0.1 * abs(cpu) + 2
+
+
 def test_paper_recipe_is_the_papers():
     recipe = RECIPES["paper"]
     assert (recipe.batch, recipe.lr, recipe.steps) == (64, 1e-4, 200_000)

@@ -157,35 +157,28 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
         whitening_start(net, data.mean.float(), data.covariance.float(), START_SLOPE, generator)
     parameter = torch.nn.Parameter(net.flat)
     parameter.grad = net.grad
-    optimiser = torch.optim.Adam([parameter], lr=recipe.lr, fused=True)
+    rate = torch.tensor(recipe.lr, device=device) if device.type == "cuda" else recipe.lr
+    optimiser = torch.optim.Adam([parameter], lr=rate, fused=True, capturable=device.type == "cuda")
     state_path, csv_path = config.out.with_suffix(".state"), config.out.with_suffix(".csv")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     step, best = _resume(state_path, net, optimiser, parameter)
     if step == 0:
         csv_path.write_text("step,train_nll,validation_log_prob,lr,steps_per_second\n")
-    pool = data.pool.to(device)
+    pool, weights = data.pool.to(device), data.weights.to(device)
     best_flow = config.out.with_suffix(".best")
     interval = max(CHUNK, total // 100 // CHUNK * CHUNK)
     started, done, running = time.perf_counter(), 0, []
+    chunk = Chunk(net, optimiser, parameter, pool, config.sigma, recipe)
     while step < total:
         # seeded by step, so that an interrupted run goes on as the uninterrupted one would
-        generator.manual_seed(config.seed * 1_000_003 + step)
-        rows = torch.multinomial(data.weights, CHUNK * recipe.batch, True, generator=generator).view(CHUNK, -1)
-        noise_generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step + 1)
-        for k in range(min(CHUNK, total - step)):
-            x = lift(pool[rows[k].to(device)], config.sigma, noise_generator)
-            running.append(net.loss_and_grad(x))
-            if recipe.clip_norm:
-                torch.nn.utils.clip_grad_norm_([parameter], recipe.clip_norm)
-            optimiser.param_groups[0]["lr"] = recipe.lr_at(step + k)
-            optimiser.step()
+        running.append(chunk.run(weights, step, min(CHUNK, total - step), config.seed * 1_000_003 + step))
         step, done = min(step + CHUNK, total), done + CHUNK
         if step % interval and step < total:
             continue
         flow = net.to_flow()
         value = flow.log_prob(data.validation).mean().item()
         rate = done / (time.perf_counter() - started)
-        loss = float(torch.stack(running).mean())
+        loss = float(torch.cat(running).mean())
         running.clear()
         with csv_path.open("a", newline="") as stream:
             csv.writer(stream).writerow([step, f"{loss:.4f}", f"{value:.4f}", f"{recipe.lr_at(step):.3e}", f"{rate:.1f}"])
@@ -197,6 +190,73 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
             f"{step:>7}/{total}  validation {value:8.3f} (best {best:.3f})  {rate:5.0f} steps/s  {(total - step) / rate / 60:4.1f} min left"
         )
     return _finish(config, data, best_flow, report)
+
+
+class Chunk:
+    """CHUNK training steps with all their data drawn before: a step then touches tensors on the device alone.
+
+    On a GPU one step is captured as a CUDA graph and replayed; elsewhere the same step is called.
+    """
+
+    def __init__(
+        self, net: DensityNet, optimiser: torch.optim.Optimizer, parameter: torch.nn.Parameter, pool: Tensor, sigma: float, recipe: Recipe
+    ) -> None:
+        self.net, self.optimiser, self.parameter, self.pool, self.sigma, self.recipe = net, optimiser, parameter, pool, sigma, recipe
+        device = pool.device
+        self.rows = torch.zeros(CHUNK, recipe.batch, dtype=torch.long, device=device)
+        self.noise = torch.zeros(CHUNK, recipe.batch, pool.shape[1], device=device)
+        self.rates = torch.zeros(CHUNK, device=device)
+        self.losses = torch.zeros(CHUNK, device=device)
+        self.index = torch.zeros(1, dtype=torch.long, device=device)
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def run(self, weights: Tensor, step: int, count: int, seed: int) -> Tensor:
+        """Runs `count` steps and returns their losses (count,)."""
+        generator = torch.Generator(self.pool.device).manual_seed(seed)
+        self.rows.copy_(torch.multinomial(weights, self.rows.numel(), True, generator=generator).view_as(self.rows))
+        self.noise.normal_(generator=generator)
+        self.rates.copy_(torch.tensor([self.recipe.lr_at(step + k) for k in range(CHUNK)]))
+        if self.pool.is_cuda:
+            self._run_captured(count)
+        else:
+            for k in range(count):
+                self.optimiser.param_groups[0]["lr"] = self.recipe.lr_at(step + k)
+                self.losses[k] = self._step(self.pool[self.rows[k]] + self.sigma * self.noise[k], newton=False)
+        return self.losses[:count].clone()
+
+    def _step(self, x: Tensor, newton: bool) -> Tensor:
+        loss = self.net.loss_and_grad(x, newton)
+        if self.recipe.clip_norm:
+            norm = self.net.grad.norm()
+            self.net.grad.mul_((self.recipe.clip_norm / (norm + 1e-6)).clamp(max=1.0))
+        self.optimiser.step()
+        return loss
+
+    def _captured_step(self) -> None:
+        self.optimiser.param_groups[0]["lr"].copy_(self.rates.index_select(0, self.index)[0])
+        x = self.pool.index_select(0, self.rows.index_select(0, self.index)[0]) + self.sigma * self.noise.index_select(0, self.index)[0]
+        self.losses.index_copy_(0, self.index, self._step(x, newton=True)[None])
+        self.index.add_(1)
+
+    def _run_captured(self, count: int) -> None:
+        # exact inverse at the start of every chunk, followed by products from there; log|det V| is added to the losses
+        self.net.renew_inverse()
+        self.index.zero_()
+        before = count
+        if self.graph is None:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(min(3, count)):  # warm-up steps are real steps
+                    self._captured_step()
+            torch.cuda.current_stream().wait_stream(stream)
+            count -= min(3, count)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self._captured_step()
+        for _ in range(count):
+            self.graph.replay()
+        self.losses[:before] -= torch.linalg.slogdet(self.net.p["V"])[1].sum()
 
 
 def _save(path: Path, flow: Flow, config: TrainPrior, step: int, notes: dict[str, float]) -> None:
