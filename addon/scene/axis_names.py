@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-NAMES: dict[str, tuple[str, ...]] = {}
+# Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident meaning keep their number.
+NAMES: dict[str, tuple[str, ...]] = {"light": ("Arms Up", "Stride", "Crouch", "Bend Elbows")}
 
 
 def axis_label(prior: str, index: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..bodies.files import load_body
+from ..flows.prior import Prior
 from .shading import draw_mesh
 from .sheets import contact_sheet
 
@@ -27,3 +28,15 @@ def pose_sheet(poses: torch.Tensor, columns: int = 20, size: tuple[int, int] = (
     for chunk in torch.as_tensor(poses, dtype=torch.float32).split(32):
         images += [draw_body(v.numpy().astype(float), faces, size) for v in body(body_pose=chunk)[0]]
     return contact_sheet(images, columns)
+
+
+def axis_sheet(prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -1.5, 0, 1.5, 3)) -> np.ndarray:
+    """A row for each of the first latent axes, swept through `sigmas`, seen from the front and from the side."""
+    body = load_body()
+    faces = body.faces.numpy()
+    images = []
+    for axis in range(count):
+        codes = torch.tensor(sigmas)[:, None] * prior.axes[axis]
+        vertices = body(body_pose=prior.decode(codes))[0].numpy().astype(float)
+        images += [draw_body(v, faces, (150, 110), yaw) for yaw in (0.3, 1.4) for v in vertices]
+    return contact_sheet(images, 2 * len(sigmas), [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))])
