@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinflow.paths import engine_note
+
 
 @dataclass(frozen=True)
 class FoundPython:
@@ -16,17 +18,6 @@ class FoundPython:
 
     path: str | None
     sentence: str
-
-
-def _marker() -> Path:
-    """Where `kinflow setup` writes which Python it set up (the engine's cache folder)."""
-    if override := os.environ.get("KINFLOW_CACHE"):
-        return Path(override) / "engine.json"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "kinflow" / "engine.json"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/kinflow/engine.json"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kinflow" / "engine.json"
 
 
 def find_python(chosen: str = "") -> FoundPython:
@@ -38,7 +29,7 @@ def find_python(chosen: str = "") -> FoundPython:
     if (path := os.environ.get("KINFLOW_PYTHON")) and Path(path).is_file():
         return FoundPython(path, f"Engine: {path} (KINFLOW_PYTHON)")
     try:
-        noted = json.loads(_marker().read_text("utf-8"))["python"]
+        noted = json.loads(engine_note().read_text("utf-8"))["python"]
         if Path(noted).is_file():
             return FoundPython(noted, f"Engine: {noted}")
     except (OSError, ValueError, KeyError, TypeError):

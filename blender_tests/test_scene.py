@@ -4,11 +4,11 @@ import bpy
 import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
-from kinflow.skeleton import JOINT_NAMES, PARENTS
 
 from addon import session
 from addon.operators.apply_fit import show_result
 from addon.scene import body, camera, frames, pose
+from kinflow.skeleton import JOINT_NAMES, PARENTS
 
 
 def evaluated_vertices(armature):

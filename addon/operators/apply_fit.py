@@ -6,6 +6,7 @@ import json
 
 import bpy
 import numpy as np
+
 from kinflow.records import FitResult, Hypothesis
 
 from .. import preferences, session

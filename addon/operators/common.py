@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
+
 from kinflow.client import Job
 from kinflow.errors import CancelledError, KinflowError
 

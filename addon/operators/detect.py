@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+
 from kinflow.client import Job
 
 from .. import preferences, session

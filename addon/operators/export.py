@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from bpy_extras.io_utils import ExportHelper
+
 from kinflow.rotations_np import matrix_to_axis_angle
 
 from ..scene import pose

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+
 from kinflow.mocap.clip import mirror_pose
 
 from ..scene import pose

@@ -6,9 +6,10 @@ import uuid
 
 import bpy
 import numpy as np
+from mathutils import Matrix, Vector
+
 from kinflow.bodies.arrays import BodyArrays, default_body_arrays
 from kinflow.skeleton import JOINT_NAMES, PARENTS
-from mathutils import Matrix, Vector
 
 from .. import compat
 from . import frames

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bpy
-from kinflow.records import Camera
 from mathutils import Matrix
+
+from kinflow.records import Camera
 
 from . import frames
 

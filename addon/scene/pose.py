@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import bpy
 import numpy as np
+from mathutils import Vector
+
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.flows.numpy_flow import NumpyPrior, load_numpy_prior
 from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_quaternion
 from kinflow.skeleton import JOINT_NAMES, PARENTS
-from mathutils import Vector
 
 from . import body, frames
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+
 from kinflow.bodies.arrays import default_body_arrays
 
 from .. import session

@@ -20,17 +20,16 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
-from kinflow.records import Camera  # noqa: E402
-from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_axis_angle  # noqa: E402
-from kinflow.skeleton import JOINT_INDEX, PARENTS  # noqa: E402
-from kinflow.tensorfile import read_tensors  # noqa: E402
-
 import addon  # noqa: E402
 from addon.batch import clear_scene  # noqa: E402
 from addon.scene import body as scene_body  # noqa: E402
 from addon.scene import camera as scene_camera  # noqa: E402
 from addon.scene import pose as scene_pose  # noqa: E402
+from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
+from kinflow.records import Camera  # noqa: E402
+from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_axis_angle  # noqa: E402
+from kinflow.skeleton import JOINT_INDEX, PARENTS  # noqa: E402
+from kinflow.tensorfile import read_tensors  # noqa: E402
 
 # part number -> garment; parts are those of kinflow.bodies.parts
 GARMENTS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
 from kinflow import load_body
 from kinflow.bodies.jacobians import PointSet, pose_points
 from kinflow.bodies.keypoints import keypoint_regressor

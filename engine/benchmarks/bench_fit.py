@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import torch
+
 from kinflow import Camera, Observation, fit, load_body
 from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from kinflow import load_body, load_prior
 from kinflow.flows.prior import SHIPPED
 from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
@@ -81,8 +82,9 @@ def main() -> None:
     spread = 1e3 * np.linalg.norm(real_joints - real_joints.mean(0), axis=-1).mean()
     print(f"{'captured':>14} {'':>22} {'':>22} {100 * base:>10.2f}% {1.0:>7.2f} {'':>10} {spread:>9.1f}")
     if options.sheet:
-        from kinflow.drawing.figures import pose_sheet
         from PIL import Image
+
+        from kinflow.drawing.figures import pose_sheet
 
         Image.fromarray(np.concatenate([pose_sheet(s[:200], 20, (110, 80)) for s in sheets], 1)).save(options.sheet)
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from kinflow import Camera, observe
 from kinflow.keypoint_names import BLAZEPOSE33
 from kinflow.skeleton import JOINT_INDEX

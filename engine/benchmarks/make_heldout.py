@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from kinflow.mocap.augment import thin
 from kinflow.mocap.dataset import load_clips
 from kinflow.mocap.splits import family_of, split_of

@@ -92,6 +92,19 @@ class BodyConvert(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Serve(Common):
+    """Run the engine for a client that listens on this machine; its one-time token is read from standard input.
+
+    Started by `kinflow.Engine` and by the Blender add-on; it ends when its standard input closes.
+    """
+
+    connect: int
+    """Port of the client on 127.0.0.1."""
+    idle: float = 0.0
+    """End after so many seconds without a request; 0: never."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Overlay(Common):
     """Draw fits over their photo."""
 
@@ -133,11 +146,11 @@ def _progress(label: str):
 
 
 def _setup(command: Setup) -> dict[str, Any]:
-    from .perception.bundle import cache_folder, make_bundle
+    from .paths import engine_note
+    from .perception.bundle import make_bundle
 
     bundle = make_bundle(command.wheel, _say)
-    note = cache_folder() / "engine.json"
-    note.write_text(json.dumps({"python": sys.executable}), "utf-8")
+    engine_note().write_text(json.dumps({"python": sys.executable}), "utf-8")
     return {"bundle": str(bundle), "python": sys.executable}
 
 
@@ -249,6 +262,13 @@ def _fit(command: Fit) -> dict[str, Any]:
     return {"people": len(good), "failed": {str(photos[i]): r for i, r in failed.items()}}
 
 
+def _serve(command: Serve) -> dict[str, Any]:
+    from .service.__main__ import run
+
+    run(command.connect, command.idle)
+    return {}
+
+
 def _overlay(command: Overlay) -> dict[str, Any]:
     from PIL import Image
 
@@ -336,6 +356,7 @@ def _train_options() -> type:
 
 _COMMANDS: dict[str, Any] = {
     "setup": (Setup, _setup), "doctor": (Doctor, _doctor), "observe": (Observe, _observe), "fit": (Fit, _fit),
+    "serve": (Serve, _serve),
     "overlay": (Overlay, _overlay), "compare": (Compare, _compare),
     "prior": {"sample": (PriorSample, _sample), "train": (None, _train)},
     "body": {"info": (BodyInfo, _body_info), "convert": (BodyConvert, _body_convert)},

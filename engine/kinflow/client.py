@@ -8,13 +8,13 @@ input closes, so it dies with this process.
 from __future__ import annotations
 
 import hmac
+import itertools
 import os
 import secrets
 import select
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,11 +26,15 @@ import numpy as np
 
 from . import errors
 from .errors import CancelledError, EngineError, ProtocolError
+from .paths import cache_folder
 from .records import Camera, FitResult, Observation
 from .wire import PROTOCOL, FrameReader, pack
 
 START_TIMEOUT = 60.0
 LOG_LINES = 8
+MAX_LOG_BYTES = 1 << 20
+KEPT_LOGS = 20
+_numbers = itertools.count()
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Engine:
     ) -> None:
         self.python = os.fspath(python or sys.executable)
         self.idle_shutdown_s = idle_shutdown_s
-        self.log_path = Path(log_path) if log_path else Path(tempfile.gettempdir()) / f"kinflow-engine-{os.getpid()}-{id(self):x}.log"
+        self.log_path = Path(log_path) if log_path else cache_folder() / "logs" / f"engine-{os.getpid()}-{next(_numbers)}.log"
         self._process: subprocess.Popen | None = None
         self._socket: socket.socket | None = None
         self._listener: socket.socket | None = None
@@ -112,6 +116,7 @@ class Engine:
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT")}
         flags = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
         try:
+            self._rotate_log()
             with open(self.log_path, "ab") as log:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, close_fds=True, **flags
@@ -122,6 +127,15 @@ class Engine:
             self._drop()
             raise EngineError(f"The engine could not be started: {error}.", f"Check that {self.python} has kinflow installed.") from error
         self._deadline = time.monotonic() + START_TIMEOUT
+
+    def _rotate_log(self) -> None:
+        """A log over MAX_LOG_BYTES becomes `.1`; of the folder's logs the newest KEPT_LOGS stay."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        if self.log_path.exists() and self.log_path.stat().st_size > MAX_LOG_BYTES:
+            os.replace(self.log_path, self.log_path.with_suffix(".log.1"))
+        logs = sorted(self.log_path.parent.glob("engine-*.log*"), key=lambda p: p.stat().st_mtime)
+        for old in logs[:-KEPT_LOGS]:
+            old.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Ends the engine."""

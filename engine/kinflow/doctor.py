@@ -75,7 +75,7 @@ def _detector() -> Check:
 
 
 def _write_access() -> Check:
-    from .perception.bundle import cache_folder
+    from .paths import cache_folder
 
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from kinflow import load_body, load_prior
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from kinflow.bodies.jacobians import PointSet, pose_points
 from kinflow.bodies.keypoints import NAMES, keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS

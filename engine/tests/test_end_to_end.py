@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from kinflow import Camera, fit, observe
 from kinflow.cli import main
 from kinflow.metrics import mpjpe, pa_mpjpe

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from kinflow import Camera, FitResult, Observation, fit
 from kinflow.bodies.jacobians import PointSet
 from kinflow.bodies.keypoints import keypoint_regressor

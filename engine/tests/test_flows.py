@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 import torch
+
 from kinflow import load_prior
 from kinflow.errors import AssetError, InvalidInputError
 from kinflow.flows.numpy_flow import load_numpy_prior

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from kinflow.errors import AssetError, InvalidInputError
 from kinflow.mocap import mirror_pose, read_amass, read_amc, read_bvh
 from kinflow.mocap.shoulders import share_shoulder_motion

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
+
 from kinflow import observe
 from kinflow.errors import PhotoError
 from kinflow.perception.photos import read_photo
-from PIL import Image
 
 
 def gradient(height=60, width=90):

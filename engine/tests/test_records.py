@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kinflow import Camera, FitResult, Observation
 from kinflow.errors import AssetError, InvalidInputError
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kinflow import rotations, rotations_np
 
 angles = st.lists(st.floats(-3.1, 3.1, allow_nan=False), min_size=3, max_size=3)

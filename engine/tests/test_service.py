@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+
 from kinflow.client import Engine
 from kinflow.errors import CancelledError, EngineError, InvalidInputError, PhotoError
 from kinflow.records import Camera, Observation
@@ -172,3 +173,129 @@ def test_bad_frames_get_an_answer_or_a_close_and_never_a_crash():
         thread.join(5)
         assert not thread.is_alive()
         a.close(), b.close()
+
+
+def feed(junk: bytes) -> None:
+    """Sends bytes to a server of its own; fails unless it answers or closes within 5 s."""
+    import threading
+
+    from kinflow.service.server import Server
+
+    ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=Server(theirs).serve, daemon=True)
+    thread.start()
+    try:
+        ours.sendall(junk)
+        ours.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # it closed already, which is an answer
+    ours.settimeout(5)
+    try:
+        while ours.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    thread.join(5)
+    assert not thread.is_alive()
+    ours.close()
+
+
+def damaged_frames(count: int, seed: int):
+    """Cut, oversized, wrong shapes, wrong dtypes, wrong methods, random bytes."""
+    random = np.random.default_rng(seed)
+    good = pack({"id": 1, "method": "decode", "params": {"z": np.zeros((1, 138), np.float32)}})
+    wrong = [
+        {"id": 1, "method": "decode", "params": {"z": np.zeros(3)}}, {"id": "x", "method": "decode", "params": []},
+        {"id": 1, "method": "encode", "params": {"pose": np.zeros((2, 2), np.uint8)}}, {"method": None}, {"id": 1},
+        {"id": 1, "method": "fit", "params": {"observations": [1, 2]}}, {"id": 1, "method": "sample", "params": {"n": -5}},
+        {"id": 1, "method": "cancel"}, {"id": 1, "method": "project", "params": {"points": "no", "camera": None}},
+    ]  # fmt: skip
+    frames = [pack(w) for w in wrong]
+    for _ in range(count):
+        kind = random.integers(5)
+        if kind == 0:
+            yield random.bytes(int(random.integers(0, 80)))
+        elif kind == 1:
+            yield good[: random.integers(0, len(good))]
+        elif kind == 2:
+            raw = bytearray(good)
+            for place in random.integers(0, len(raw), 3):
+                raw[place] = random.integers(256)
+            yield bytes(raw)
+        elif kind == 3:
+            yield frames[random.integers(len(frames))]
+        else:
+            yield int(random.integers(2**32)).to_bytes(4, "little") + random.bytes(20)
+
+
+def test_a_thousand_damaged_frames_never_crash_or_hang_the_server():
+    for junk in damaged_frames(1000, 0):
+        feed(junk)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_damaged_frames_never_crash_or_hang_the_server():
+    for junk in damaged_frames(20_000, 1):
+        feed(junk)
+
+
+def resident(pid: int) -> int:
+    with open(f"/proc/{pid}/statm") as stream:
+        return int(stream.read().split()[1])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="asks Linux for a process' memory")
+def test_a_thousand_jobs_leave_memory_flat(engine):
+    o = person()
+    last = engine.fit(o, losses=("ka",))[0]
+    z = np.zeros((1, 138), np.float32)
+
+    def work(rounds):
+        for i in range(rounds):
+            engine.call("decode", z=z, mesh=True)
+            if i % 50 == 0:
+                engine.call("refit", observation=o, last=last)
+
+    work(300)
+    before = resident(engine._process.pid)
+    work(1000)
+    assert resident(engine._process.pid) < 1.05 * before
+
+
+def test_two_clients_have_an_engine_each(engine):
+    with Engine() as other:
+        assert other._process.pid != engine._process.pid
+        assert other.call("device_info") == engine.call("device_info")
+
+
+def test_an_idle_engine_ends_when_it_was_asked_to():
+    with Engine(idle_shutdown_s=0.3) as e:
+        process = e._process
+        assert process.wait(10) == 0
+
+
+def test_running_out_of_memory_halves_the_batch_and_ends_on_the_cpu():
+    import torch
+
+    from kinflow import fit
+    from kinflow.service.methods import fit_in_memory
+
+    calls = []
+
+    def call(people, starts, device):
+        calls.append((len(people), device))
+        if device != "cpu":
+            raise torch.OutOfMemoryError("full")
+        return fit(people, losses=("ka",), device="cpu")
+
+    results = fit_in_memory(call, [person(0), person(1)], None, "cuda")
+    assert calls == [(2, "cuda"), (1, "cuda"), (1, "cpu"), (1, "cuda"), (1, "cpu")]
+    assert len(results) == 2 and all("memory" in r.message for r in results)
+
+
+def test_logs_are_rotated(tmp_path):
+    log = tmp_path / "engine-1.log"
+    log.write_bytes(b"x" * (2 << 20))
+    with Engine(log_path=log) as e:
+        assert e.call("device_info")["kinflow"]
+    assert log.stat().st_size < 1 << 20 and log.with_suffix(".log.1").exists()

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 import torch
+
 from kinflow import load_body
 from kinflow.errors import AssetError, UnsafeFileError
 

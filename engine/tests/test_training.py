@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from kinflow.training import gradient as gradient_module
 from kinflow.training.gradient import DensityNet
 from kinflow.training.initialise import whitening_start

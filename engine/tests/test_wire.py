@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
 from kinflow.errors import KinflowError, ProtocolError
 from kinflow.records import Camera, Observation
 from kinflow.wire import FrameReader, pack

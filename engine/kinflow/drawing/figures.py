@@ -39,4 +39,6 @@ def axis_sheet(prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -
         codes = torch.tensor(sigmas)[:, None] * prior.axes[axis]
         vertices = body(body_pose=prior.decode(codes))[0].numpy().astype(float)
         images += [draw_body(v, faces, (150, 110), yaw) for yaw in (0.3, 1.4) for v in vertices]
-    return contact_sheet(images, 2 * len(sigmas), [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))])
+    return contact_sheet(
+        images, 2 * len(sigmas), [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))]
+    )

@@ -99,6 +99,8 @@ def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, pr
         dz, d_global = step(lin, state, damping, problem.weights.latent, problem.weights.betas)
         trial = apply(state, dz, d_global)
         trial_energy = energy(problem, trial)
+        if progress is not None and progress(iteration, config.max_iterations) is False:
+            raise CancelledError("The fit was cancelled.")
         better = (trial_energy < current) & torch.isfinite(trial_energy)
         gain = torch.where(better, current - trial_energy, torch.zeros_like(current))
         state = trial.where(better, state)

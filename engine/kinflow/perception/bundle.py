@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DetectorError
+from ..paths import cache_folder
 
 WHEEL = ("mediapipe", "0.10.21")
 WHEEL_TAGS = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--platform", "manylinux_2_28_x86_64")
@@ -29,17 +30,6 @@ _MODELS = (
     ("mediapipe/modules/pose_landmark/pose_landmark_full.tflite", "pose_landmarks_detector.tflite",
      "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", 0.0, 255.0),
 )  # fmt: skip
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for kinflow (KINFLOW_CACHE overrides it)."""
-    if override := os.environ.get("KINFLOW_CACHE"):
-        return Path(override)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "kinflow"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/kinflow"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kinflow"
 
 
 def find_bundle() -> Path | None:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..paths import cache_folder
 from ..records import Observation
-from .bundle import cache_folder
 from .detector import Detection, detect
 from .photos import Photo, as_photo, write_upright
 

@@ -21,6 +21,11 @@ def main() -> None:
     parser.add_argument("--connect", type=int, required=True, metavar="PORT")
     parser.add_argument("--idle", type=float, default=0.0, metavar="SECONDS")
     arguments = parser.parse_args()
+    run(arguments.connect, arguments.idle)
+
+
+def run(port: int, idle: float) -> None:
+    """Serves one client until it goes; never returns."""
     token = sys.stdin.buffer.readline().decode().strip()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -29,7 +34,7 @@ def main() -> None:
     from .server import connect_back
 
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-    connect_back(arguments.connect, token, device, arguments.idle).serve()
+    connect_back(port, token, device, idle).serve()
     sys.stdout.flush()
     os._exit(0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -41,8 +42,6 @@ def observe(progress: Progress, photo: Any, boxes: Any = None, device: str = "au
     found: list[Observation] = []
     for index, item in enumerate(photos):
         progress(index / len(photos), "looking for people")
-        from dataclasses import replace
-
         found += [replace(o, photo=index) for o in find(item, boxes=boxes, device=device, fov_degrees=fov_degrees)]
     return found
 
@@ -54,10 +53,45 @@ def fit_people(
 ) -> list[FitResult]:  # fmt: skip
     if not isinstance(observations, list) or not all(isinstance(o, Observation) for o in observations):
         raise InvalidInputError("fit needs a list of observations.")
-    return fit(
-        observations, body=_body(body), prior=_prior(prior), camera=camera, losses=losses or ("ka", "ba"), solver=solver,
-        starts=starts, shared_betas=shared_betas, device=device, seed=seed, progress=progress,
-    )  # fmt: skip
+
+    def call(people: list[Observation], given: list | None, where: str) -> list[FitResult]:
+        return fit(
+            people,
+            body=_body(body),
+            prior=_prior(prior),
+            camera=camera,
+            losses=losses or ("ka", "ba"),
+            solver=solver,
+            starts=given,
+            shared_betas=shared_betas,
+            device=where,
+            seed=seed,
+            progress=progress,
+        )
+
+    return fit_in_memory(call, observations, starts, device)
+
+
+def fit_in_memory(
+    call: Callable[[list[Observation], list | None, str], list[FitResult]], people: list[Observation], starts: list | None, device: str
+) -> list[FitResult]:
+    """Fits in one batch; where the device runs out of memory in halves, and one person alone on the CPU.
+
+    What was done instead is said in the results' message.
+    """
+    try:
+        return call(people, starts, device)
+    except torch.OutOfMemoryError:
+        if len(people) == 1:
+            results, told = call(people, starts, "cpu"), "The device ran out of memory, so this was fitted on the CPU."
+        else:
+            half = len(people) // 2
+            parts = [
+                fit_in_memory(call, people[rows], None if starts is None else starts[rows], device)
+                for rows in (slice(0, half), slice(half, None))
+            ]
+            results, told = parts[0] + parts[1], "The device ran out of memory, so fewer people were fitted at once."
+        return [r if r.message else replace(r, message=told) for r in results]
 
 
 def refit(
@@ -69,8 +103,13 @@ def refit(
     return continue_fit(observation, last, body=_body(body), prior=_prior(prior), device=pick_device(device), config=FitConfig())
 
 
-def decode(progress: Progress, z: np.ndarray, prior: str | None = None) -> np.ndarray:
-    return _prior(prior).decode(torch.from_numpy(z)).numpy()
+def decode(progress: Progress, z: np.ndarray, prior: str | None = None, mesh: bool = False) -> Any:
+    """Rotations (B, 23, 3, 3); with mesh, {"pose", "vertices", "joints"} of the default body."""
+    pose = _prior(prior).decode(torch.from_numpy(z))
+    if not mesh:
+        return pose.numpy()
+    vertices, joints = _body(None)(body_pose=pose)
+    return {"pose": pose.numpy(), "vertices": vertices.numpy(), "joints": joints.numpy()}
 
 
 def encode(progress: Progress, pose: np.ndarray, prior: str | None = None) -> np.ndarray:
