@@ -146,6 +146,12 @@ def test_shared_betas_are_shared(scene):
     assert np.array_equal(people[0].betas, people[1].betas) and np.array_equal(people[0].betas, people[2].betas)
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_reference_solvers_run_on_a_photo(scene, solver):
+    results = fit(scene[1][:2], losses=("ka",), device="cpu", solver=solver)
+    assert all(r.status in ("converged", "max_iterations") and r.keypoint_error_px < 12 for r in results)
+
+
 @pytest.fixture(scope="module", params=["light", "realnvp", "light-aa"])
 def problem(request, body64, scene):
     from kinflow import load_prior
@@ -180,6 +186,21 @@ def test_gradient_of_the_energy_equals_autograd(problem):
     for i in range(2):
         assert (want_z[i, i] - by_z[i]).abs().max() < 1e-6 * max(1, float(by_z.abs().max()))
         assert (want_global[i, i] - by_global[i]).abs().max() < 1e-6 * max(1, float(by_global.abs().max()))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_solvers_agree_on_the_minimum(problem, solver):
+    """From a little beside the second-order solver's solution, first-order ones come to the same energy, not below."""
+    from kinflow.fitting.reference import minimise
+    from kinflow.fitting.solver import SolverConfig, levenberg_marquardt
+
+    p, state = problem
+    found = levenberg_marquardt(p, state, SolverConfig(200, tolerance=1e-6))
+    generator = torch.Generator().manual_seed(2)
+    beside = State(found.state.z + 0.05 * torch.randn(found.state.z.shape, generator=generator).double(), *(
+        getattr(found.state, n) for n in ("root", "betas", "transl")))  # fmt: skip
+    again = minimise(p, beside, solver)
+    assert (again.energy - found.energy).abs().max() < 0.3
 
 
 def test_translation_equals_plain_least_squares():

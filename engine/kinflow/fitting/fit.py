@@ -23,6 +23,7 @@ from .evaluate import posed_joints
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
 from .problem import Problem, State, Weights
+from .reference import minimise
 from .residuals.keypoints import project
 from .residuals.parts import part_field
 from .results import build_result, failed_result
@@ -31,6 +32,7 @@ from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
 MIN_KEYPOINTS = 3
 SHARPEST = 0.2
+MAX_BATCH = 256  # people at once: bounds memory, and is large enough that calls are
 LOSSES = ("ka", "ba")
 SOLVERS = ("lm", "adam", "lbfgs")
 
@@ -98,7 +100,9 @@ def fit(
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)
     done = 0
-    for keypoint_set, members in groups.items():
+    size = len(people) if shared_betas else MAX_BATCH
+    batches = [(name, group[i : i + size]) for name, group in groups.items() for i in range(0, len(group), size)]
+    for keypoint_set, members in batches:
         regressor = keypoint_regressor(body, keypoint_set)
 
         def report(fraction: float, message: str, offset: int = done, size: int = len(members)) -> bool | None:
@@ -182,9 +186,7 @@ def _fit_group(
     problem = base.pick(owner)
 
     if solver != "lm":
-        from .reference import minimise
-
-        solution = minimise(problem, state, solver)
+        solution = minimise(problem, state, solver, lambda i, n: report(i / n, solver))
     else:
         iterate = lambda low, high, text: lambda i, n: report(low + (high - low) * i / n, text)  # noqa: E731
         coarse = SolverConfig(max_iterations=config.coarse_iterations)

@@ -99,7 +99,7 @@ class NumpyPrior:
         return self.to_latent(x.reshape(len(pose), self.dim))
 
 
-def load_numpy_prior(name: str | Path = "realnvp") -> NumpyPrior:
+def load_numpy_prior(name: str | Path = "light") -> NumpyPrior:
     """A shipped prior by name or a checkpoint's path."""
     shipped = ASSETS / f"prior-{name}.safetensors"
     return NumpyPrior(shipped if shipped.exists() else name)

@@ -100,7 +100,7 @@ class Prior:
         return self.flow.log_prob(self.vector(pose))
 
 
-def load_prior(name: str | Path = "realnvp") -> Prior:
+def load_prior(name: str | Path = "light") -> Prior:
     """A shipped prior by name ("light", "light-aa", "light-rotmat", "realnvp") or a checkpoint's path.
 
     Raises AssetError where it is missing, damaged, or of a later format.
