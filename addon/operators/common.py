@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import bpy
 
 from kinflow.client import Job
@@ -111,6 +108,3 @@ def _redraw(context: bpy.types.Context) -> None:
         for area in context.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
-
-
-Send = Callable[[bpy.types.Context], Any]

@@ -6,7 +6,7 @@ import uuid
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Vector
 
 from kinflow.bodies.arrays import BodyArrays, default_body_arrays
 from kinflow.skeleton import JOINT_NAMES, PARENTS
@@ -203,7 +203,3 @@ def _bone_length(joint: int, heads: np.ndarray) -> float:
         return TIP_LENGTHS[JOINT_NAMES[joint].split("_")[-1]]
     main = {0: 3, 9: 12}.get(joint, children[0])
     return max(0.02, float(abs((heads[main] - heads[joint]) @ np.array(bone_direction(JOINT_NAMES[joint]), float))))
-
-
-def rest_matrix(bone: bpy.types.Bone) -> Matrix:
-    return bone.matrix_local

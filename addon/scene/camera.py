@@ -7,8 +7,6 @@ from mathutils import Matrix
 
 from kinflow.records import Camera
 
-from . import frames
-
 SENSOR = 36.0
 
 
@@ -48,11 +46,3 @@ def _show_photo(data: bpy.types.Camera, path: str) -> None:
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
     data.show_background_images = True
-
-
-def camera_height(lowest: float) -> float:
-    """Height of the camera above the ground on which a body stands whose lowest point is `lowest` below it (m)."""
-    return float(lowest)
-
-
-__all__ = ["camera_height", "find_camera", "frames", "match_camera"]

