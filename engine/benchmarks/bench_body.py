@@ -20,12 +20,16 @@ BATCH, ROUNDS = 64, 15
 
 
 def median_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Medians with the calls interleaved, so that a busy machine slows all alike."""
+    """Medians with the calls interleaved, so that a busy machine slows all alike.
+
+    Each timed call follows an untimed one of its own: none pays for caches that another left cold.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     for _ in range(ROUNDS):
         for name, call in calls.items():
+            call()
             started = time.perf_counter()
             call()
             times[name].append(1e3 * (time.perf_counter() - started))

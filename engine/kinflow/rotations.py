@@ -26,7 +26,9 @@ def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
     second = torch.where(small, 0.5 - squared / 24, (1 - angle.cos()) / safe)
     cross = skew(axis_angle)
     eye = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
-    return eye + first * cross + second * (cross @ cross)
+    # [v]x [v]x = v v' - |v|^2 I: thousands of 3 x 3 products cost more in calls than in arithmetic
+    twice = axis_angle[..., :, None] * axis_angle[..., None, :] - squared * eye
+    return eye + first * cross + second * twice
 
 
 def matrix_to_quaternion(matrix: Tensor) -> Tensor:

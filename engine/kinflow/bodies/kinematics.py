@@ -37,8 +37,8 @@ def global_transforms(rotations: Tensor, joints_rest: Tensor, parents: Tensor | 
         rows = [position[p][1] for p in up]
         parent_world, parent_place = world_levels[-1][:, rows], place_levels[-1][:, rows]
         offset = joints_rest[:, level] - joints_rest[:, up]
-        world_levels.append(parent_world @ rotations[:, level])
-        place_levels.append(parent_place + (parent_world @ offset[..., None])[..., 0])
+        world_levels.append((parent_world[..., None] * rotations[:, level, None]).sum(-2))
+        place_levels.append(parent_place + (parent_world * offset[..., None, :]).sum(-1))
         position |= {j: (depth, i) for i, j in enumerate(level)}
     return torch.cat(world_levels, 1)[:, _RESTORE], torch.cat(place_levels, 1)[:, _RESTORE]
 
