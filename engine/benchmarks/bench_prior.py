@@ -15,36 +15,11 @@ import torch
 
 from kinflow import load_body, load_prior
 from kinflow.flows.prior import SHIPPED
-from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from kinflow.skeleton import JOINT_INDEX, METRIC_JOINTS
+from kinflow.joint_limits import violation_rate
+from kinflow.rotations import axis_angle_to_matrix
+from kinflow.skeleton import METRIC_JOINTS
 
 from .make_heldout import HELDOUT, TRAINING
-
-# Ranges of motion in degrees (American Academy of Orthopaedic Surgeons), on the total rotation between the segments that
-# a clinician measures: flexion for the hinges, the rotation's angle elsewhere. Hyperextension of 10 is normal.
-HINGES = {"knee": (0, (-10, 150)), "elbow": (1, (-10, 150))}
-CHAINS = {
-    "trunk": (("spine1", "spine2", "spine3"), 80), "neck": (("neck", "head"), 60), "hip": (("hip",), 120),
-    "shoulder": (("collar", "shoulder"), 150), "ankle": (("ankle",), 50), "wrist": (("wrist",), 80),
-}  # fmt: skip
-
-
-def violations(poses: torch.Tensor) -> float:
-    """Share of joints beyond their range. poses (N, 23, 3, 3)."""
-    bad = []
-    for side in ("left_", "right_"):
-        for short, (axis, (low, high)) in HINGES.items():
-            vector = torch.rad2deg(matrix_to_axis_angle(poses[:, JOINT_INDEX[side + short] - 1]))
-            # elbows bend about the vertical of the T-pose: the left one towards -y, the right one towards +y
-            bend = vector[:, axis] * (1 if short == "knee" or side == "right_" else -1)
-            bad.append((bend < low) | (bend > high))
-        for names, limit in CHAINS.values():
-            total = torch.eye(3).expand(len(poses), 3, 3)
-            for name in names:
-                total = total @ poses[:, JOINT_INDEX[name if name in JOINT_INDEX else side + name] - 1]
-            bad.append(torch.rad2deg(matrix_to_axis_angle(total).norm(dim=-1)) > limit)
-    return float(torch.stack(bad).float().mean())
-
 
 def joints_of(poses: torch.Tensor) -> np.ndarray:
     body = load_body()
@@ -63,9 +38,9 @@ def main() -> None:
     options = parser.parse_args()
     held_out, training = (axis_angle_to_matrix(torch.from_numpy(np.load(path)["pose"])) for path in (HELDOUT, TRAINING))
     real = torch.cat((held_out, training))
-    real_joints, base = joints_of(real), violations(training)
-    print(f"joint-limit violations: {100 * violations(held_out):.2f}% of {len(held_out)} held-out captured poses, "
-          f"{100 * base:.2f}% of {len(training)} captured training poses, by which 'x real' is measured")  # fmt: skip
+    real_joints, base = joints_of(real), violation_rate(held_out)
+    print(f"joint-limit violations: {100 * base:.2f}% of {len(held_out)} held-out captured poses, by which 'x real' is measured; "
+          f"{100 * violation_rate(training):.2f}% of {len(training)} captured training poses")  # fmt: skip
     print(f"{'prior':>14} {'held-out nats':>22} {'over Gaussian':>22} {'violations':>11} {'x real':>7} {'to real mm':>10} {'spread mm':>9}")
     sheets = [held_out[np.random.default_rng(0).permutation(len(held_out))[:200]]]
     for name in SHIPPED:
@@ -74,7 +49,7 @@ def main() -> None:
         joints = joints_of(samples[:1000])
         notes = prior.header.notes
         interval = lambda key: f"{notes[key + '_mean']:.1f} [{notes[key + '_low']:.1f}, {notes[key + '_high']:.1f}]"  # noqa: B023, E731
-        rate = violations(samples)
+        rate = violation_rate(samples)
         spread = 1e3 * np.linalg.norm(joints - joints.mean(0), axis=-1).mean()
         print(f"{name:>14} {interval('test_log_prob'):>22} {interval('test_gain'):>22} {100 * rate:>10.2f}% {rate / base:>7.2f} "
               f"{nearest(joints[:200], real_joints):>10.1f} {spread:>9.1f}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""python -m benchmarks.make_heldout MOCAP_FOLDER: writes data/heldout_poses.npz and data/training_poses.npz."""
+"""python -m benchmarks.make_heldout MOCAP_FOLDER: writes data/heldout_poses.npz, validation_poses.npz, training_poses.npz."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ from kinflow.rotations_np import matrix_to_axis_angle
 
 PER_CLIP = 40
 HELDOUT = Path(__file__).parent / "data" / "heldout_poses.npz"
+VALIDATION = HELDOUT.with_name("validation_poses.npz")
 TRAINING = HELDOUT.with_name("training_poses.npz")
 
 
 def main(mocap: Path) -> None:
+    write_split(mocap, "test", HELDOUT)
+    write_split(mocap, "validation", VALIDATION)
+    write_training_sample(mocap)
+
+
+def write_split(mocap: Path, split: str, out: Path) -> None:
+    """Captured poses of a split, thinned, at most PER_CLIP of each clip."""
     poses, roots, clip, names = [], [], [], []
     for item in load_clips(mocap / "cmu"):
-        if split_of(item.name) != "test":
+        if split_of(item.name) != split:
             continue
         kept = thin(item.body_pose, 4.0)
         kept = kept[np.linspace(0, len(kept) - 1, min(PER_CLIP, len(kept))).astype(int)]
@@ -29,10 +37,9 @@ def main(mocap: Path) -> None:
         clip.append(np.full(len(kept), len(names), np.int16))
         names.append(item.name)
     np.savez_compressed(
-        HELDOUT, pose=np.concatenate(poses), global_orient=np.concatenate(roots), clip=np.concatenate(clip), names=np.array(names)
+        out, pose=np.concatenate(poses), global_orient=np.concatenate(roots), clip=np.concatenate(clip), names=np.array(names)
     )
-    print(f"{HELDOUT}: {sum(map(len, poses))} poses of {len(names)} clips")
-    write_training_sample(mocap)
+    print(f"{out}: {sum(map(len, poses))} poses of {len(names)} clips")
 
 
 def write_training_sample(mocap: Path, count: int = 1500) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..bodies.jacobians import PosedPoints, pose_points
-from ..flows.pullback import forward_with_trace, pull_back, rotation_rows_to_vector
 from .problem import Problem, State
 from .residuals.keypoints import project, robust_distance
 
@@ -26,15 +25,9 @@ class Linearisation:
     by_global: Tensor
 
 
-def _pose(problem: Problem, state: State, trace: bool):
-    prior = problem.prior
-    if trace:
-        x, flow_trace = forward_with_trace(prior.flow, state.z)
-    else:
-        x, flow_trace = prior.flow.to_pose(state.z), None
-    joints = prior.representation.to_matrix(x)
-    rotations = torch.cat((state.root[:, None], joints), 1)
-    return x, flow_trace, joints, rotations
+def _rotations(problem: Problem, state: State) -> tuple[Tensor, tuple]:
+    joints, trace = problem.prior.decode_with_trace(state.z)
+    return torch.cat((state.root[:, None], joints), 1), trace
 
 
 def prior_energy(problem: Problem, state: State) -> Tensor:
@@ -64,7 +57,7 @@ def _hint_terms(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 def energy(problem: Problem, state: State) -> Tensor:
     """Negative log-posterior up to a constant. -> (S,)."""
-    *_, rotations = _pose(problem, state, trace=False)
+    rotations, _ = _rotations(problem, state)
     posed = pose_points(problem.body, problem.points, rotations, state.betas, jacobian=False)
     points = posed.points + state.transl[:, None]
     total = _keypoint_terms(problem, points)[-1] + prior_energy(problem, state)
@@ -77,7 +70,7 @@ def energy(problem: Problem, state: State) -> Tensor:
 
 def linearise(problem: Problem, state: State) -> Linearisation:
     """Energy and reweighted rows at a state."""
-    x, trace, joints, rotations = _pose(problem, state, trace=True)
+    rotations, trace = _rotations(problem, state)
     posed = pose_points(problem.body, problem.points, rotations, state.betas)
     points = posed.points + state.transl[:, None]
     residual, by_point, weight, total = _keypoint_terms(problem, points)
@@ -113,14 +106,13 @@ def linearise(problem: Problem, state: State) -> Linearisation:
             target.append(value)
         total = total + extra[0]
     rotation_rows = torch.cat(by_rotation, 1)
-    vector_rows = rotation_rows_to_vector(problem.prior.representation, x, joints, rotation_rows[:, :, 1:])
-    by_z = pull_back(problem.prior.flow, trace, vector_rows)
+    by_z = problem.prior.pull_back(trace, rotation_rows[:, :, 1:])
     by_global = torch.cat((rotation_rows[:, :, 0], torch.cat(by_betas, 1), torch.cat(by_transl, 1)), -1)
     return Linearisation(total, torch.cat(all_residual, 1), by_z, by_global)
 
 
 def posed_joints(problem: Problem, state: State) -> tuple[Tensor, PosedPoints]:
     """Joints in the camera frame (S, 24, 3) and the posed points."""
-    *_, rotations = _pose(problem, state, trace=False)
+    rotations, _ = _rotations(problem, state)
     posed = pose_points(problem.body, problem.points, rotations, state.betas, jacobian=False)
     return posed.joints + state.transl[:, None], posed

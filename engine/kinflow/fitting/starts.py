@@ -42,7 +42,7 @@ def trunk_roll(keypoints: Tensor, confidence: Tensor, names: tuple[str, ...]) ->
 
 def place(problem: Problem, z: Tensor, root: Tensor, betas: Tensor) -> State:
     """State with the translation of equation 2."""
-    rotations = torch.cat((root[:, None], problem.prior.representation.to_matrix(problem.prior.flow.to_pose(z))), 1)
+    rotations = torch.cat((root[:, None], problem.prior.decode_with_trace(z)[0]), 1)
     points = pose_points(problem.body, problem.points, rotations, betas, jacobian=False).points
     transl = weak_perspective_translation(points, problem.keypoints, problem.confidence, problem.focal, problem.centre)
     return State(z, root, betas, transl)

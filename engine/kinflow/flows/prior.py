@@ -13,6 +13,7 @@ from ..errors import AssetError, InvalidInputError
 from ..rotations import axis_angle_to_matrix
 from ..skeleton import NUM_BODY_JOINTS
 from .architectures import Flow
+from .pullback import forward_with_trace, pull_back, rotation_rows_to_vector
 from .representations import REPRESENTATIONS, Representation
 from .storage import PriorHeader, load_flow
 
@@ -67,6 +68,17 @@ class Prior:
         if not torch.isfinite(z).all():
             raise InvalidInputError("z holds NaN or infinity.")
         return self.representation.to_matrix(self.flow.to_pose(z))
+
+    def decode_with_trace(self, z: Tensor) -> tuple[Tensor, tuple]:
+        """`decode` without checks, and what `pull_back` needs. (B, D) -> (B, 23, 3, 3), trace."""
+        x, flow_trace = forward_with_trace(self.flow, z)
+        rotations = self.representation.to_matrix(x)
+        return rotations, (x, rotations, flow_trace)
+
+    def pull_back(self, trace: tuple, rows: Tensor) -> Tensor:
+        """Rows by local left perturbations of the joints -> rows by the latent. (B, M, 23, 3) -> (B, M, D)."""
+        x, rotations, flow_trace = trace
+        return pull_back(self.flow, flow_trace, rotation_rows_to_vector(self.representation, x, rotations, rows))
 
     def vector(self, pose: Tensor) -> Tensor:
         """Canonical lift of a pose, checked: (B, 23, 3, 3) or axis-angle (B, 23, 3) or (B, 69) -> x (B, D)."""

@@ -137,6 +137,19 @@ class DensityNet:
         # step i of the density direction is step NUM_DENSE - 2 - i of the stored flow
         return (NUM_DENSE - 2 - i) % 2 == 0
 
+    @classmethod
+    @torch.no_grad()
+    def from_flow(cls, flow: Flow) -> DensityNet:
+        """The density direction of a stored `light` flow."""
+        net, last = cls(flow.architecture, flow.dim), NUM_DENSE - 1
+        for i in range(NUM_DENSE):
+            inverse = torch.linalg.inv(flow.dense[last - i].weight.double())
+            net.p["V"][i] = inverse
+            net.p["c"][i] = -inverse @ flow.dense[last - i].bias.double()
+        for i in range(last):
+            net.p["log_slope"][i] = -flow.steps[last - 1 - i].slope.log()[0]
+        return net
+
     @torch.no_grad()
     def to_flow(self) -> Flow:
         """The same map stored from latent to pose (float32, on the CPU)."""

@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from ..mocap.dataset import PosePool, load_clips, real_poses, training_pool
 from ..tensorfile import read_tensors, write_tensors
 from .gradient import DensityNet
 from .initialise import whitening_start
+from .limits import settle
 from .projection_pursuit import pursuit_start
 
 CHUNK = 500
@@ -74,6 +75,9 @@ class TrainPrior:
     start: Literal["whitening", "pursuit"] = "whitening"
     steps: int | None = None
     """Fewer steps than the recipe's, for trying things."""
+    settle_steps: int = 3000
+    """Last steps of `light` that keep its samples inside the joints' ranges (kinflow.training.limits); 0 for none."""
+    limit_weight: float = 30.0
     seed: int = 0
     device: str = "auto"
     """auto, cpu or cuda."""
@@ -275,7 +279,13 @@ def _finish(config: TrainPrior, data: TrainingData, best_flow: Path, report: Cal
     from ..flows.storage import load_flow
 
     flow, header, _ = load_flow(best_flow)
-    value = flow.double().log_prob(data.test.double()).numpy()
+    if config.architecture == "light" and config.settle_steps:
+        representation = REPRESENTATIONS[config.representation]
+        flow = settle(
+            flow, representation, data.pool, data.weights, config.sigma, config.settle_steps, config.limit_weight, config.seed, report
+        )
+        header = replace(header, recipe=f"{header.recipe}, then {config.settle_steps} steps with joint limits")
+    value = flow.double().log_prob(data.test.double()).detach().numpy()
     gauss = gaussian_log_prob(data, data.test).numpy()
     notes = {"test_gain_mean": 0.0}
     for name, array in (("test_log_prob", value), ("test_gaussian", gauss), ("test_gain", value - gauss)):
@@ -283,8 +293,6 @@ def _finish(config: TrainPrior, data: TrainingData, best_flow: Path, report: Cal
         report(f"{name:>14}: {mean:8.2f} nats [{low:.2f}, {high:.2f}]")
         notes |= {f"{name}_mean": mean, f"{name}_low": low, f"{name}_high": high}
     path = config.out.with_suffix(".safetensors")
-    from dataclasses import replace
-
     save_prior(path, flow.float(), replace(header, notes=notes))
     return path
 

@@ -1,0 +1,1 @@
+"""The commands of `kinflow ...`, one module a subject: options as dataclasses, and what each does."""

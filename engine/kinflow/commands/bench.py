@@ -1,0 +1,51 @@
+"""bench ...: the benchmarks of a source checkout (engine/benchmarks), which the wheel does not carry."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import KinflowError
+from .common import Common
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchFit(Common):
+    """Priors and losses side by side on synthetic truth (the paper's figure 1)."""
+
+    count: int = 500
+    noise: float = 3.0
+    """px of keypoint noise on a 480 px photo."""
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchSpeed(Common):
+    """Milliseconds a photo and photos a second beside the usual way."""
+
+    photos: int = 10
+    batch: int = 500
+    threads: int = 2
+
+
+BENCHES: dict[str, type[Common]] = {"fit": BenchFit, "speed": BenchSpeed}
+
+
+def import_benchmark(name: str) -> ModuleType:
+    """A module of engine/benchmarks. Raises KinflowError where kinflow was installed without its sources."""
+    engine = Path(__file__).parent.parent.parent
+    if not (engine / "benchmarks" / f"{name}.py").is_file():
+        raise KinflowError("The benchmarks are not installed with kinflow.", "Run this from a checkout, with kinflow installed by pip -e.")
+    if str(engine) not in sys.path:
+        sys.path.insert(0, str(engine))
+    return importlib.import_module(f"benchmarks.{name}")
+
+
+def run_bench(command: Common) -> dict[str, Any]:
+    """Runs the benchmark that belongs to the options."""
+    name = next(name for name, options in BENCHES.items() if isinstance(command, options))
+    return import_benchmark(f"bench_{name}").run(command)

@@ -1,0 +1,53 @@
+"""body info, body convert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from .common import Common, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyInfo(Common):
+    """Say what a body file holds."""
+
+    file: Annotated[Path | None, tyro.conf.Positional] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyConvert(Common):
+    """Write a body file as a clean, pickle-free .npz in SMPL's layout."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    out: Annotated[Path, tyro.conf.Positional]
+
+
+def run_info(command: BodyInfo) -> dict[str, Any]:
+    from ..bodies.files import load_body
+
+    body = load_body(command.file)
+    info = {"name": body.name or str(command.file), "vertices": body.num_vertices, "faces": len(body.faces), "betas": body.num_betas,
+            "licence": body.licence, "shape_names": list(body.shape_names)}  # fmt: skip
+    for key, value in info.items():
+        say(f"{key}: {value}")
+    return info
+
+
+def run_convert(command: BodyConvert) -> dict[str, Any]:
+    import numpy as np
+
+    from ..bodies.files import load_body
+
+    body = load_body(command.file)
+    names = ("v_template", "shapedirs", "J_regressor", "lbs_weights")
+    parents = body.parents.numpy()
+    np.savez_compressed(
+        command.out, **{n: getattr(body, n).numpy() for n in names}, weights=body.lbs_weights.numpy(),
+        posedirs=body.posedirs.T.reshape(body.num_vertices, 3, 207).numpy(), f=body.faces.numpy().astype(np.uint32),
+        kintree_table=np.stack((parents, np.arange(24))).astype(np.int64),
+    )  # fmt: skip
+    return {"out": str(command.out)}

@@ -1,0 +1,88 @@
+"""prior sample, train, eval, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ..errors import KinflowError
+from .common import Common, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorSample(Common):
+    """Sample poses from a prior into an .npz (body_pose, axis-angle)."""
+
+    out: Annotated[Path, tyro.conf.Positional] = Path("samples.npz")
+    prior: str = "light"
+    n: int = 200
+    temperature: float = 1.0
+    sheet: Path | None = None
+    """Also draw a contact sheet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorEval(Common):
+    """Compare the shipped priors with a VPoser, Gaussians and none, on held-out captured poses. Needs a checkout."""
+
+    per_clip: int = 8
+    """Poses of each held-out clip."""
+    draws: int = 10
+    """Answers drawn for the best of."""
+    priors: tuple[str, ...] = ()
+    """Only these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorExport(Common):
+    """Write a prior's latent -> pose map as ONNX: inputs z, outputs its representation and rotation matrices."""
+
+    onnx: Path
+    prior: str = "light"
+
+
+def run_eval(command: PriorEval) -> dict[str, Any]:
+    from .bench import import_benchmark
+
+    return {"errors": import_benchmark("prior_eval").run(command.per_clip, command.draws, command.priors)}
+
+
+def run_export(command: PriorExport) -> dict[str, Any]:
+    from ..flows.onnx_export import export_onnx
+    from ..flows.prior import load_prior
+
+    export_onnx(load_prior(command.prior), command.onnx)
+    return {"out": str(command.onnx)}
+
+
+def run_sample(command: PriorSample) -> dict[str, Any]:
+    import numpy as np
+
+    from ..flows.prior import load_prior
+    from ..rotations import matrix_to_axis_angle
+
+    poses = load_prior(command.prior).sample(command.n, command.temperature, command.seed)
+    np.savez(command.out, body_pose=matrix_to_axis_angle(poses).numpy())
+    if command.sheet:
+        from PIL import Image
+
+        from ..drawing.figures import pose_sheet
+
+        Image.fromarray(pose_sheet(poses)).save(command.sheet)
+    return {"out": str(command.out), "n": command.n}
+
+
+def run_train(command: Any) -> dict[str, Any]:
+    from ..training.prior import train_prior
+
+    return {"out": str(train_prior(command, say))}
+
+
+def train_options() -> type:
+    """Options of `prior train`. Looked up late, because they stand beside what loads torch."""
+    from ..training.prior import TrainPrior
+
+    return TrainPrior

@@ -1,0 +1,65 @@
+"""setup, doctor, serve."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import KinflowError
+from .common import Common, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup(Common):
+    """Get the detector's models into the user's cache and note this Python for the Blender add-on."""
+
+    wheel: Path | None = None
+    """A wheel of mediapipe 0.10.21 at hand, instead of fetching it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Common):
+    """Check versions, device, assets, detector, write access and ports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve(Common):
+    """Run the engine for a client that listens on this machine; its one-time token is read from standard input.
+
+    Started by `kinflow.Engine` and by the Blender add-on; it ends when its standard input closes.
+    """
+
+    connect: int
+    """Port of the client on 127.0.0.1."""
+    idle: float = 0.0
+    """End after so many seconds without a request; 0: never."""
+
+
+def run_setup(command: Setup) -> dict[str, Any]:
+    from ..paths import engine_note
+    from ..perception.bundle import make_bundle
+
+    bundle = make_bundle(command.wheel, say)
+    engine_note().write_text(json.dumps({"python": sys.executable}), "utf-8")
+    return {"bundle": str(bundle), "python": sys.executable}
+
+
+def run_doctor(command: Doctor) -> dict[str, Any]:
+    from ..doctor import run_checks
+
+    checks = run_checks()
+    for check in checks:
+        say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}" + ("" if check.ok else f" -> {check.remedy}"))
+    if not all(check.ok for check in checks):
+        raise KinflowError("Not everything is in order.", "See the lines above.")
+    return {"checks": {check.name: check.detail for check in checks}}
+
+
+def run_serve(command: Serve) -> dict[str, Any]:
+    from ..service.__main__ import run
+
+    run(command.connect, command.idle)
+    return {}

@@ -1,0 +1,49 @@
+"""Ranges of motion of the joints, as clinicians measure them: on the total rotation between two segments.
+
+Degrees, after the American Academy of Orthopaedic Surgeons: flexion for the hinges (10 of hyperextension is normal),
+for the others the angle of the whole rotation against the largest single range of that joint (the neck turns by 80).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .rotations import matrix_to_axis_angle
+from .skeleton import JOINT_INDEX
+
+HINGES = {"knee": (0, (-10, 150)), "elbow": (1, (-10, 150))}
+CHAINS = {
+    "trunk": (("spine1", "spine2", "spine3"), 80), "neck": (("neck", "head"), 80), "hip": (("hip",), 120),
+    "shoulder": (("collar", "shoulder"), 150), "ankle": (("ankle",), 50), "wrist": (("wrist",), 80),
+}  # fmt: skip
+_CENTRAL = ("trunk", "neck")
+MEASURES = tuple(CHAINS[n][0][0] if n in _CENTRAL else s + n for s in ("left_", "right_") for n in (*HINGES, *CHAINS)
+                 if n not in _CENTRAL or s == "left_")  # fmt: skip
+
+
+def joint_excess(poses: Tensor) -> Tensor:
+    """By how many radians each measured joint is beyond its range; negative inside. (N, 23, 3, 3) -> (N, 14)."""
+    excess = []
+    for side in ("left_", "right_"):
+        for short, (axis, (low, high)) in HINGES.items():
+            vector = matrix_to_axis_angle(poses[:, JOINT_INDEX[side + short] - 1])
+            # elbows bend about the vertical of the T-pose: the left one towards -y, the right one towards +y
+            bend = vector[:, axis] * (1 if short == "knee" or side == "right_" else -1)
+            excess.append(torch.maximum(math.radians(low) - bend, bend - math.radians(high)))
+        for chain, (names, limit) in CHAINS.items():
+            if chain in _CENTRAL and side == "right_":
+                continue
+            total = None
+            for name in names:
+                joint = poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
+                total = joint if total is None else total @ joint
+            excess.append(matrix_to_axis_angle(total).norm(dim=-1) - math.radians(limit))
+    return torch.stack(excess, -1)
+
+
+def violation_rate(poses: Tensor) -> float:
+    """Share of measured joints beyond their range. poses (N, 23, 3, 3)."""
+    return float((joint_excess(poses) > 0).float().mean())
