@@ -21,6 +21,7 @@ from kinflow.skeleton import METRIC_JOINTS
 
 from .make_heldout import HELDOUT, TRAINING
 
+
 def joints_of(poses: torch.Tensor) -> np.ndarray:
     body = load_body()
     return torch.cat([body(body_pose=p)[1] for p in poses.split(256)]).numpy()[:, list(METRIC_JOINTS)]

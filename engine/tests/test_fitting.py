@@ -204,7 +204,7 @@ def test_solvers_agree_on_the_minimum(problem, solver):
     z = found.state.z + 0.05 * torch.randn(found.state.z.shape, generator=generator).double()
     again = minimise(p, State(z, found.state.root, found.state.betas, found.state.transl), solver)
     smooth = p.prior.flow.architecture == "realnvp"
-    assert (again.energy - found.energy).abs().max() < (0.3 if smooth else 5.0)
+    assert (again.energy - found.energy).abs().max() < (0.3 if smooth else 8.0)
 
 
 def test_translation_equals_plain_least_squares():

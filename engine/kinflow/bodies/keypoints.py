@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InvalidInputError
+from ..identity_cache import IdentityCache
 from ..keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
 from ..skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
+from .jacobians import PointSet
 from .model import Body, BodyKey
 
 __all__ = ["BLAZEPOSE33", "BODY25", "COCO17", "NAMES", "KeypointRegressor", "edges", "keypoint_regressor"]
@@ -162,3 +164,16 @@ def _build(key: BodyKey, keypoint_set: str) -> KeypointRegressor:
             for joint, weight in _joint_mix(name, rest).items():
                 joint_weights[row, JOINT_INDEX[joint]] += weight
     return KeypointRegressor(names, joint_weights, torch.tensor(used, dtype=torch.long), vertex_weights)
+
+
+_point_sets = IdentityCache()
+
+
+def keypoint_points(body: Body, keypoint_set: str) -> PointSet:
+    """The points of a keypoint set on this body, ready to be posed; the same object for the same body."""
+
+    def make() -> PointSet:
+        regressor = keypoint_regressor(body, keypoint_set)
+        return PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+
+    return _point_sets.get((body, keypoint_set), make)

@@ -73,7 +73,9 @@ class Body:
         return self.v_template.device
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Body:
-        """The same body elsewhere or in another precision (integer arrays keep their type)."""
+        """The same body elsewhere or in another precision (integer arrays keep their type); itself where nothing changes."""
+        if dtype in (None, self.dtype) and (device is None or torch.device(device) == self.device):
+            return self
         changed = {}
         for field_ in fields(self):
             value = getattr(self, field_.name)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from ..errors import KinflowError
 from .common import Common, say
 
 

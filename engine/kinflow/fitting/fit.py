@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from ..bodies.files import load_body
-from ..bodies.jacobians import PointSet
-from ..bodies.keypoints import KeypointRegressor, keypoint_regressor
+from ..bodies.keypoints import KeypointRegressor, keypoint_points, keypoint_regressor
 from ..bodies.model import Body
 from ..devices import pick_device
 from ..errors import InvalidInputError
 from ..flows.prior import Prior, load_prior
 from ..records import Camera, FitResult, Observation
 from ..rotations import axis_angle_to_matrix
+from .backend import levenberg_marquardt
 from .evaluate import posed_joints
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
@@ -27,7 +27,7 @@ from .reference import minimise
 from .residuals.keypoints import project
 from .residuals.parts import part_field
 from .results import build_result, failed_result
-from .solver import Solution, SolverConfig, levenberg_marquardt, replace_rows
+from .solver import Solution, SolverConfig, replace_rows
 from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
 MIN_KEYPOINTS = 3
@@ -164,7 +164,7 @@ def _fit_group(
     report: Callable[[float, str], bool | None], seed: int,
 ) -> list[FitResult]:  # fmt: skip
     keypoints, confidence, focal, centre = _tensors(people, cameras, body)
-    points = PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+    points = keypoint_points(body, people[0].keypoint_set)
     count = len(people)
     names = regressor.names
     hips = (names.index("left_hip"), names.index("right_hip"))

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..skeleton import METRIC_JOINTS
+from .backend import levenberg_marquardt
 from .evaluate import posed_joints
 from .problem import Problem, State
-from .solver import Solution, SolverConfig, levenberg_marquardt
+from .solver import Solution, SolverConfig
 
 DISTINCT_METRES = 0.060
 FLIP_DEPTH = 0.08

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..bodies.jacobians import PointSet
-from ..bodies.keypoints import keypoint_regressor
+from ..bodies.keypoints import keypoint_points, keypoint_regressor
 from ..bodies.model import Body
 from ..errors import InvalidInputError
 from ..flows.prior import Prior
 from ..records import FitResult, Observation
 from ..rotations import axis_angle_to_matrix
+from .backend import levenberg_marquardt
 from .fit import MIN_KEYPOINTS, FitConfig
 from .problem import Problem, State
 from .results import build_result, failed_result
-from .solver import SolverConfig, levenberg_marquardt
+from .solver import SolverConfig
 
 REFIT_ITERATIONS = 12
 
@@ -41,7 +41,7 @@ def refit(observation: Observation, last: FitResult, *, body: Body, prior: Prior
     focal = tensor([camera.fx, camera.fy])
     depth = max(float(last.transl[2]), 0.3)
     scale = focal.mean(-1, keepdim=True) * config.weights.keypoint_metres / depth
-    points = PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+    points = keypoint_points(body, observation.keypoint_set)
     names = regressor.names
     problem = Problem(
         body, prior, points, config.weights, tensor(np.where(usable[:, None], observation.keypoints, 0)),

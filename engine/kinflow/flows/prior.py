@@ -41,7 +41,9 @@ class Prior:
         return self.flow.dim
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Prior:
-        """A copy elsewhere or in another precision."""
+        """A copy elsewhere or in another precision; itself where nothing changes."""
+        if dtype in (None, self.axes.dtype) and (device is None or torch.device(device) == self.axes.device):
+            return self
         flow = Flow(self.flow.architecture, self.flow.dim)
         flow.load_state_dict(self.flow.state_dict())
         flow = flow.to(device=device, dtype=dtype).requires_grad_(False)

@@ -28,6 +28,7 @@ from ...bodies.jacobians import PointSet, PosedPoints, pose_points
 from ...bodies.model import Body, BodyKey
 from ...bodies.parts import NUM_PARTS
 from ...drawing.shading import vertex_normals
+from ...identity_cache import IdentityCache
 from ...records import Observation
 from ..problem import Problem, State
 from .keypoints import project
@@ -164,6 +165,26 @@ def _sampled_vertices(key: BodyKey) -> tuple[np.ndarray, np.ndarray]:
     return np.array(chosen), vertex_normals(v, faces)[chosen]
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """Sampled vertices as points, their normals (n, 3) and part labels from 0 (n,)."""
+
+    points: PointSet
+    normals: Tensor
+    labels: Tensor
+
+
+_samples = IdentityCache()
+
+
+def _sample_points(body: Body) -> _Sample:
+    index, normals = _sampled_vertices(BodyKey(body))
+    chosen = torch.from_numpy(index).to(body.device)
+    none = torch.zeros(len(index), 24).to(body.v_template)
+    points = PointSet.of(body, none, chosen, torch.eye(len(index)).to(body.v_template))
+    return _Sample(points, torch.from_numpy(normals).to(body.v_template), body.parts[chosen] - 1)
+
+
 def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, seed: int = 0) -> PartField | None:
     """px_per_metre (N,): size of a metre at each person. Distance fields of everybody's part map or mask; None where nobody has one.
 
@@ -181,13 +202,11 @@ def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, 
     def tensor(index: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.from_numpy(np.stack([row[index] for row in rows])).to(device=body.device, dtype=dtype)
 
-    index, normals = _sampled_vertices(BodyKey(body))
-    chosen = torch.from_numpy(index).to(body.device)
-    points = PointSet.of(body, torch.zeros(len(index), 24).to(body.v_template), chosen, torch.eye(len(index)).to(body.v_template))
-    vertex_channel = body.parts[chosen] - 1 if use_parts else torch.zeros(len(index), dtype=torch.long, device=body.device)
+    sample = _samples.get((body,), lambda: _sample_points(body))
+    part_channel = sample.labels if use_parts else torch.zeros_like(sample.labels)
     return PartField(
         tensor(0), tensor(1), tensor(2), tensor(3), tensor(4, torch.long), tensor(5), tensor(6, torch.bool), tensor(7),
-        points, torch.from_numpy(normals).to(body.v_template), vertex_channel, px_per_metre.to(body.v_template),
+        sample.points, sample.normals, part_channel, px_per_metre.to(body.v_template),
     )  # fmt: skip
 
 
