@@ -36,7 +36,7 @@ def median_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def smplx_model(body):
+def smplx_model(body, batch: int = BATCH):
     import smplx
     from smplx.utils import Struct
 
@@ -47,7 +47,7 @@ def smplx_model(body):
     }  # fmt: skip
     names = ("nose", "reye", "leye", "rear", "lear", "LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel", "lthumb", "lindex",
              "lmiddle", "lring", "lpinky", "rthumb", "rindex", "rmiddle", "rring", "rpinky")  # fmt: skip
-    return smplx.SMPL("", data_struct=Struct(**data), batch_size=BATCH, num_betas=10, vertex_ids=dict.fromkeys(names, 0))
+    return smplx.SMPL("", data_struct=Struct(**data), batch_size=batch, num_betas=10, vertex_ids=dict.fromkeys(names, 0))
 
 
 @torch.no_grad()

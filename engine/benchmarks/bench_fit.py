@@ -1,102 +1,113 @@
-"""build.py bench fit: synthetic truth from held-out poses, the shipped priors side by side under one solver.
+"""kinflow bench fit: the paper's figure 1 on synthetic truth, because 3DPW may not be had.
 
-N held-out captured poses, random shapes, turns and cameras, detector-like noise and dropout on COCO-17 keypoints,
-part maps rendered from the true mesh. 95% intervals by bootstrap over clips. One person's time is the batch's over N,
-and `single` the median of ten fits of one person alone.
+{none, mixture, VPoser, shipped priors} x {KA, KA+BA} under one solver with one budget: four rotated starts, the same
+stages, the same grid of prior weights, picked for each prior and loss on validation poses. 95% intervals by bootstrap
+over clips; part mIoU always against the true rendered parts.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from kinflow import Camera, Observation, fit, load_body
-from kinflow.bodies.keypoints import keypoint_regressor
+from kinflow import FitResult, fit, load_body
 from kinflow.bodies.parts import NUM_PARTS
+from kinflow.commands.bench import BenchFit
 from kinflow.drawing.zbuffer import part_iou, part_map, rasterise
-from kinflow.flows.prior import SHIPPED
+from kinflow.fitting.fit import FitConfig
+from kinflow.flows.prior import load_prior
 from kinflow.metrics import mpjpe, pa_mpjpe
-from kinflow.rotations import axis_angle_to_matrix
 from kinflow.training.prior import clip_interval
 
-from .make_heldout import HELDOUT
+from .baselines import load_baselines
+from .baselines.linear import Mixture
+from .make_heldout import VALIDATION
+from .synthetic import SIZE, make_people
 
-SIZE = 480
-
-
-def make_people(count: int, noise_px: float, seed: int = 0):
-    """Observations with part maps, true joints (N, 24, 3), true part maps, clip index (N,)."""
-    random = np.random.default_rng(seed)
-    with np.load(HELDOUT) as data:
-        picks = random.choice(len(data["pose"]), count, False)
-        pose, clip = torch.from_numpy(data["pose"][picks]), data["clip"][picks]
-    body = load_body()
-    regressor = keypoint_regressor(body, "coco17")
-    generator = torch.Generator().manual_seed(seed)
-    betas = 0.8 * torch.randn(count, 10, generator=generator)
-    yaw = 2 * torch.pi * torch.rand(count, generator=generator)
-    tilt = 0.15 * torch.randn(count, generator=generator)
-    zero = torch.zeros_like(yaw)
-    half = axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))
-    turned = axis_angle_to_matrix(torch.stack((zero, yaw, zero), -1))
-    root = axis_angle_to_matrix(torch.stack((tilt, zero, zero), -1)) @ half @ turned
-    people, joints_all, truth = [], [], []
-    for i in range(count):
-        focal = random.uniform(450, 800)
-        camera = Camera(focal, focal, SIZE / 2, SIZE / 2, SIZE, SIZE)
-        depth = focal * random.uniform(2.0, 2.6) / SIZE + 1.0
-        vertices, joints = body(root[i : i + 1], pose[i : i + 1], betas[i : i + 1], torch.tensor([[0.0, 0.25, depth]]))
-        points = camera.project(regressor(joints, vertices)[0].double().numpy())
-        confidence = np.where(random.random(17) < 0.06, 0.0, random.uniform(0.6, 1.0, 17))
-        mesh = vertices[0].double().numpy()
-        raster = rasterise(camera.project(mesh), mesh[:, 2], body.faces.numpy(), SIZE, SIZE)
-        parts = part_map(raster, body.faces.numpy(), body.parts.numpy())
-        people.append(Observation(points + noise_px * random.normal(size=(17, 2)), confidence, "coco17", camera, parts=parts))
-        joints_all.append(joints[0].numpy())
-        truth.append(parts)
-    return people, np.stack(joints_all), truth, clip
+WEIGHTS = (0.1, 0.3, 1.0, 3.0)
+PRIORS = ("none", "mixture", "vposer", "light", "light-aa", "light-rotmat", "realnvp")
+LOSSES = (("ka",), ("ka", "ba"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--noise", type=float, default=3.0, help="px of keypoint noise on a 480 px photo")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    people, joints, truth, clip = make_people(options.count, options.noise)
+def fit_all(people, prior, losses, weight: float) -> list[FitResult]:
+    """Everybody in one batch. Of a mixture's components the one whose keypoint fit has the lowest energy (max-mixture)."""
+    config = FitConfig()
+    config = replace(config, weights=replace(config.weights, latent=weight))
+    if not isinstance(prior, Mixture):
+        return fit(people, prior=prior, losses=losses, device="cpu", config=config)
+    runs = [fit(people, prior=c, losses=("ka",), device="cpu", config=config) for c in prior.components]
+    energies = np.array([[r.hypotheses[0].energy if r.hypotheses else np.inf for r in run] for run in runs])
+    best = (energies + weight * np.array([[c.offset] for c in prior.components])).argmin(0)
+    results = [runs[k][i] for i, k in enumerate(best)]
+    if "ba" in losses:
+        for k in np.unique(best):
+            rows = np.flatnonzero(best == k)
+            again = fit([people[i] for i in rows], prior=prior.components[k], losses=losses, device="cpu", config=config)
+            for i, result in zip(rows, again, strict=True):
+                results[i] = result
+    return results
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Errors a person in mm, px and IoU."""
+
+    mpjpe: np.ndarray
+    pa_mpjpe: np.ndarray
+    mpvpe: np.ndarray
+    pixels: float
+    iou: float
+    ms: float
+
+
+def measure(results: list[FitResult], joints: np.ndarray, meshes: np.ndarray, truth: list, ms: float) -> Cell:
     body = load_body()
     faces, labels = body.faces.numpy(), body.parts.numpy()
-    print(f"{options.count} held-out poses, {options.noise} px noise, {options.threads} thread(s)")
-    print(f"{'prior':>14} {'loss':>6} {'MPJPE mm':>22} {'PA-MPJPE mm':>22} {'2D px':>6} {'mIoU':>5} {'ms a photo':>10} {'single ms':>9}")
-    for prior in SHIPPED:
-        for losses in (("ka",), ("ka", "ba")):
+    overlap = []
+    for r, parts in zip(results, truth, strict=True):
+        if parts is None:
+            continue
+        mesh = r.vertices.astype(float)
+        raster = rasterise(r.camera.project(mesh), mesh[:, 2], faces, SIZE, SIZE)
+        overlap.append(part_iou(part_map(raster, faces, labels), parts, NUM_PARTS))
+    mesh_error = [
+        1e3 * np.linalg.norm((r.vertices[::8] - r.joints[0]) - (m - j[0]), axis=-1).mean()
+        for r, j, m in zip(results, joints, meshes, strict=True)
+    ]
+    return Cell(
+        1e3 * np.array([mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]),
+        1e3 * np.array([pa_mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]), np.array(mesh_error),
+        float(np.mean([r.keypoint_error_px for r in results])), float(np.mean(overlap)) if overlap else float("nan"), ms,
+    )  # fmt: skip
+
+
+def run(options: BenchFit) -> dict[str, float]:
+    """Prints the table; returns the mean MPJPE of each cell."""
+    torch.set_num_threads(options.threads)
+    people, joints, truth, clip, meshes = make_people(options.count, options.noise, options.seed)
+    trial_people, trial_joints, *_ = make_people(options.validation, options.noise, options.seed + 1, source=VALIDATION)
+    baselines = load_baselines()
+    print(f"{options.count} held-out poses, {options.noise} px noise, {options.threads} thread(s); weights from {options.validation} validation poses")
+    print(f"{'prior':>13} {'loss':>6} {'MPJPE mm':>21} {'vs vposer':>21} {'PA-MPJPE':>9} {'MPVPE mm':>21} {'2D px':>6} {'mIoU':>5} {'weight':>6} "
+          f"{'ms':>5}")  # fmt: skip
+    cells: dict[tuple[str, str], Cell] = {}
+    names = [n for n in ("vposer", *PRIORS) if n in (options.priors or PRIORS)]
+    for name in dict.fromkeys(names):
+        prior = baselines[name] if name in baselines else load_prior(name)
+        for losses in LOSSES:
+            errors = [np.mean([mpjpe(r.joints, j) for r, j in zip(fit_all(trial_people, prior, losses, w), trial_joints, strict=True)])
+                      for w in WEIGHTS]  # fmt: skip
+            weight = WEIGHTS[int(np.argmin(errors))]
             started = time.perf_counter()
-            results = fit(people, prior=prior, losses=losses, device="cpu")
-            batch_ms = 1e3 * (time.perf_counter() - started) / len(people)
-            times = []
-            for person in people[:10]:
-                started = time.perf_counter()
-                fit(person, prior=prior, losses=losses, device="cpu")
-                times.append(1e3 * (time.perf_counter() - started))
-            error = 1e3 * np.array([mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)])
-            aligned = 1e3 * np.array([pa_mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)])
-            overlap = []
-            for r, parts in zip(results, truth, strict=True):
-                mesh = r.vertices.astype(float)
-                raster = rasterise(r.camera.project(mesh), mesh[:, 2], faces, SIZE, SIZE)
-                overlap.append(part_iou(part_map(raster, faces, labels), parts, NUM_PARTS))
-            columns = ["{:.1f} [{:.1f}, {:.1f}]".format(*clip_interval(values, clip)) for values in (error, aligned)]
-            pixels = np.mean([r.keypoint_error_px for r in results])
-            print(
-                f"{prior:>14} {'+'.join(losses):>6} {columns[0]:>22} {columns[1]:>22} {pixels:>6.2f} {np.mean(overlap):>5.2f} "
-                f"{batch_ms:>10.0f} {np.median(times):>9.0f}",
-                flush=True,
-            )
-
-
-if __name__ == "__main__":
-    main()
+            results = fit_all(people, prior, losses, weight)
+            ms = 1e3 * (time.perf_counter() - started) / len(people)
+            cell = cells[name, "+".join(losses)] = measure(results, joints, meshes, truth, ms)
+            show = lambda values: "{:.1f} [{:.1f}, {:.1f}]".format(*clip_interval(values, clip))  # noqa: E731
+            other = cells.get(("vposer", "+".join(losses)))
+            paired = show(cell.mpjpe - other.mpjpe) if other and name != "vposer" else ""
+            print(f"{name:>13} {'+'.join(losses):>6} {show(cell.mpjpe):>21} {paired:>21} {cell.pa_mpjpe.mean():>9.1f} {show(cell.mpvpe):>21} "
+                  f"{cell.pixels:>6.2f} {cell.iou:>5.2f} {weight:>6} {ms:>5.0f}", flush=True)  # fmt: skip
+    return {f"{name} {losses}": float(cell.mpjpe.mean()) for (name, losses), cell in cells.items()}

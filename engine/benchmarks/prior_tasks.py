@@ -20,7 +20,7 @@ from kinflow.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
 from .baselines.linear import Mixture
 
 SIGMA = 0.01
-ITERATIONS = 25
+ITERATIONS = 20
 WEIGHTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("knee", "ankle", "foot")
 

@@ -75,11 +75,13 @@ def matrix_to_sixd(matrix: Tensor) -> Tensor:
 
 
 def project_to_rotation(matrix: Tensor) -> Tensor:
-    """Nearest rotation in Frobenius norm (orthogonal Procrustes). matrix (..., 3, 3) -> (..., 3, 3)."""
-    u, _, vh = torch.linalg.svd(matrix)
+    """Nearest rotation in Frobenius norm (orthogonal Procrustes); NaN for what is not finite. (..., 3, 3) -> (..., 3, 3)."""
+    # LAPACK refuses a whole batch for one bad matrix
+    finite = torch.isfinite(matrix).all(-1, keepdim=True).all(-2, keepdim=True)
+    u, _, vh = torch.linalg.svd(torch.where(finite, matrix, torch.eye(3, dtype=matrix.dtype, device=matrix.device)))
     sign = torch.linalg.det(u @ vh)
     flip = torch.stack((torch.ones_like(sign), torch.ones_like(sign), sign), -1)
-    return (u * flip[..., None, :]) @ vh
+    return torch.where(finite, (u * flip[..., None, :]) @ vh, torch.nan)
 
 
 def geodesic_angle(a: Tensor, b: Tensor) -> Tensor:

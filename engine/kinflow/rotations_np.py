@@ -62,11 +62,12 @@ def matrix_to_sixd(matrix: np.ndarray) -> np.ndarray:
 
 
 def project_to_rotation(matrix: np.ndarray) -> np.ndarray:
-    """Nearest rotation in Frobenius norm. (..., 3, 3) -> (..., 3, 3)."""
-    u, _, vh = np.linalg.svd(matrix)
+    """Nearest rotation in Frobenius norm; NaN for what is not finite. (..., 3, 3) -> (..., 3, 3)."""
+    finite = np.isfinite(matrix).all((-1, -2), keepdims=True)
+    u, _, vh = np.linalg.svd(np.where(finite, matrix, np.eye(3, dtype=matrix.dtype)))
     sign = np.linalg.det(u @ vh)
     flip = np.stack((np.ones_like(sign), np.ones_like(sign), sign), -1)
-    return (u * flip[..., None, :]) @ vh
+    return np.where(finite, (u * flip[..., None, :]) @ vh, np.nan).astype(matrix.dtype)
 
 
 def euler_to_matrix(angles: np.ndarray, order: str) -> np.ndarray:

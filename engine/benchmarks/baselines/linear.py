@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from kinflow import rotations_np
+from kinflow.fitting.lean.flow import left_jacobian as lean_left_jacobian
+from kinflow.fitting.lean.tables import UP
 from kinflow.flows.pullback import left_jacobian
 from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -49,11 +53,31 @@ class AffinePrior:
     def decode(self, z: Tensor) -> Tensor:
         return self.decode_with_trace(z)[0]
 
+    def lean_flow(self) -> LeanAffine:
+        return LeanAffine(self.mean.numpy(), self.factor.numpy())
+
     def log_prob(self, pose: Tensor) -> Tensor:
         """Log-density of the axis-angles under this component alone."""
         theta = matrix_to_axis_angle(pose[:, :NUM_JOINTS]).flatten(1)
         z = torch.linalg.solve_triangular(self.factor, (theta - self.mean).T, upper=False).T
         return -0.5 * (z * z).sum(-1) - 0.5 * SIZE * math.log(2 * math.pi) - self.factor.diagonal().log().sum()
+
+
+class LeanAffine:
+    """The affine map for the solver's numpy form."""
+
+    def __init__(self, mean: np.ndarray, factor: np.ndarray) -> None:
+        self.mean, self.factor = mean, factor
+
+    def decode(self, z: np.ndarray) -> tuple[np.ndarray, tuple]:
+        theta = (self.mean + z @ self.factor.T).reshape(len(z), NUM_JOINTS, 3)
+        hands = np.broadcast_to(np.eye(3, dtype=z.dtype), (len(z), 2, 3, 3))
+        return np.concatenate((rotations_np.axis_angle_to_matrix(theta), hands), 1), (theta,)
+
+    def pull_back(self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        by_local = world[:, UP[1 : 1 + NUM_JOINTS]] @ lean_left_jacobian(trace[0])
+        turns = rows.reshape(*rows.shape[:2], -1, 3)[:, :, 1 : 1 + NUM_JOINTS]
+        return np.einsum("smjc,sjcd->smjd", turns, by_local).reshape(*rows.shape[:2], -1) @ self.factor
 
 
 class Mixture:

@@ -6,9 +6,12 @@ rotations of SMPL's 21 joints without the hands. Losses: KL to N(0, I), geodesic
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kinflow import rotations_np
+from kinflow.fitting.lean.flow import LeanFlow
 from kinflow.flows.pullback import _sixd_rows
 from kinflow.rotations import sixd_to_matrix
 
@@ -74,6 +77,38 @@ class VPoserPrior:
     def decode(self, z: Tensor) -> Tensor:
         return self.decode_with_trace(z)[0]
 
+    def lean_flow(self) -> LeanVPoser:
+        return LeanVPoser([(w.numpy(), b.numpy()) for w, b in self.layers])
+
     def log_prob(self, pose: Tensor) -> Tensor:
         """A variational bound is no likelihood: not given."""
         return pose.new_full((len(pose),), torch.nan)
+
+
+class LeanVPoser:
+    """The decoder for the solver's numpy form."""
+
+    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.layers = layers
+
+    def decode(self, z: np.ndarray) -> tuple[np.ndarray, tuple]:
+        slopes, h = [], z
+        for i, (weight, bias) in enumerate(self.layers):
+            h = h @ weight.T + bias
+            if i < 2:
+                slopes.append(np.where(h > 0, 1, SLOPE).astype(h.dtype))
+                h = h * slopes[-1]
+        x = h.reshape(len(z), NUM_JOINTS, 6)
+        hands = np.broadcast_to(np.eye(3, dtype=z.dtype), (len(z), 2, 3, 3))
+        return np.concatenate((rotations_np.sixd_to_matrix(x), hands), 1), (x, slopes)
+
+    def pull_back(self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        x, slopes = trace
+        table = LeanFlow._by_6d(x, rotations[:, 1 : 1 + NUM_JOINTS], world[:, : 1 + NUM_JOINTS])
+        turns = rows.reshape(*rows.shape[:2], -1, 3)[:, :, 1 : 1 + NUM_JOINTS]
+        out = np.einsum("smjc,sjcd->smjd", turns, table).reshape(*rows.shape[:2], -1)
+        for i in (2, 1, 0):
+            out = out @ self.layers[i][0]
+            if i:
+                out = out * slopes[i - 1][:, None]
+        return out

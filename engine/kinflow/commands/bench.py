@@ -20,6 +20,10 @@ class BenchFit(Common):
     count: int = 500
     noise: float = 3.0
     """px of keypoint noise on a 480 px photo."""
+    validation: int = 60
+    """Validation poses for picking each prior's weight."""
+    priors: tuple[str, ...] = ()
+    """Only these."""
     threads: int = 2
 
 

@@ -1,4 +1,4 @@
-"""Which form of the solver runs: numpy for a few starts on a CPU, torch for the rest."""
+"""Which form of the solver runs: numpy on a CPU, torch elsewhere and for priors that have no numpy form."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from . import solver
 from .problem import Problem, State
 from .solver import Progress, Solution, SolverConfig
 
-MOST_STARTS = 16  # above this torch's calls are large enough to win
+NUMPY_ON_CPU = True
+
+
+def uses_numpy(prior: object, device: torch.device) -> bool:
+    """Whether a fit with this prior on this device goes the numpy way."""
+    return NUMPY_ON_CPU and device.type == "cpu" and (isinstance(prior, Prior) or hasattr(prior, "lean_flow"))
 
 
 def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
     """Minimises every start's energy; see `solver.levenberg_marquardt`."""
-    small = len(state.z) <= MOST_STARTS and problem.keypoints.device == torch.device("cpu")
-    if small and isinstance(problem.prior, Prior):
+    if uses_numpy(problem.prior, problem.keypoints.device):
         from .lean.solver import levenberg_marquardt as lean_solver
 
         return lean_solver(problem, state, config, progress)

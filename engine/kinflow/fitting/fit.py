@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from ..errors import InvalidInputError
 from ..flows.prior import Prior, load_prior
 from ..records import Camera, FitResult, Observation
 from ..rotations import axis_angle_to_matrix
-from .backend import levenberg_marquardt
+from .backend import levenberg_marquardt, uses_numpy
 from .evaluate import posed_joints
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
@@ -32,7 +33,8 @@ from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
 MIN_KEYPOINTS = 3
 SHARPEST = 0.2
-MAX_BATCH = 256  # people at once: bounds memory, and is large enough that calls are
+MAX_BATCH = 256  # people at once on a GPU: bounds memory, and is large enough that calls are
+CPU_BATCH = 16  # numpy gains nothing beyond
 LOSSES = ("ka", "ba")
 SOLVERS = ("lm", "adam", "lbfgs")
 
@@ -79,7 +81,8 @@ def fit(
     torch_device = pick_device(device)
     config = config or FitConfig()
     body = (body or load_body()).to(torch_device)
-    prior = prior if isinstance(prior, Prior) else load_prior(prior or "light")
+    if prior is None or isinstance(prior, (str, Path)):
+        prior = load_prior(prior or "light")
     prior = prior.to(torch_device)
     started = time.perf_counter()
     results: list[FitResult | None] = [None] * len(people)
@@ -100,7 +103,7 @@ def fit(
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)
     done = 0
-    size = len(people) if shared_betas else MAX_BATCH
+    size = len(people) if shared_betas else CPU_BATCH if uses_numpy(prior, torch_device) else MAX_BATCH
     batches = [(name, group[i : i + size]) for name, group in groups.items() for i in range(0, len(group), size)]
     for keypoint_set, members in batches:
         regressor = keypoint_regressor(body, keypoint_set)

@@ -30,6 +30,9 @@ class LeanFlow:
 
     @staticmethod
     def of(prior: Prior) -> LeanFlow:
+        """The numpy form of a prior, kept; `lean_flow()` of a prior of the caller's own."""
+        if not isinstance(prior, Prior):
+            return _flows.get((prior,), prior.lean_flow)
         return _flows.get((prior.flow,), lambda: LeanFlow(prior))
 
     def decode(self, z: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -77,7 +80,7 @@ class LeanFlow:
 
     @staticmethod
     def _by_axis_angle(x: np.ndarray, rotations: np.ndarray, world: np.ndarray) -> np.ndarray:
-        return world[:, UP[1:]] @ _left_jacobian(x)
+        return world[:, UP[1:]] @ left_jacobian(x)
 
     @staticmethod
     def _by_matrix(x: np.ndarray, rotations: np.ndarray, world: np.ndarray) -> np.ndarray:
@@ -103,7 +106,7 @@ def _sixd_to_matrix(x: np.ndarray) -> np.ndarray:
     return out
 
 
-def _left_jacobian(vector: np.ndarray) -> np.ndarray:
+def left_jacobian(vector: np.ndarray) -> np.ndarray:
     squared = (vector * vector).sum(-1)[..., None, None]
     small = squared < 1e-6
     safe = np.where(small, 1, squared)
