@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -15,12 +15,17 @@ from .common import Common, progress, say
 
 @dataclass(frozen=True, kw_only=True)
 class Observe(Common):
-    """Find the people in photos and write an observation.json each."""
+    """Find the people in photos and write a keypoint file (and a part map) each."""
 
     photos: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
     out: Path = Path("out")
     fov: float | None = None
     """Horizontal field of view in degrees, where the photo does not say."""
+    format: Literal["kinflow", "openpose", "coco"] = "kinflow"
+    models: tuple[Path, ...] = ()
+    """Descriptions (.toml) of ONNX models to use instead of the default detector."""
+    overlay: bool = False
+    """Also draw keypoints and parts over each photo."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,12 @@ class Fit(Common):
     losses: tuple[str, ...] = ("ka", "ba")
     overlay: bool = True
     fov: float | None = None
+    models: tuple[Path, ...] = ()
+    """Descriptions (.toml) of ONNX models to use instead of the default detector."""
+    observations: tuple[Path, ...] = ()
+    """Keypoint files (OpenPose, COCO or kinflow JSON), one a photo, instead of any detector."""
+    hypotheses: bool = False
+    """Also draw every hypothesis side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +75,22 @@ def _expand(photos: list[Path]) -> list[Path]:
     return found
 
 
-def _observe_all(photos: list[Path], fov: float | None) -> tuple[list, dict[int, str]]:
+def _observe_all(
+    photos: list[Path], fov: float | None, models: tuple[Path, ...] = (), given: tuple[Path, ...] = ()
+) -> tuple[list, dict[int, str]]:
     """Observations of all photos (with .photo set) and the reason for each that failed."""
     from dataclasses import replace
 
     from ..perception import observe
 
+    if given and len(given) != len(photos):
+        raise KinflowError(f"{len(given)} keypoint files are given for {len(photos)} photos.", "Give one a photo, in the same order.")
     people, failed = [], {}
     with progress("finding people") as show:
         for index, path in enumerate(photos):
             show(index / len(photos), path.name)
             try:
-                found = observe(path, fov_degrees=fov)
+                found = _given(given[index], path, fov) if given else observe(path, fov_degrees=fov, models=models)
             except KinflowError as error:
                 failed[index] = str(error)
                 continue
@@ -83,6 +98,17 @@ def _observe_all(photos: list[Path], fov: float | None) -> tuple[list, dict[int,
                 failed[index] = f"No person was found in {path}. Try a photo with a larger, clearer person."
             people += [replace(o, photo=index) for o in found]
     return people, failed
+
+
+def _given(path: Path, photo: Path, fov: float | None) -> list:
+    """People of a keypoint file, on the camera of their photo where they bring none."""
+    from dataclasses import replace
+
+    from ..perception.formats import read_observations
+    from ..perception.photos import read_photo
+
+    camera = read_photo(photo, fov).camera
+    return [replace(person, camera=person.camera or camera, image_path=str(photo)) for person in read_observations(path)]
 
 
 def _stems(photos: list[Path]) -> list[str]:
@@ -96,13 +122,26 @@ def _stems(photos: list[Path]) -> list[str]:
 
 
 def run_observe(command: Observe) -> dict[str, Any]:
+    from PIL import Image
+
+    from ..drawing.overlay import draw_observations
+    from ..perception.formats import write_observations, write_part_map
+    from ..perception.photos import read_photo
+
     photos = _expand(command.photos)
-    people, failed = _observe_all(photos, command.fov)
+    people, failed = _observe_all(photos, command.fov, command.models)
     command.out.mkdir(parents=True, exist_ok=True)
+    suffix = {"kinflow": "observation", "openpose": "openpose", "coco": "coco"}[command.format]
     for index, stem in enumerate(_stems(photos)):
-        own = [o.to_json() for o in people if o.photo == index]
-        if own:
-            (command.out / f"{stem}.observation.json").write_text(json.dumps(own, indent=1), "utf-8")
+        own = [o for o in people if o.photo == index]
+        if not own:
+            continue
+        write_observations(command.out / f"{stem}.{suffix}.json", own, command.format)
+        for number, person in enumerate(own):
+            if person.parts is not None:
+                write_part_map(command.out / f"{stem}.{number}.parts.png", person.parts)
+        if command.overlay:
+            Image.fromarray(draw_observations(read_photo(photos[index]).rgb, own)).save(command.out / f"{stem}.observed.png")
     for reason in failed.values():
         say(reason)
     return {"people": len(people), "failed": {str(photos[i]): r for i, r in failed.items()}}
@@ -115,14 +154,14 @@ def run_fit(command: Fit) -> dict[str, Any]:
     from PIL import Image
 
     from ..bodies.files import load_body
-    from ..drawing.overlay import overlay
+    from ..drawing.overlay import hypothesis_strip, overlay
     from ..fitting.fit import fit
     from ..flows.prior import load_prior
     from ..perception.photos import read_photo
 
     photos = _expand(command.photos)
     body, prior = load_body(command.body), load_prior(command.prior)
-    people, failed = _observe_all(photos, command.fov)
+    people, failed = _observe_all(photos, command.fov, command.models, command.observations)
     with progress("fitting") as show:
         results = fit(people, body=body, prior=prior, losses=command.losses, device=command.device, seed=command.seed, progress=show)
     command.out.mkdir(parents=True, exist_ok=True)
@@ -136,6 +175,12 @@ def run_fit(command: Fit) -> dict[str, Any]:
                          "" if result.mask_iou is None else f"{result.mask_iou:.3f}", len(result.hypotheses), result.message])  # fmt: skip
         if own and command.overlay:
             Image.fromarray(overlay(read_photo(photos[index]).rgb, [r for _, r in own])).save(command.out / f"{stem}.overlay.png")
+        if own and command.hypotheses:
+            rgb = read_photo(photos[index]).rgb
+            for number, (_, result) in enumerate(own):
+                if result.hypotheses:
+                    strip = hypothesis_strip(rgb, result, body)
+                    Image.fromarray(strip).save(command.out / f"{stem}.{number}.hypotheses.png")
         if index in failed:
             rows.append([str(photos[index]), "", "failed", "", "", "", "", failed[index]])
             say(failed[index])

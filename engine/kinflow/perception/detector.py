@@ -13,6 +13,7 @@ from ..errors import DetectorError
 from .bundle import find_bundle, make_bundle
 
 MAX_PEOPLE = 8
+USUAL_THRESHOLD, LOW_THRESHOLD = 0.4, 0.15
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def quiet_stderr():
         os.close(sink)
 
 
-@lru_cache(maxsize=2)
-def _landmarker(path: str, people: int):
+@lru_cache(maxsize=4)
+def _landmarker(path: str, people: int, threshold: float):
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -71,7 +72,7 @@ def _landmarker(path: str, people: int):
 
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=path), num_poses=people, output_segmentation_masks=True,
-        min_pose_detection_confidence=0.4, min_pose_presence_confidence=0.4,
+        min_pose_detection_confidence=threshold, min_pose_presence_confidence=threshold,
     )  # fmt: skip
     try:
         with quiet_stderr():
@@ -86,10 +87,10 @@ def _landmarker(path: str, people: int):
     return landmarker
 
 
-def detect(rgb: np.ndarray, people: int = MAX_PEOPLE) -> list[Detection]:
-    """Finds people. rgb (H, W, 3) uint8."""
+def detect(rgb: np.ndarray, people: int = MAX_PEOPLE, threshold: float = USUAL_THRESHOLD) -> list[Detection]:
+    """Finds people. rgb (H, W, 3) uint8. threshold: how sure the detector has to be."""
     path = find_bundle() or make_bundle()
-    landmarker = _landmarker(str(path), people)
+    landmarker = _landmarker(str(path), people, threshold)
     import mediapipe
 
     height, width = rgb.shape[:2]

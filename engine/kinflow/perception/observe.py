@@ -12,65 +12,104 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..paths import cache_folder
 from ..records import Observation
-from .detector import Detection, detect
+from .detector import LOW_THRESHOLD, USUAL_THRESHOLD, Detection, detect
+from .model_people import load_models, observe_with_models, with_model_parts
+from .models import find_boxes
+from .part_labels import NETWORK, label_parts
 from .photos import Photo, as_photo, write_upright
 
 MASK_THRESHOLD = 0.5
 MIN_CONFIDENT = 8
-MIN_BODY_CONFIDENCE = 0.4
+MIN_BODY_CONFIDENCE = 0.4  # seen twice about the candidate
 ONCE_BODY_CONFIDENCE = 0.6
+MANY, FAINT = 3, 0.45
+CONFIRM_MARGINS = (0.35, 0.8)
 CROP_SHARES = (0.6, 0.4, 0.25)
+RIMS = (0.35, 0.7, 1.0)
+GREY = (114, 114, 114)
 _SHOULDERS, _BODY = slice(11, 13), slice(11, 29)  # of BlazePose's 33
 SAME_PERSON = 0.5  # of the keypoints nearer than a tenth of the box
 
 
 def observe(
     photo: str | os.PathLike | np.ndarray | Sequence[str | os.PathLike | np.ndarray], *, boxes: np.ndarray | None = None,
-    device: str = "auto", fov_degrees: float | None = None,
+    device: str = "auto", fov_degrees: float | None = None, models: Sequence[str | os.PathLike] = (), parts: bool = True,
 ) -> list[Observation]:  # fmt: skip
     """Finds the people in one or several photos, best first within each.
 
     photo: path, upright (H, W, 3) uint8 RGB, or a list of them. boxes (N, 4) xyxy px: look only there (one photo).
     Keypoints are BlazePose's 33; `.photo` is the index of the input. A photo without people gives none.
-    Raises PhotoError for what cannot be read, DetectorError where the detector is missing.
+    models: descriptions (.toml, see `perception.models`) of ONNX models that find boxes, keypoints or parts instead of
+    the default detector. parts: label body parts on the mask.
+    Raises PhotoError for what cannot be read, DetectorError where the detector or a model is missing or wrong.
     """
     many = isinstance(photo, Sequence) and not isinstance(photo, (str, bytes, os.PathLike))
     photos = list(photo) if many else [photo]
     if boxes is not None and len(photos) != 1:
         raise InvalidInputError("Boxes go with one photo.", "Call observe once a photo.")
     result = []
+    chosen = load_models(models)
     for index, item in enumerate(photos):
         read = as_photo(item, fov_degrees)
-        found = _search(read.rgb) if boxes is None else _in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
+        if "keypoints" in chosen:
+            people = observe_with_models(read, chosen, boxes)
+            shown = write_upright(read, cache_folder() / "upright")
+            result += [replace(person, photo=index, image_path=shown) for person in people]
+            continue
+        if "boxes" in chosen and boxes is None:
+            found = _in_boxes(read.rgb, find_boxes(chosen["boxes"], read.rgb)[0])
+            people = [_observation(read, d) for d in _best_first(found)]
+        else:
+            people = _default_people(read, boxes)
+        if "parts" in chosen:
+            people = [with_model_parts(read, person, chosen["parts"]) for person in people]
+        elif parts and NETWORK.is_file():
+            people = [label_parts(person) for person in people]
         shown = write_upright(read, cache_folder() / "upright")
-        result += [replace(_observation(read, d), photo=index, image_path=shown) for d in _best_first(found)]
+        result += [replace(person, photo=index, image_path=shown) for person in people]
     return result
 
 
+def _default_people(read: Photo, boxes: np.ndarray | None) -> list[Observation]:
+    found = _search(read.rgb) if boxes is None else _in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
+    return [_observation(read, d) for d in _best_first(found)]
+
+
 def _crop(rgb: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels between two corners, grey where they leave the photo, and the first corner."""
     height, width = rgb.shape[:2]
-    x0, y0 = np.clip(np.floor(low), 0, (width - 1, height - 1)).astype(int)
-    x1, y1 = np.clip(np.ceil(high), (x0 + 1, y0 + 1), (width, height)).astype(int)
-    return rgb[y0:y1, x0:x1], np.array([x0, y0])
+    x0, y0 = np.floor(low).astype(int)
+    x1, y1 = np.maximum(np.ceil(high).astype(int), (x0 + 1, y0 + 1))
+    inner = rgb[max(y0, 0) : max(0, min(y1, height)), max(x0, 0) : max(0, min(x1, width))]
+    rims = (max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width))
+    if any(rims) and inner.size:
+        inner = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=GREY)
+    return inner, np.array([x0, y0])
 
 
-def _shifted(found: Detection, origin: np.ndarray, shape: tuple[int, int], inside: bool = False) -> Detection:
-    """A crop's detection in the full image. inside: keypoints at the crop's rim are not believed."""
+def _shifted(found: Detection, origin: np.ndarray, shape: tuple[int, int]) -> Detection:
+    """A crop's detection in the full photo; a keypoint that lies outside it is not seen."""
+    height, width = shape
+    points = (found.keypoints + origin).astype(np.float32)
+    inside = (points >= 0).all(1) & (points < (width, height)).all(1)
     mask = np.zeros(shape, np.float32)
+    x, y = origin
     h, w = found.mask.shape
-    mask[origin[1] : origin[1] + h, origin[0] : origin[0] + w] = found.mask
-    return Detection((found.keypoints + origin).astype(np.float32), found.confidence, found.world, mask)
+    rows, columns = slice(max(y, 0), max(0, min(y + h, height))), slice(max(x, 0), max(0, min(x + w, width)))
+    own = found.mask[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    mask[rows, columns] = own
+    return Detection(points, np.where(inside, found.confidence, 0).astype(np.float32), found.world, mask)
 
 
-def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25) -> list[Detection]:
+def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25, threshold: float = USUAL_THRESHOLD) -> list[Detection]:
     boxes = boxes.reshape(-1, 4)
     result = []
     for box in boxes:
         margin = share * (box[2:] - box[:2]).max()
         crop, origin = _crop(rgb, box[:2] - margin, box[2:] + margin)
-        if min(crop.shape[:2]) < 16:
+        if not crop.size or min(crop.shape[:2]) < 16:
             continue
-        found = [_shifted(d, origin, rgb.shape[:2]) for d in detect(crop, 4)]
+        found = [_shifted(d, origin, rgb.shape[:2]) for d in detect(crop, 4, threshold)]
         centre = (box[:2] + box[2:]) / 2
         if found:
             result.append(min(found, key=lambda d: float(np.linalg.norm((d.box[:2] + d.box[2:]) / 2 - centre))))
@@ -88,21 +127,23 @@ def _search(rgb: np.ndarray) -> list[Detection]:
     for person in detect(rgb):
         if _plausible(person, rgb.shape):
             _add(found, person)
-    rim = round(0.35 * max(height, width))
-    framed = cv2.copyMakeBorder(rgb, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(114, 114, 114))
-    candidates = [_without_rim(person, rim, (height, width)) for person in detect(framed, 4)]
+    candidates = []
+    for share in RIMS:
+        rim = share * max(height, width)
+        framed, origin = _crop(rgb, np.array([-rim, -rim]), np.array([width + rim, height + rim]))
+        candidates += [_shifted(person, origin, (height, width)) for person in detect(framed, 4, LOW_THRESHOLD)]
     for low, high in _crops(width, height):
         crop, origin = _crop(rgb, low, high)
         if min(crop.shape[:2]) >= 48:
             near = [_shifted(person, origin, rgb.shape[:2]) for person in detect(crop, 4)]
             candidates += [c for c in near if not _cut_by(c, low, high, (width, height))]
-    for candidate in _best_first(candidates):
-        if not _plausible(candidate, rgb.shape):
-            continue
+    candidates = [c for c in _best_first(candidates) if _plausible(c, rgb.shape)]
+    for candidate in candidates:
         rivals = [i for i, other in enumerate(found) if _same(candidate, other)]
         if len(rivals) > 1 or (rivals and not _clearer(candidate, found[rivals[0]])):
             continue
-        confirmed = _confirm(rgb, candidate)
+        elsewhere = sum(_alike(candidate, other) for other in candidates if other is not candidate)
+        confirmed = _confirm(rgb, candidate, elsewhere)
         if confirmed is not None:
             others = [other for i, other in enumerate(found) if i not in rivals]
             if not any(_same(confirmed, other) for other in others):
@@ -116,17 +157,22 @@ def _clearer(candidate: Detection, other: Detection) -> bool:
     return bool(area > 0.35 and candidate.confidence.sum() > 1.15 * other.confidence.sum())
 
 
-def _confirm(rgb: np.ndarray, candidate: Detection) -> Detection | None:
-    """The candidate as seen in a crop about it, or None where it is not seen there again."""
+def _confirm(rgb: np.ndarray, candidate: Detection, elsewhere: int) -> Detection | None:
+    """The candidate as seen in a crop about it, or None where it is not seen there again.
+
+    elsewhere: how many other views showed the same. A person from behind is seen faintly, but in view after view.
+    """
     views = []
-    for margin in (0.35, 0.8):
+    for margin in CONFIRM_MARGINS:
         again = [d for d in _in_boxes(rgb, candidate.box[None], margin) if _plausible(d, rgb.shape)]
         views += [d for d in again if _alike(candidate, d)]
-    # twice seen, or once and well
-    needed = MIN_BODY_CONFIDENCE if len(views) == 2 else ONCE_BODY_CONFIDENCE
     best = max(views, key=lambda d: float(d.confidence[_BODY].mean()), default=None)
-    if best is None or best.confidence[_BODY].mean() < needed:
+    sure = 0.0 if best is None else float(best.confidence[_BODY].mean())
+    sightings = len(views) + elsewhere
+    # seen well once, seen twice about the candidate, or faintly again and again
+    if not (sure >= ONCE_BODY_CONFIDENCE or (len(views) >= 2 and sure >= MIN_BODY_CONFIDENCE) or (sightings >= MANY and sure >= FAINT)):
         return None
+    assert best is not None
     # a crop about a person in a crowd may mix in a neighbour, so the closer view replaces the first only where it is surer
     return best if best.confidence[_BODY].mean() > candidate.confidence[_BODY].mean() + 0.1 else candidate
 
@@ -143,15 +189,6 @@ def _crops(width: int, height: int) -> list[tuple[np.ndarray, np.ndarray]]:
                 low = np.array([x, y])
                 result.append((low, low + side))
     return result
-
-
-def _without_rim(person: Detection, rim: int, shape: tuple[int, int]) -> Detection:
-    """A detection in the photo with a rim, as one of the photo itself."""
-    height, width = shape
-    points = person.keypoints - rim
-    inside = (points >= 0).all(1) & (points < (width, height)).all(1)
-    mask = person.mask[rim : rim + height, rim : rim + width]
-    return Detection(points, np.where(inside, person.confidence, 0).astype(np.float32), person.world, mask)
 
 
 def _cut_by(person: Detection, low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> bool:
