@@ -37,7 +37,8 @@ ENGINE_PINS = (
     "absl-py==2.5.1", "certifi==2026.10.18", "flatbuffers==25.12.19", "matplotlib==3.11.2", "sounddevice==0.5.6", "cffi==2.1.1",
 )  # fmt: skip
 NO_DEPS_PINS = ("mediapipe==1.2.2",)
-TEST_PINS = ("pytest==9.2.0", "hypothesis==6.170.15", "safetensors==0.8.0", "smplx==0.1.28", "scipy==1.17.1")
+TEST_PINS = ("pytest==9.2.0", "hypothesis==6.170.15", "safetensors==0.8.0", "smplx==0.1.28", "scipy==1.17.1", "onnx==1.23.2",
+             "onnxruntime==1.32.0", "ruff==0.17.6", "mypy==2.4.1")  # fmt: skip
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 EPOCH = (2026, 1, 1, 0, 0, 0)
 
@@ -209,6 +210,21 @@ def last_report(log: Path) -> dict | None:
 # -- test ------------------------------------------------------------------------------------------------------------
 
 
+def lint() -> int:
+    """Style and types. -> exit code."""
+    say("== lint and types")
+    config = str(ROOT / "engine/pyproject.toml")
+    python = str(venv_python())
+    status = 0
+    for command in (
+        ["-m", "ruff", "check", "--quiet", "--config", config, "engine", "addon", "blender_tests", "build.py"],
+        ["-m", "ruff", "format", "--quiet", "--check", "--config", config, "engine", "addon", "blender_tests", "build.py"],
+        ["-m", "mypy", "--no-error-summary", "--config-file", config, "engine/kinflow"],
+    ):
+        status = status or subprocess.run([python, *command], cwd=ROOT, env=environment()).returncode
+    return status
+
+
 def test(arguments: list[str]) -> int:
     """Engine tests, then Blender tests; --slow adds the slow ones, --all-blenders the other bpy releases."""
     slow, everywhere = "--slow" in arguments, "--all-blenders" in arguments
@@ -217,9 +233,9 @@ def test(arguments: list[str]) -> int:
     install_bpy()
     install_tests()
     run([venv_python(), "-m", "kinflow.cli", "setup"], env=environment())
+    status = lint()
     marker = [] if slow else ["-m", "not slow"]
     command = [venv_python(), "-m", "pytest", "-q", *marker, *rest]
-    status = 0
     for folder in ("engine/tests", "blender_tests"):
         say(f"\n== {folder}")
         done = subprocess.run([str(c) for c in [*command, folder]], cwd=ROOT, env=environment())

@@ -50,14 +50,14 @@ def material(name: str, colour: tuple[float, float, float], roughness: float) ->
     return result
 
 
-def dress(mesh: bpy.types.Object) -> None:
-    """Gives every polygon the garment of its part."""
+def dress(mesh: bpy.types.Object, colours: dict[str, tuple[float, float, float]] | None = None) -> None:
+    """Gives every polygon the garment of its part. colours: other ones for some garments."""
     arrays = default_body_arrays()
     parts = read_tensors(Path(sys.modules["kinflow.bodies.arrays"].DEFAULT_BODY))[0]["parts"]
     mesh.data.materials.clear()
     of_part = np.zeros(15, int)
     for index, (name, (colour, roughness, numbers)) in enumerate(GARMENTS.items()):
-        mesh.data.materials.append(material(name, colour, roughness))
+        mesh.data.materials.append(material(name, (colours or {}).get(name, colour), roughness))
         of_part[list(numbers)] = index
     garment = of_part[parts[arrays.quads[:, 0]]]
     head = arrays.J_template[JOINT_INDEX["head"]]
@@ -68,22 +68,27 @@ def dress(mesh: bpy.types.Object) -> None:
     mesh.data.polygons.foreach_set("material_index", garment.astype(np.int32))
 
 
-def room(context: bpy.types.Context) -> None:
+def room(
+    context: bpy.types.Context, floor: tuple[float, float, float] = (0.42, 0.33, 0.24),
+    wall: tuple[float, float, float] = (0.55, 0.6, 0.58), light_scale: float = 1.0,
+) -> None:  # fmt: skip
+    """Floor, wall and two lamps."""
+
     def plane(name: str, corners: list[tuple[float, float, float]], colour: tuple[float, float, float]) -> None:
         data = bpy.data.meshes.new(name)
         data.from_pydata(corners, [], [(0, 1, 2, 3)])
         data.materials.append(material(name, colour, 0.9))
         context.collection.objects.link(bpy.data.objects.new(name, data))
 
-    plane("Floor", [(-8, -2, 0), (8, -2, 0), (8, 8, 0), (-8, 8, 0)], (0.42, 0.33, 0.24))
-    plane("Wall", [(-8, 8, 0), (8, 8, 0), (8, 8, 5), (-8, 8, 5)], (0.55, 0.6, 0.58))
+    plane("Floor", [(-8, -2, 0), (8, -2, 0), (8, 8, 0), (-8, 8, 0)], floor)
+    plane("Wall", [(-8, 8, 0), (8, 8, 0), (8, 8, 5), (-8, 8, 5)], wall)
     world = bpy.data.worlds.new("World")
     world.use_nodes = True
     next(n for n in world.node_tree.nodes if n.type == "BACKGROUND").inputs["Strength"].default_value = 0.5
     context.scene.world = world
     for name, energy, place, size in (("Key", 350, (-2.5, 1.0, 3.2), 1.5), ("Fill", 120, (3.0, 1.5, 2.2), 2.0)):
         light = bpy.data.lights.new(name, "AREA")
-        light.energy, light.size = energy, size
+        light.energy, light.size = energy * light_scale, size
         obj = bpy.data.objects.new(name, light)
         obj.location = place
         direction = np.array([0, 4.5, 1.0]) - np.array(place)
@@ -104,6 +109,56 @@ def camera_frame_joints(global_orient: np.ndarray, body_pose: np.ndarray, betas:
     return np.stack(place) + transl
 
 
+def place_person(
+    pose: int, yaw: float, betas: np.ndarray, depth: float, shift: tuple[float, float] = (0.0, 0.05)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:  # fmt: skip
+    """A held-out captured pose before the camera: global_orient, body_pose, transl, joints (24, 3), the clip's name.
+
+    The captured lean is kept, the body is turned about the vertical to `yaw` degrees.
+    """
+    with np.load(HERE.parents[1] / "engine/benchmarks/data/heldout_poses.npz") as data:
+        body_pose = data["pose"][pose].astype(float)
+        captured = data["global_orient"][pose].astype(float)
+        clip = str(data["names"][data["clip"][pose]])
+    upright = axis_angle_to_matrix(captured)
+    heading = np.arctan2(upright[0, 2], upright[2, 2])
+    turn = axis_angle_to_matrix(np.array([0.0, np.radians(yaw) - heading, 0.0]))
+    root = axis_angle_to_matrix(np.array([np.pi, 0.0, 0.0])) @ turn @ upright
+    global_orient = matrix_to_axis_angle(root)
+    joints = camera_frame_joints(global_orient, body_pose, betas, np.zeros(3))
+    centre = 0.5 * (joints.min(0) + joints.max(0))
+    transl = np.array([shift[0] - centre[0], shift[1] - centre[1], depth - centre[2]])
+    return global_orient, body_pose, transl, joints + transl, clip
+
+
+def render_person(
+    path: Path, camera: Camera, pose: int, yaw: float, betas: np.ndarray, depth: float, samples: int,
+    colours: dict[str, tuple[float, float, float]] | None = None, surroundings: dict | None = None,
+    shift: tuple[float, float] = (0.0, 0.05),
+) -> None:  # fmt: skip
+    """Renders one person to `path` (.png) and writes its truth beside it (.json). The add-on has to be registered."""
+    from addon.batch import render
+
+    global_orient, body_pose, transl, joints, clip = place_person(pose, yaw, betas, depth, shift)
+    clear_scene()
+    context = bpy.context
+    ground = float(joints[:, 1].max()) + 0.07
+    scene_camera.match_camera(context, camera, None, ground)
+    armature = scene_body.create_body(context)
+    scene_pose.apply_parameters(
+        armature, global_orient=global_orient, body_pose=body_pose, betas=betas, transl=transl, z=np.zeros(138), camera_height=ground
+    )
+    dress(scene_body.mesh_of(armature), colours)
+    room(context, **(surroundings or {}))
+    render(context, path, longest=max(camera.width, camera.height), samples=samples)
+    truth = {
+        "clip": clip, "camera": camera.to_dict(), "global_orient": global_orient.tolist(), "body_pose": body_pose.tolist(),
+        "betas": betas.tolist(), "transl": transl.tolist(), "joints": joints.tolist(),
+        "notice": "Pose from mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.",
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(truth), "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
@@ -116,43 +171,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=HERE)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
-    with np.load(HERE.parents[1] / "engine/benchmarks/data/heldout_poses.npz") as data:
-        body_pose = data["pose"][options.pose].astype(float)
-        captured = data["global_orient"][options.pose].astype(float)
-        clip = str(data["names"][data["clip"][options.pose]])
     betas = np.array([0.3, 0.4, 0.8, 0.5, 0, 0, 0, 0, 0, 0])
-    # keep the captured lean, turn the body about the vertical towards the camera
-    upright = axis_angle_to_matrix(captured)
-    heading = np.arctan2(upright[0, 2], upright[2, 2])
-    turn = axis_angle_to_matrix(np.array([0.0, np.radians(options.yaw) - heading, 0.0]))
-    root = axis_angle_to_matrix(np.array([np.pi, 0.0, 0.0])) @ turn @ upright
-    global_orient = matrix_to_axis_angle(root)
-    joints = camera_frame_joints(global_orient, body_pose, betas, np.zeros(3))
-    centre = 0.5 * (joints.min(0) + joints.max(0))
-    transl = np.array([-centre[0], -centre[1] + 0.05, options.depth - centre[2]])
-    joints = joints + transl
     camera = Camera(options.focal, options.focal, width / 2, height / 2, width, height)
-
     addon.register()
-    clear_scene()
-    context = bpy.context
-    ground = float(joints[:, 1].max()) + 0.07
-    scene_camera.match_camera(context, camera, None, ground)
-    armature = scene_body.create_body(context)
-    scene_pose.apply_parameters(
-        armature, global_orient=global_orient, body_pose=body_pose, betas=betas, transl=transl, z=np.zeros(138), camera_height=ground
-    )
-    dress(scene_body.mesh_of(armature))
-    room(context)
-    from addon.batch import render
-
-    render(context, options.folder / f"{options.name}.png", longest=max(width, height), samples=options.samples)
-    truth = {
-        "clip": clip, "camera": camera.to_dict(), "global_orient": global_orient.tolist(), "body_pose": body_pose.tolist(),
-        "betas": betas.tolist(), "transl": transl.tolist(), "joints": joints.tolist(),
-        "notice": "Pose from mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.",
-    }  # fmt: skip
-    (options.folder / f"{options.name}.json").write_text(json.dumps(truth), "utf-8")
+    render_person(options.folder / f"{options.name}.png", camera, options.pose, options.yaw, betas, options.depth, options.samples)
     sys.stdout.flush()
     os._exit(0)
 

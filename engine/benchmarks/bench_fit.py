@@ -90,7 +90,9 @@ def run(options: BenchFit) -> dict[str, float]:
     people, joints, truth, clip, meshes = make_people(options.count, options.noise, options.seed)
     trial_people, trial_joints, *_ = make_people(options.validation, options.noise, options.seed + 1, source=VALIDATION)
     baselines = load_baselines()
-    print(f"{options.count} held-out poses, {options.noise} px noise, {options.threads} thread(s); weights from {options.validation} validation poses")
+    print(
+        f"{options.count} held-out poses, {options.noise} px noise, {options.threads} thread(s); weights from {options.validation} validation poses"
+    )
     print(f"{'prior':>13} {'loss':>6} {'MPJPE mm':>21} {'vs vposer':>21} {'PA-MPJPE':>9} {'MPVPE mm':>21} {'2D px':>6} {'mIoU':>5} {'weight':>6} "
           f"{'ms':>5}")  # fmt: skip
     cells: dict[tuple[str, str], Cell] = {}

@@ -124,7 +124,9 @@ def run(per_clip: int = 8, draws: int = DRAWS, names: tuple[str, ...] = ()) -> d
     if names:
         priors = {n: p for n, p in priors.items() if n in names}
     _quality_table(priors, body, load_poses(HELDOUT, None)[0], load_poses(TRAINING, None)[0])
-    print(f"\n{len(held_out)} poses of {len(np.unique(clip))} held-out clips; weights from {len(validation)} validation poses, grid {WEIGHTS}")
+    print(
+        f"\n{len(held_out)} poses of {len(np.unique(clip))} held-out clips; weights from {len(validation)} validation poses, grid {WEIGHTS}"
+    )
     results = {}
     for name, prior in priors.items():
         results[name] = score(prior, body, held_out, validation, draws)

@@ -114,15 +114,17 @@ class Engine:
         if self.idle_shutdown_s:
             command += ["--idle", str(self.idle_shutdown_s)]
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT")}
-        flags = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         try:
             self._rotate_log()
             with open(self.log_path, "ab") as log:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, close_fds=True, **flags
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, close_fds=True, creationflags=flags
                 )
-            self._process.stdin.write(f"{self._token}\n".encode())
-            self._process.stdin.flush()
+            pipe = self._process.stdin
+            assert pipe is not None
+            pipe.write(f"{self._token}\n".encode())
+            pipe.flush()
         except OSError as error:
             self._drop()
             raise EngineError(f"The engine could not be started: {error}.", f"Check that {self.python} has kinflow installed.") from error
@@ -175,7 +177,8 @@ class Engine:
         if process is not None:
             process.kill()
             process.wait()
-            process.stdin.close()
+            if process.stdin is not None:
+                process.stdin.close()
         self._drop()
         error = EngineError(why, "The next call starts it again." + (f" Its last words:\n{tail}" if tail else ""))
         jobs, self._jobs = self._jobs, {}
@@ -225,6 +228,7 @@ class Engine:
     def _handshake(self, timeout: float) -> None:
         if time.monotonic() > self._deadline:
             return self._crashed("The engine did not answer in time.")
+        assert self._listener is not None
         readable, _, _ = select.select([self._listener], [], [], timeout)
         if not readable:
             return None
@@ -259,6 +263,7 @@ class Engine:
         return None
 
     def _send(self) -> None:
+        assert self._socket is not None
         while self._outgoing:
             frame = self._outgoing[0]
             try:
@@ -271,6 +276,7 @@ class Engine:
                 self._outgoing[0] = frame[sent:]
 
     def _receive(self) -> None:
+        assert self._socket is not None
         try:
             data = self._socket.recv(1 << 20)
         except BlockingIOError:
@@ -281,7 +287,7 @@ class Engine:
             self._take(message)
 
     def _take(self, message: dict[str, Any]) -> None:
-        job = self._jobs.get(message.get("id"))
+        job = self._jobs.get(message.get("id", -1))
         if job is None:
             return
         kind = message.get("kind")

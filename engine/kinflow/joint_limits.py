@@ -36,10 +36,9 @@ def joint_excess(poses: Tensor) -> Tensor:
         for chain, (names, limit) in CHAINS.items():
             if chain in _CENTRAL and side == "right_":
                 continue
-            total = None
+            total = torch.eye(3, dtype=poses.dtype, device=poses.device)
             for name in names:
-                joint = poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
-                total = joint if total is None else total @ joint
+                total = total @ poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
             excess.append(matrix_to_axis_angle(total).norm(dim=-1) - math.radians(limit))
     return torch.stack(excess, -1)
 

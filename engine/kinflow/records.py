@@ -21,7 +21,7 @@ STATUSES = ("converged", "max_iterations", "too_few_keypoints", "failed")
 
 def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) -> np.ndarray:
     try:
-        array = np.array(value, dtype=dtype)
+        array: np.ndarray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} is not an array of numbers.") from error
     if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape, strict=True)):

@@ -131,7 +131,7 @@ class FrameReader:
             arrays.append(array.astype(dtype.newbyteorder("="), copy=True))
             offset += size
         del self._buffer[: self._length]
-        header, self._header = self._header, None
+        header, self._header = self._header or {}, None
         message = _decode(header["body"], arrays)
         if not isinstance(message, dict):
             raise ProtocolError("A frame's body is no object.")

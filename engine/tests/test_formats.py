@@ -19,7 +19,9 @@ def person(keypoint_set: str, count: int, seed: int = 0) -> Observation:
     return Observation(random.uniform(0, 500, (count, 2)), random.uniform(0.2, 1, count), keypoint_set)
 
 
-@pytest.mark.parametrize(("kind", "keypoint_set", "count"), [("openpose", "body25", 25), ("coco", "coco17", 17), ("kinflow", "blazepose33", 33)])
+@pytest.mark.parametrize(
+    ("kind", "keypoint_set", "count"), [("openpose", "body25", 25), ("coco", "coco17", 17), ("kinflow", "blazepose33", 33)]
+)
 def test_what_is_written_is_read_back(tmp_path, kind, keypoint_set, count):
     people = [person(keypoint_set, count, seed) for seed in range(3)]
     write_observations(tmp_path / "people.json", people, kind)

@@ -78,8 +78,17 @@ def test_boxes_of_a_model_lead_the_keypoints(tmp_path, photo):
         helper.make_node("Add", ["rows", "nothing"], ["dets"]),
     ]
     save(tmp_path, "boxes", nodes, {"rows": rows, "zero": np.zeros(1, np.float32)}, {"dets": [1, 3, 6]})
-    save(tmp_path, "pose", [helper.make_node("Conv", ["image", "w"], ["maps"], kernel_shape=[1, 1])], {"w": colour_weights()}, {"maps": [1, 17, HEIGHT, WIDTH]})
-    models = [card(tmp_path, "boxes", 'kind = "boxes"\nruntime = "onnxruntime"'), card(tmp_path, "pose", 'kind = "keypoints"\nhead = "heatmap"')]
+    save(
+        tmp_path,
+        "pose",
+        [helper.make_node("Conv", ["image", "w"], ["maps"], kernel_shape=[1, 1])],
+        {"w": colour_weights()},
+        {"maps": [1, 17, HEIGHT, WIDTH]},
+    )
+    models = [
+        card(tmp_path, "boxes", 'kind = "boxes"\nruntime = "onnxruntime"'),
+        card(tmp_path, "pose", 'kind = "keypoints"\nhead = "heatmap"'),
+    ]
     (person,) = observe(photo, models=models)  # a weak row and another class are no people
     np.testing.assert_allclose(person.box, [10, 20, 160, 240], atol=0.5)
     check_dots(person)
@@ -88,8 +97,20 @@ def test_boxes_of_a_model_lead_the_keypoints(tmp_path, photo):
 def test_parts_of_a_model_take_the_names_of_its_card(tmp_path, photo):
     weight = np.concatenate((np.zeros((1, 3, 1, 1), np.float32), np.eye(3, dtype=np.float32)[:, :, None, None]))
     bias = np.array([50, 0, 0, 0], np.float32)
-    save(tmp_path, "parts", [helper.make_node("Conv", ["image", "w", "b"], ["classes"], kernel_shape=[1, 1])], {"w": weight, "b": bias}, {"classes": [1, 4, HEIGHT, WIDTH]})
-    save(tmp_path, "pose", [helper.make_node("Conv", ["image", "w"], ["maps"], kernel_shape=[1, 1])], {"w": colour_weights()}, {"maps": [1, 17, HEIGHT, WIDTH]})
+    save(
+        tmp_path,
+        "parts",
+        [helper.make_node("Conv", ["image", "w", "b"], ["classes"], kernel_shape=[1, 1])],
+        {"w": weight, "b": bias},
+        {"classes": [1, 4, HEIGHT, WIDTH]},
+    )
+    save(
+        tmp_path,
+        "pose",
+        [helper.make_node("Conv", ["image", "w"], ["maps"], kernel_shape=[1, 1])],
+        {"w": colour_weights()},
+        {"maps": [1, 17, HEIGHT, WIDTH]},
+    )
     labels = '[labels]\n1 = "head"\n2 = "torso"\n3 = "left_foot"\n'
     models = [card(tmp_path, "pose", 'kind = "keypoints"\nhead = "heatmap"'), card(tmp_path, "parts", 'kind = "parts"\n' + labels)]
     (person,) = observe(photo, models=models)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ def _default_body() -> Body:
 
 def make_body(
     v_template: np.ndarray, shapedirs: np.ndarray, posedirs: np.ndarray, J_regressor: np.ndarray, lbs_weights: np.ndarray,
-    faces: np.ndarray, parts: np.ndarray | None = None, corrective_columns: np.ndarray | None = None, **rest: object,
+    faces: np.ndarray, parts: np.ndarray | None = None, corrective_columns: np.ndarray | None = None, **rest: Any,
 ) -> Body:  # fmt: skip
     """Body from SMPL's arrays. posedirs (207, 3V), or only the rows named by corrective_columns (K,)."""
     from .parts import label_vertices

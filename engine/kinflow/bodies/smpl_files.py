@@ -104,7 +104,7 @@ def _plain(value: Any, field: str, path: Path) -> np.ndarray:
 
 def _dense(state: dict[str, Any], field: str, path: Path) -> np.ndarray:
     try:
-        shape = tuple(int(n) for n in state.get("_shape", state.get("shape")))
+        shape = tuple(int(n) for n in state.get("_shape", state.get("shape", ())))
         result = np.zeros(shape)
         data = np.asarray(state["data"])
         if "row" in state:

@@ -36,7 +36,18 @@ class BenchSpeed(Common):
     threads: int = 2
 
 
-BENCHES: dict[str, type[Common]] = {"fit": BenchFit, "speed": BenchSpeed}
+@dataclass(frozen=True, kw_only=True)
+class BenchPhotos(Common):
+    """Renders with known truth through the real detector and the fitter."""
+
+    folder: Path | None = None
+    """Renders of engine/benchmarks/render_people.py; by default the cache."""
+    worst: int = 0
+    """Also write a contact sheet of the worst."""
+    threads: int = 2
+
+
+BENCHES: dict[str, type[Common]] = {"fit": BenchFit, "speed": BenchSpeed, "photos": BenchPhotos}
 
 
 def import_benchmark(name: str) -> ModuleType:

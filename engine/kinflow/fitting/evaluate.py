@@ -47,6 +47,7 @@ def _keypoint_terms(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor, T
 
 def _hint_terms(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Depth of hinted points behind the hips' centre, robust. -> residual (S, H), weight (S, H), energy (S,)."""
+    assert problem.hint_index is not None and problem.hint_depth is not None and problem.hint_weight is not None
     left, right = problem.hip_index
     reference = 0.5 * (points[:, left, 2] + points[:, right, 2])
     residual = points[:, problem.hint_index, 2] - reference[:, None] - problem.hint_depth
@@ -72,6 +73,7 @@ def linearise(problem: Problem, state: State) -> Linearisation:
     """Energy and reweighted rows at a state."""
     rotations, trace = _rotations(problem, state)
     posed = pose_points(problem.body, problem.points, rotations, state.betas)
+    assert posed.d_rotation is not None and posed.d_betas is not None
     points = posed.points + state.transl[:, None]
     residual, by_point, weight, total = _keypoint_terms(problem, points)
     root_weight = weight.sqrt()
@@ -93,6 +95,7 @@ def linearise(problem: Problem, state: State) -> Linearisation:
 
         def relative(table: Tensor) -> Tensor:
             depth = table[:, :, 2]
+            assert problem.hint_index is not None
             return depth[:, problem.hint_index] - 0.5 * (depth[:, left] + depth[:, right])[:, None]
 
         all_residual.append(hint * root_hint)

@@ -68,8 +68,7 @@ def fit(
     One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
     the others. Raises InvalidInputError for wrong arguments.
     """
-    single = isinstance(observations, Observation)
-    people: list[Observation] = [observations] if single else list(observations)
+    people: list[Observation] = [observations] if isinstance(observations, Observation) else list(observations)
     if unknown := set(losses) - set(LOSSES):
         raise InvalidInputError(f"Unknown loss {sorted(unknown)}.", "Use ka and ba.")
     if "ka" not in losses:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..bodies.jacobians import PointSet, PosedPoints
+from ..bodies.jacobians import PointSet
 from ..bodies.model import Body
 from ..flows.prior import Prior
+
+if TYPE_CHECKING:
+    from .residuals.parts import PartField
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,6 @@ class Weights:
     betas: float = 1.0
     hint_metres: float = 0.10
     part: float = 1.0
-
-
-class PartTerm(Protocol):
-    """What `residuals.parts` gives the solver."""
-
-    def pick(self, rows: Tensor) -> PartTerm: ...
-
-    def energy(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> Tensor: ...
-
-    def linearise(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -57,11 +50,11 @@ class Problem:
     focal: Tensor
     centre: Tensor
     scale: Tensor
-    hip_index: tuple[int, int] | None = None
+    hip_index: tuple[int, int]
     hint_index: Tensor | None = None
     hint_depth: Tensor | None = None
     hint_weight: Tensor | None = None
-    parts: PartTerm | None = None
+    parts: PartField | None = None
 
     def pick(self, rows: Tensor) -> Problem:
         """The same problem for some of the starts."""

@@ -46,10 +46,10 @@ def minimise(problem: Problem, state: State, solver: str, progress: Progress | N
             optimiser.step()
             schedule.step()
     else:
-        optimiser = torch.optim.LBFGS([dz, d_global], lr=1.0, max_iter=30, history_size=30, line_search_fn="strong_wolfe")
+        line_search = torch.optim.LBFGS([dz, d_global], lr=1.0, max_iter=30, history_size=30, line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
-            optimiser.zero_grad()
+            line_search.zero_grad()
             total = value().sum()
             total.backward()
             return total
@@ -57,7 +57,7 @@ def minimise(problem: Problem, state: State, solver: str, progress: Progress | N
         for step in range(LBFGS_ROUNDS):
             report(step, LBFGS_ROUNDS)
             before = value().detach()
-            optimiser.step(closure)
+            line_search.step(closure)
     with torch.no_grad():
         final = apply(state, dz, d_global)
         energies = energy(problem, final)

@@ -34,7 +34,7 @@ def refit(observation: Observation, last: FitResult, *, body: Body, prior: Prior
         raise InvalidInputError(f"The last fit has {len(last.z)} latent numbers and the prior {prior.dim}.", "Fit once with this prior.")
     regressor = keypoint_regressor(body, observation.keypoint_set)
 
-    def tensor(array: np.ndarray) -> torch.Tensor:
+    def tensor(array: np.ndarray | list[float]) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32)).to(device)[None]
 
     usable = observation.usable

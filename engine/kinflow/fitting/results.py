@@ -139,6 +139,6 @@ def _region(points: np.ndarray, plane: np.ndarray, camera: Camera) -> tuple[np.n
         ends.append([points.min(0), points.max(0)])
     if not ends:
         return low, high
-    ends = np.array(ends, float)
-    first, last = np.clip(ends[:, 0].min(0), low, high), np.clip(ends[:, 1].max(0), low, high)
+    corners = np.array(ends, float)
+    first, last = np.clip(corners[:, 0].min(0), low, high), np.clip(corners[:, 1].max(0), low, high)
     return (first, last) if (last - first).min() >= 1 else (low, high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,10 @@ class Flow(nn.Module):
 
     `to_pose` maps z ~ N(0, I) to the representation's own space x (B, D); `to_latent` is its exact inverse.
     """
+
+    # torch types the members of a ModuleList as bare modules
+    dense: Any
+    steps: Any
 
     def __init__(self, architecture: str, dim: int) -> None:
         super().__init__()

@@ -53,7 +53,8 @@ def _read_asf(path: Path) -> tuple[dict[str, _Bone], list[str]]:
         raise _fail(path, f"cannot be read ({error.strerror})") from error
     bones = {"root": _Bone("root", np.zeros(3), np.eye(3), ("rx", "ry", "rz"))}
     order: list[str] = ["root"]
-    section, name, fields = "", "", {}
+    section, name = "", ""
+    fields: dict = {}
     try:
         for line in lines:
             words = line.split()

@@ -158,10 +158,10 @@ def read_bvh(path: str | Path, joint_map: dict[str, str] | None = None, metres_p
 
     rotations = np.tile(np.eye(3), (frames, NUM_JOINTS, 1, 1))
     rotations[:, 0] = smpl_world[0]
-    for joint in range(1, NUM_JOINTS):
-        parent = smpl_world.setdefault(PARENTS[joint], np.tile(np.eye(3), (frames, 1, 1)))
-        smpl_world.setdefault(joint, parent)
-        rotations[:, joint] = np.swapaxes(parent, -1, -2) @ smpl_world[joint]
+    for number in range(1, NUM_JOINTS):
+        parent = smpl_world.setdefault(PARENTS[number], np.tile(np.eye(3), (frames, 1, 1)))
+        smpl_world.setdefault(number, parent)
+        rotations[:, number] = np.swapaxes(parent, -1, -2) @ smpl_world[number]
 
     root = joints[0]
     transl = np.tile(root.offset, (frames, 1))

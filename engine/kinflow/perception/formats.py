@@ -47,7 +47,9 @@ def read_observations(path: str | Path) -> list[Observation]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InvalidInputError):
             raise InvalidInputError(f"{path}: {error.message}", error.hint or "Check the file.") from error
-        raise InvalidInputError(f"{path}: a field is missing or of the wrong kind ({error}).", "Give OpenPose, COCO or kinflow JSON.") from error
+        raise InvalidInputError(
+            f"{path}: a field is missing or of the wrong kind ({error}).", "Give OpenPose, COCO or kinflow JSON."
+        ) from error
 
 
 def write_observations(path: str | Path, people: Sequence[Observation], kind: KeypointFormat = "kinflow") -> None:

@@ -1,18 +1,18 @@
 """ONNX models of the user's choice: person boxes, top-down keypoints, body parts; described by a TOML beside the model.
 
-    kind = "keypoints"              # "boxes", "keypoints" or "parts"
-    model = "rtmpose-m.onnx"        # beside this file
-    input = [192, 256]              # width, height
-    head = "simcc"                  # keypoints: "simcc" or "heatmap"; boxes: "rows"; parts: "classes"
-    keypoint_set = "coco17"
-    mean = [123.675, 116.28, 103.53]
-    std = [58.395, 57.12, 57.375]
-    colour = "rgb"                  # or "bgr"
-    padding = 1.25                  # of the person's box
-    outputs = ["simcc_x", "simcc_y"]
-    runtime = "opencv"              # or "onnxruntime"
-    [labels]                        # parts: class of the model -> part of kinflow
-    1 = "head"
+kind = "keypoints"              # "boxes", "keypoints" or "parts"
+model = "rtmpose-m.onnx"        # beside this file
+input = [192, 256]              # width, height
+head = "simcc"                  # keypoints: "simcc" or "heatmap"; boxes: "rows"; parts: "classes"
+keypoint_set = "coco17"
+mean = [123.675, 116.28, 103.53]
+std = [58.395, 57.12, 57.375]
+colour = "rgb"                  # or "bgr"
+padding = 1.25                  # of the person's box
+outputs = ["simcc_x", "simcc_y"]
+runtime = "opencv"              # or "onnxruntime"
+[labels]                        # parts: class of the model -> part of kinflow
+1 = "head"
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ class Network:
             raise DetectorError("The package onnxruntime is not installed.", 'pip install onnxruntime, or runtime = "opencv".') from error
         except Exception as error:  # cv2.error and onnxruntime's own kinds share no base
             other = "onnxruntime" if card.runtime == "opencv" else "opencv"
-            raise DetectorError(f"{card.model} cannot be loaded: {str(error).strip().splitlines()[0]}", f'Try runtime = "{other}".') from error
+            raise DetectorError(
+                f"{card.model} cannot be loaded: {str(error).strip().splitlines()[0]}", f'Try runtime = "{other}".'
+            ) from error
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         """Runs on an RGB image of the card's input size (h, w, 3) uint8; outputs as the card names them."""
@@ -132,7 +134,9 @@ class Network:
             name = self._session.get_inputs()[0].name
             return [np.asarray(o) for o in self._session.run(list(card.outputs) or None, {name: np.ascontiguousarray(blob)})]
         except Exception as error:
-            raise DetectorError(f"{card.model} failed: {str(error).strip().splitlines()[0]}", "Check input and outputs in its TOML.") from error
+            raise DetectorError(
+                f"{card.model} failed: {str(error).strip().splitlines()[0]}", "Check input and outputs in its TOML."
+            ) from error
 
 
 def crop_transform(box: np.ndarray, size: tuple[int, int], padding: float) -> np.ndarray:
@@ -169,7 +173,9 @@ def find_keypoints(network: Network, rgb: np.ndarray, box: np.ndarray) -> tuple[
     points, confidence = (decode_simcc if card.head == "simcc" else decode_heatmaps)(outputs, card.input)
     count = len(NAMES[card.keypoint_set])
     if len(points) != count:
-        raise DetectorError(f"{card.model} gives {len(points)} keypoints, {card.keypoint_set} has {count}.", "Check keypoint_set in its TOML.")
+        raise DetectorError(
+            f"{card.model} gives {len(points)} keypoints, {card.keypoint_set} has {count}.", "Check keypoint_set in its TOML."
+        )
     return (points - transform[:, 2]) / transform[0, 0], np.clip(confidence, 0, 1)
 
 
@@ -186,13 +192,13 @@ def find_parts(network: Network, rgb: np.ndarray, box: np.ndarray) -> np.ndarray
         if not 0 <= source < len(table):
             raise DetectorError(f"{card.model} has {len(table)} classes, none of number {source}.", "Check labels in its TOML.")
         table[source] = part
-    small = table[classes]
+    small = np.ascontiguousarray(table[classes])
     # from photo pixels straight to the network's own grid
     scale = np.array([small.shape[1] / card.input[0], small.shape[0] / card.input[1]])
     whole = transform * scale[:, None]
     height, width = rgb.shape[:2]
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(small, _between_pixels(whole), (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.warpAffine(small, _between_pixels(whole), (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
 
 
 def decode_simcc(outputs: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

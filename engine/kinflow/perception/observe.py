@@ -44,7 +44,7 @@ def observe(
     Raises PhotoError for what cannot be read, DetectorError where the detector or a model is missing or wrong.
     """
     many = isinstance(photo, Sequence) and not isinstance(photo, (str, bytes, os.PathLike))
-    photos = list(photo) if many else [photo]
+    photos: list = list(photo) if many else [photo]  # type: ignore[arg-type]
     if boxes is not None and len(photos) != 1:
         raise InvalidInputError("Boxes go with one photo.", "Call observe once a photo.")
     result = []
@@ -73,6 +73,10 @@ def observe(
 def _default_people(read: Photo, boxes: np.ndarray | None) -> list[Observation]:
     found = _search(read.rgb) if boxes is None else _in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
     return [_observation(read, d) for d in _best_first(found)]
+
+
+def _size(rgb: np.ndarray) -> tuple[int, int]:
+    return rgb.shape[0], rgb.shape[1]
 
 
 def _crop(rgb: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +113,7 @@ def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25, threshold
         crop, origin = _crop(rgb, box[:2] - margin, box[2:] + margin)
         if not crop.size or min(crop.shape[:2]) < 16:
             continue
-        found = [_shifted(d, origin, rgb.shape[:2]) for d in detect(crop, 4, threshold)]
+        found = [_shifted(d, origin, _size(rgb)) for d in detect(crop, 4, threshold)]
         centre = (box[:2] + box[2:]) / 2
         if found:
             result.append(min(found, key=lambda d: float(np.linalg.norm((d.box[:2] + d.box[2:]) / 2 - centre))))
@@ -135,7 +139,7 @@ def _search(rgb: np.ndarray) -> list[Detection]:
     for low, high in _crops(width, height):
         crop, origin = _crop(rgb, low, high)
         if min(crop.shape[:2]) >= 48:
-            near = [_shifted(person, origin, rgb.shape[:2]) for person in detect(crop, 4)]
+            near = [_shifted(person, origin, _size(rgb)) for person in detect(crop, 4)]
             candidates += [c for c in near if not _cut_by(c, low, high, (width, height))]
     candidates = [c for c in _best_first(candidates) if _plausible(c, rgb.shape)]
     for candidate in candidates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Pho
     return Photo(rgb, camera, turned, str(path), rgb.shape[1] / width)
 
 
-def _exif_focal(exif: object) -> float | None:
+def _exif_focal(exif: Any) -> float | None:
     """35 mm equivalent focal length from EXIF, where it is sensible."""
     try:
         value = float(exif.get_ifd(0x8769).get(0xA405, 0))
@@ -78,7 +79,7 @@ def _exif_focal(exif: object) -> float | None:
     return value if 8 <= value <= 800 else None
 
 
-def _to_rgb(image: object) -> np.ndarray:
+def _to_rgb(image: Any) -> np.ndarray:
     """Any mode -> (H, W, 3) uint8; transparent pixels become white, 16-bit ones are scaled."""
     if image.mode.startswith(("I", "F")):
         array = np.asarray(image, np.float64)

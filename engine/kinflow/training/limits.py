@@ -62,6 +62,7 @@ def _add_limit_gradient(net: DensityNet, representation: Representation, z: Tens
     term = (excess + MARGIN).clamp_min(0).sum(-1).mean()
     (weight * term).backward()
     for name, view in views.items():
+        assert view.grad is not None
         net.g[name].add_(view.grad)
     return float(term.detach())
 

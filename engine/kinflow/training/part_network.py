@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,9 @@ class TrainParts:
 
 class PartNetwork(nn.Module):
     """U-Net on (1 + 17, CROP, CROP): mask and heatmaps -> logits of CLASSES."""
+
+    down: Any
+    up: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +114,9 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
     if drawn.exists():
         people = People.load(drawn)
     else:
-        people = make_people(body, config.people, config.seed, progress=lambda n: report(f"{n} of {config.people} people drawn") if n % 1600 == 0 else None)
+        people = make_people(
+            body, config.people, config.seed, progress=lambda n: report(f"{n} of {config.people} people drawn") if n % 1600 == 0 else None
+        )
         people.save(drawn)
     held_out = make_people(body, 300, config.seed + 1000)
     noise, random = DetectorNoise(), np.random.default_rng(config.seed)
@@ -132,7 +138,9 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
         if step % 500 == 499:
             ours, baseline = evaluate(net, held_out, noise)
             rows.append([step + 1, f"{running:.4f}", f"{ours:.4f}", f"{baseline:.4f}"])
-            report(f"{step + 1}/{config.steps}  loss {running:.3f}  mIoU {ours:.3f}  nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s")
+            report(
+                f"{step + 1}/{config.steps}  loss {running:.3f}  mIoU {ours:.3f}  nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s"
+            )
             torch.save(net.state_dict(), config.out / "part-network.pt")
     with open(config.out / "part-network.csv", "w", newline="") as stream:
         csv.writer(stream).writerows([["step", "train_loss", "held_out_miou", "nearest_limb_miou"], *rows])
@@ -147,7 +155,8 @@ def export_part_network(net: PartNetwork, path: Path) -> None:
         from onnx import TensorProto, checker, helper, numpy_helper, save
     except ImportError as error:
         raise KinflowError("The package onnx is not installed.", "pip install onnx") from error
-    nodes, weights = [], []
+    nodes: list = []
+    weights: list = []
 
     def add(kind: str, inputs: list[str], output: str | None = None, **attributes) -> str:
         name = output or f"n{len(nodes)}"
@@ -158,12 +167,12 @@ def export_part_network(net: PartNetwork, path: Path) -> None:
         weights.append(numpy_helper.from_array(array, f"w{len(weights)}"))
         return weights[-1].name
 
-    def convolve(layer: nn.Conv2d, x: str, output: str | None = None) -> str:
+    def convolve(layer: Any, x: str, output: str | None = None) -> str:
         size = layer.kernel_size[0]
         inputs = [x, constant(layer.weight.detach().numpy()), constant(layer.bias.detach().numpy())]
         return add("Conv", inputs, output, kernel_shape=[size, size], pads=[size // 2] * 4)
 
-    def block(layers: nn.Sequential, x: str) -> str:
+    def block(layers: Any, x: str) -> str:
         return add("Relu", [convolve(layers[2], add("Relu", [convolve(layers[0], x)]))])
 
     x, kept = "planes", []

@@ -147,11 +147,11 @@ def corrupt_keypoints(points: np.ndarray, noise: DetectorNoise, random: np.rando
     spread = noise.keypoint * CROP * random.gamma(2.0, 0.5, (*points.shape[:2], 1))
     noisy = points + spread * random.normal(size=points.shape)
     wrong = random.random(points.shape[:2]) < noise.wrong
-    noisy[wrong] += CROP * random.normal(0, 0.1, (wrong.sum(), 2))
+    noisy = noisy + wrong[..., None] * CROP * random.normal(0, 0.1, noisy.shape)
     # limbs go missing as wholes as often as single points
     gone = random.random(points.shape[:2]) < noise.missing
     for limb in ((5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16), (13, 14, 15, 16)):
-        gone[np.ix_(random.random(len(points)) < 0.04, limb)] = True
+        gone[np.ix_(random.random(len(points)) < 0.04, np.array(limb))] = True
     confidence[gone | (noisy < 0).any(-1) | (noisy > CROP).any(-1)] = 0
     return noisy.astype(np.float32), confidence.astype(np.float32)
 

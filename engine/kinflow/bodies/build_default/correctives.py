@@ -32,7 +32,7 @@ def _twist_about(rotation: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Twist part (swing-twist) of rotations about a unit axis. (N, 3, 3) -> (N, 3, 3)."""
     q = matrix_to_quaternion(rotation)
     along = q[:, 1:] @ axis
-    angle = 2 * np.arctan2(along, q[:, 0])
+    angle: np.ndarray = 2.0 * np.arctan2(along, q[:, 0])
     angle = (angle + np.pi) % (2 * np.pi) - np.pi
     return axis_angle_to_matrix(angle[:, None] * axis)
 
@@ -139,7 +139,7 @@ def fit_correctives(
     count = len(poses)
     flat = residual.reshape(count, -1)
     entries = [(j, r, c) for j in ACTIVE for r in range(3) for c in range(3)]
-    design = np.stack([poses[:, j, r, c] - (r == c) for j, r, c in entries], 1)
+    design: np.ndarray = np.stack([poses[:, j, r, c] - (r == c) for j, r, c in entries], 1)
     design_t = design.T.astype(np.float64)
     gram = design_t @ design + 1e-3 * count * np.eye(len(entries)) * 0.01
     cross = design_t @ flat

@@ -123,7 +123,7 @@ class Source:
 
     def both_sides(self, name: str) -> np.ndarray:
         """A left target and its right twin, `{}` standing for l and r."""
-        return sum(self.target(name.format(side)) for side in "lr") if "{}" in name else self.target(name)
+        return self.target(name.format("l")) + self.target(name.format("r")) if "{}" in name else self.target(name)
 
     def place(self, vertices: np.ndarray, spec: dict) -> np.ndarray:
         """Where a rig end lies on this mesh: centre of a helper cube, a vertex or a mean of vertices."""

@@ -77,7 +77,7 @@ class LeanProblem:
         self.focal, self.centre, self.scale = problem.focal.numpy(), problem.centre.numpy(), problem.scale.numpy()
         self.seen = np.flatnonzero((self.confidence > 0).any(0))
         self.hints = None
-        if problem.hint_index is not None:
+        if problem.hint_index is not None and problem.hint_depth is not None and problem.hint_weight is not None:
             index, depth, weight = problem.hint_index.numpy(), problem.hint_depth.numpy(), problem.hint_weight.numpy()
             self.hints = Hints(index, problem.hip_index, depth, weight, problem.weights.hint_metres)
         self.parts = None if problem.parts is None else LeanParts(problem.body, problem.parts)

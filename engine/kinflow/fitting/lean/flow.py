@@ -132,8 +132,10 @@ class _PReLU:
 class _Coupling:
     def __init__(self, step) -> None:
         half = step.scale_weight0.shape[1]
-        low, high = slice(0, half), slice(half, 2 * half)
-        self.kept, self.changed = (low, high) if step.first_half else (high, low)
+        halves = (slice(0, half), slice(half, 2 * half))
+        self.kept: slice
+        self.changed: slice
+        self.kept, self.changed = halves if step.first_half else halves[::-1]
         self.nets = {
             net: [(getattr(step, f"{net}_weight{i}").detach().numpy(), getattr(step, f"{net}_bias{i}").detach().numpy()) for i in range(3)]
             for net in ("scale", "shift")

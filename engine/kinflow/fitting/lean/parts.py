@@ -20,6 +20,16 @@ _PER_PERSON = ("distance", "origin", "step", "pixels", "channel", "weight", "pre
 class LeanParts:
     """A `PartField` as numpy arrays."""
 
+    distance: np.ndarray
+    origin: np.ndarray
+    step: np.ndarray
+    pixels: np.ndarray
+    channel: np.ndarray
+    weight: np.ndarray
+    present: np.ndarray
+    size: np.ndarray
+    px_per_metre: np.ndarray
+
     def __init__(self, body: Body, field: PartField) -> None:
         self.table = point_table(body, field.points)
         self.normals, self.vertex_channel = field.normals.numpy(), field.vertex_channel.numpy()

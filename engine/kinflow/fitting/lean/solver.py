@@ -22,12 +22,13 @@ def step(lin: LeanLinearisation, state: LeanState, damping: np.ndarray, latent: 
     mu = (latent + damping)[:, None]
     shrink = state.z * (latent / mu)
     shifted = r - (a @ shrink[..., None])[..., 0]
-    inner = a @ a.transpose(0, 2, 1) / mu[..., None]
+    inner: np.ndarray = a @ a.transpose(0, 2, 1) / mu[..., None]
     diagonal = np.arange(a.shape[1])
     inner[:, diagonal, diagonal] += 1
     solved = np.linalg.solve(inner, np.concatenate((g, shifted[..., None]), -1))
     system = g.transpose(0, 2, 1) @ solved
-    normal, gradient = system[..., :NUM_GLOBAL], system[..., NUM_GLOBAL].copy()
+    normal = system[..., :NUM_GLOBAL]
+    gradient: np.ndarray = system[..., NUM_GLOBAL].copy()
     gradient[:, 3 : 3 + NUM_BETAS] += betas * state.betas
     added = (g * g).sum(1) * damping[:, None] * 0.1 + 1e-4
     added[:, 3 : 3 + NUM_BETAS] += betas
@@ -57,7 +58,9 @@ def apply(state: LeanState, dz: np.ndarray, d_global: np.ndarray) -> LeanState:
 def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
     """As `fitting.solver.levenberg_marquardt`, for tensors on the CPU."""
     with np.errstate(all="ignore"):  # a start may run away; its energy is then not finite and the trial refused
-        return _minimise(LeanProblem(problem), LeanState(*(getattr(state, n).numpy() for n in ("z", "root", "betas", "transl"))), config, progress)
+        return _minimise(
+            LeanProblem(problem), LeanState(*(getattr(state, n).numpy() for n in ("z", "root", "betas", "transl"))), config, progress
+        )
 
 
 def _safe_linearise(problem: LeanProblem, state: LeanState) -> LeanLinearisation | None:
@@ -91,9 +94,9 @@ def _minimise(problem: LeanProblem, state: LeanState, config: SolverConfig, prog
         current = lin.energy
         better = np.zeros(len(rows), bool) if trial_lin is None else (trial_lin.energy < current) & np.isfinite(trial_lin.energy)
         gain = np.zeros_like(current) if trial_lin is None else np.where(better, current - trial_lin.energy, 0)
-        if better.all():
+        if trial_lin is not None and better.all():
             state, lin = trial, trial_lin
-        elif better.any():
+        elif trial_lin is not None and better.any():
             state, lin = trial.where(better, state), trial_lin.where(better, lin)
         stuck = (gain < config.tolerance) & (better | (damping > 10))
         quiet = np.where(stuck, quiet + 1, np.where(better, 0, quiet))

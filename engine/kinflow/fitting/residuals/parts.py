@@ -78,6 +78,7 @@ class PartField:
     def linearise(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> tuple[Tensor, ...]:
         """Energy (S,), weighted residual (S, M), rows by local rotations (S, M, 24, 3), betas (S, M, 10), transl (S, M, 3)."""
         own = pose_points(problem.body, self.points, rotations, state.betas)
+        assert own.d_rotation is not None and own.d_betas is not None
         total, by_point, (to_pixel, match, pixel_left, pixel_weight), (slope, field, field_weight) = self._terms(problem, state, own)
         # rows of vertices: slope of the distance field; rows of pixels: direction to the matched vertex
         vertex_rows = torch.einsum("snu,snux->snx", slope, by_point) * field_weight.sqrt()[..., None]
