@@ -3,7 +3,7 @@
 
     python3 build.py demo [PHOTO...]     photo -> posed, rigged body in Blender; leaves out/demo/
     python3 build.py test [--slow] [--all-blenders] [PYTEST ARGUMENTS]
-    python3 build.py addon               dist/kinflow-<version>.zip, the Blender extension
+    python3 build.py addon               dist/: the Blender extension, its index.json, the wheel, checksums
     python3 build.py bench NAME ...      benchmarks (NAME --help)
     python3 build.py prior ...           kinflow prior ...
 
@@ -280,9 +280,26 @@ def addon() -> int:
             archive.writestr(info, path.read_bytes())
     shutil.move(wheel, dist / wheel.name)
     wheels.rmdir()
-    for path in (target, dist / wheel.name):
-        say(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.1f} MB, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}")
+    write_repository_index(target, manifest)
+    made = (target, dist / wheel.name, dist / "index.json")
+    (dist / "SHA256SUMS").write_text("".join(f"{sha256(path)}  {path.name}\n" for path in made), "utf-8")
+    for path in made:
+        say(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.2f} MB, sha256 {sha256(path)[:16]}")
     return 0
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_repository_index(archive: Path, manifest: str) -> None:
+    """index.json beside the zip: a folder with both is a repository that Blender can subscribe to."""
+    import tomllib
+
+    entry = tomllib.loads(manifest)
+    entry.pop("wheels", None)
+    entry |= {"archive_url": f"./{archive.name}", "archive_size": archive.stat().st_size, "archive_hash": f"sha256:{sha256(archive)}"}
+    (archive.parent / "index.json").write_text(json.dumps({"version": "v1", "blocklist": [], "data": [entry]}, indent=1) + "\n", "utf-8")
 
 
 def bench(arguments: list[str]) -> int:

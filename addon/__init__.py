@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import operators, preferences, properties, session, ui
+from . import command_line, operators, preferences, properties, session, ui
 
 # Registration order matters: properties before what shows them; preferences first, because operators ask them.
-_MODULES = (preferences, properties, operators, ui)
+_MODULES = (preferences, properties, operators, ui, command_line)
 
 
 def register() -> None:

@@ -16,8 +16,8 @@ import bpy
 
 
 def clear_scene() -> None:
-    """Takes everything out of the file."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """Takes everything out of the file. The preferences, and with them the installed add-on, stay."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 def light_scene(context: bpy.types.Context) -> None:

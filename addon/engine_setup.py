@@ -36,4 +36,4 @@ def find_python(chosen: str = "") -> FoundPython:
         pass
     if importlib.util.find_spec("torch") and importlib.util.find_spec("kinflow"):
         return FoundPython(sys.executable, f"Engine: {sys.executable}")
-    return FoundPython(None, "No engine found: install kinflow into a Python 3.11 and run 'kinflow setup' there, or choose it here")
+    return FoundPython(None, "No engine found: press Install Engine in the add-on's preferences, or choose a Python that has kinflow")

@@ -20,7 +20,9 @@ _status = 0
 def registered():
     import addon
 
-    addon.register()
+    # inside a real Blender the installed extension is registered already
+    if not hasattr(bpy.types.Scene, "kinflow"):
+        addon.register()
     yield addon
     from addon import session
 
@@ -29,7 +31,8 @@ def registered():
 
 @pytest.fixture(autouse=True)
 def empty_scene(registered):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    # not read_factory_settings: that would take the installed extension away
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
 @pytest.fixture(scope="session")

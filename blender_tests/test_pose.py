@@ -97,7 +97,7 @@ def test_a_saved_file_opens_with_its_pose(armature, tmp_path):
     bpy.context.view_layer.update()
     latent, rotations = pose.latent(armature), pose.read_body_pose(armature)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "s.blend"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "s.blend"))
     again = body.find_bodies()[0]
     bpy.context.view_layer.update()

@@ -12,6 +12,7 @@ from . import (
     fit,
     hypothesis,
     import_photo,
+    install_engine,
     key_pose,
     latent_tools,
     refit,
@@ -36,6 +37,9 @@ _CLASSES = (
     key_pose.KINFLOW_OT_key_pose,
     export.KINFLOW_OT_export_parameters,
     stop_engine.KINFLOW_OT_stop_engine,
+    install_engine.KINFLOW_OT_install_engine,
+    install_engine.KINFLOW_OT_cancel_install,
+    install_engine.KINFLOW_OT_copy_diagnostics,
 )
 
 

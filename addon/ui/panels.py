@@ -150,7 +150,8 @@ class KINFLOW_PT_engine(_Panel, bpy.types.Panel):
         device = session.device()
         layout.label(text=f"Engine {session.state()}" + (f" on {device}" if device else ""))
         layout.operator("kinflow.stop_engine")
-        layout.label(text="Its Python is set in the add-on's preferences")
+        layout.operator("kinflow.copy_diagnostics")
+        layout.label(text="It is installed in the add-on's preferences")
 
 
 _CLASSES = (
