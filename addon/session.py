@@ -11,6 +11,7 @@ from . import engine_setup, preferences
 _engine: Engine | None = None
 observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
+sequence: list[FitResult | None] = []
 
 
 def engine() -> Engine:

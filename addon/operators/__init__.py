@@ -17,6 +17,7 @@ from . import (
     latent_tools,
     refit,
     sample,
+    sequence,
     stop_engine,
 )
 
@@ -36,6 +37,9 @@ _CLASSES = (
     latent_tools.KINFLOW_OT_read_pose,
     key_pose.KINFLOW_OT_key_pose,
     export.KINFLOW_OT_export_parameters,
+    sequence.KINFLOW_OT_fit_sequence,
+    sequence.KINFLOW_OT_apply_sequence,
+    sequence.KINFLOW_OT_pose_asset,
     stop_engine.KINFLOW_OT_stop_engine,
     install_engine.KINFLOW_OT_install_engine,
     install_engine.KINFLOW_OT_cancel_install,

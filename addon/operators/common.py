@@ -31,8 +31,12 @@ class BodyOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if active_body(context) is None:
+        armature = active_body(context)
+        if armature is None:
             cls.poll_message_set("Select a kinflow body, or add one")
+            return False
+        if armature.library is not None:
+            cls.poll_message_set("This body is linked from another file: append it, or make a library override")
             return False
         return True
 

@@ -7,6 +7,14 @@ import bpy
 from .common import BodyOperator, active_body
 
 
+def key_bones(armature: bpy.types.Object, frame: int) -> None:
+    """Keys every bone's rotation and the pelvis' place."""
+    for bone in armature.pose.bones:
+        bone.keyframe_insert("rotation_quaternion", frame=frame)
+        if bone.name == "pelvis":
+            bone.keyframe_insert("location", frame=frame)
+
+
 class KINFLOW_OT_key_pose(BodyOperator, bpy.types.Operator):
     """Insert keyframes for every bone at the current frame"""
 
@@ -15,9 +23,5 @@ class KINFLOW_OT_key_pose(BodyOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        frame = context.scene.frame_current
-        for bone in active_body(context).pose.bones:
-            bone.keyframe_insert("rotation_quaternion", frame=frame)
-            if bone.name == "pelvis":
-                bone.keyframe_insert("location", frame=frame)
+        key_bones(active_body(context), context.scene.frame_current)
         return {"FINISHED"}

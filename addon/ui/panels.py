@@ -137,6 +137,8 @@ class KINFLOW_PT_animation(_Panel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.operator("kinflow.key_pose", icon="KEY_HLT")
+        self.layout.operator("kinflow.fit_sequence", icon="RENDER_ANIMATION")
+        self.layout.operator("kinflow.pose_asset", icon="ASSET_MANAGER")
         self.layout.operator("kinflow.export_parameters", icon="EXPORT")
 
 

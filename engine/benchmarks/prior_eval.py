@@ -22,7 +22,7 @@ from kinflow.training.prior import clip_interval
 from .baselines import load_baselines
 from .baselines.linear import Mixture
 from .make_heldout import HELDOUT, TRAINING, VALIDATION
-from .prior_tasks import HIDDEN_LIMBS, TASKS, WEIGHTS, joints_of, make_task, solve, vertices_of
+from .prior_tasks import DENOISE_WEIGHTS, HIDDEN_LIMBS, STARTS, TASKS, WEIGHTS, joints_of, make_task, most_likely, solve, vertices_of
 from .sample_quality import average_pairwise_distance, frechet_distance, nearest_distance, precision_recall
 
 DRAWS = 10
@@ -62,10 +62,11 @@ def score(prior, body, poses: torch.Tensor, validation: torch.Tensor, draws: int
     errors, weights = {}, {}
     for name in TASKS:
         trial = make_task(name, body, validation, seed=1)
-        grid = [float(_error(name, body, _solve_chunks(prior, body, trial, w), validation, trial.view, index).mean()) for w in WEIGHTS]
-        weights[name] = WEIGHTS[int(np.argmin(grid))]
+        choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
+        grid = [float(_error(name, body, _solve_chunks(prior, body, trial, w), validation, trial.view, index).mean()) for w in choices]
+        weights[name] = choices[int(np.argmin(grid))]
         task = make_task(name, body, poses)
-        answer = _solve_chunks(prior, body, task, weights[name])
+        answer = most_likely(prior, body, task, weights[name])
         errors[name] = _error(name, body, answer, poses, task.view, index).numpy()
         if name == "ik":
             angle = torch.rad2deg(geodesic_angle(answer[:, :21], poses[:, :21])).mean(-1)
@@ -125,7 +126,7 @@ def run(per_clip: int = 8, draws: int = DRAWS, names: tuple[str, ...] = ()) -> d
         priors = {n: p for n, p in priors.items() if n in names}
     _quality_table(priors, body, load_poses(HELDOUT, None)[0], load_poses(TRAINING, None)[0])
     print(
-        f"\n{len(held_out)} poses of {len(np.unique(clip))} held-out clips; weights from {len(validation)} validation poses, grid {WEIGHTS}"
+        f"\n{len(held_out)} poses of {len(np.unique(clip))} held-out clips; weights from {len(validation)} validation poses, {STARTS} starts"
     )
     results = {}
     for name, prior in priors.items():

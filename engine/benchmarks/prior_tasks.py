@@ -20,8 +20,10 @@ from kinflow.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
 from .baselines.linear import Mixture
 
 SIGMA = 0.01
-ITERATIONS = 20
-WEIGHTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+ITERATIONS = 18
+WEIGHTS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0)
+DENOISE_WEIGHTS = (1.0, 3.0, 10.0, 30.0)  # four times the noise that SIGMA stands for
+STARTS = 4
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("knee", "ankle", "foot")
 
 
@@ -86,8 +88,27 @@ def vertices_of(body: Body, poses: Tensor, index: Tensor) -> Tensor:
     return skin(body, rotations, betas, world, place, rest, index) - place[:, :1]
 
 
-def solve(prior, body: Body, task: Task, weight: float, middle: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Levenberg-Marquardt from z = middle (zeros). -> poses (B, 23, 3, 3), energy (B,)."""
+def most_likely(prior, body: Body, task: Task, weight: float, seed: int = 5) -> Tensor:
+    """The answer of the lowest energy from STARTS starts: the mean and samples; a mixture starts in each component."""
+    if isinstance(prior, Mixture):
+        return solve(prior, body, task, weight)[0]
+    generator = torch.Generator().manual_seed(seed)
+    batch = len(task.target)
+    zero = torch.zeros(batch, prior.dim)
+    poses, energies = [], []
+    for number in range(STARTS):
+        start = zero if number == 0 else 0.7 * torch.randn(batch, prior.dim, generator=generator)
+        pose, energy = solve(prior, body, task, weight, zero, start)
+        poses.append(pose)
+        energies.append(torch.nan_to_num(energy, nan=torch.inf))
+    best = torch.stack(energies).argmin(0)
+    return torch.stack(poses)[best, torch.arange(batch)]
+
+
+def solve(
+    prior, body: Body, task: Task, weight: float, middle: Tensor | None = None, start: Tensor | None = None
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Levenberg-Marquardt from `start`, by default the prior's middle (zeros). -> poses (B, 23, 3, 3), energy (B,)."""
     if isinstance(prior, Mixture):
         answers = [solve(component, body, task, weight, middle) for component in prior.components]
         energies = torch.stack([e + weight * c.offset * 2 for (_, e), c in zip(answers, prior.components, strict=True)])
@@ -112,7 +133,7 @@ def solve(prior, body: Body, task: Task, weight: float, middle: Tensor | None = 
         rows = prior.pull_back(trace, d.flatten(1, 2)[:, used])
         return joints, energy, residual.flatten(1)[:, used], rows
 
-    z = middle.clone()
+    z = middle.clone() if start is None else start
     damping = torch.full((batch,), 1.0)
     for _ in range(ITERATIONS):
         joints, energy, residual, rows = evaluate(z, True)

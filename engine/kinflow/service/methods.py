@@ -94,6 +94,31 @@ def fit_in_memory(
         return [r if r.message else replace(r, message=told) for r in results]
 
 
+def fit_sequence(
+    progress: Progress, photos: list[str], prior: str | None = None, losses: list[str] | None = None, device: str = "auto",
+) -> list[FitResult | None]:  # fmt: skip
+    """The clearest person of each photo, one shape for all. -> a result a photo, None where nobody was found."""
+    from ..errors import KinflowError
+    from ..perception import observe as find
+
+    people, owners = [], []
+    for index, path in enumerate(photos):
+        progress(0.6 * index / len(photos), f"photo {index + 1} of {len(photos)}")
+        try:
+            found = find(path, device=device)
+        except KinflowError:
+            continue  # one photo that cannot be read is a gap in the sequence, not its end
+        if found:
+            people.append(found[0])
+            owners.append(index)
+    results: list[FitResult | None] = [None] * len(photos)
+    if people:
+        fitted = fit_people(lambda f, m: progress(0.6 + 0.4 * f, m), people, prior=prior, losses=losses, shared_betas=True, device=device)
+        for index, result in zip(owners, fitted, strict=True):
+            results[index] = result
+    return results
+
+
 def refit(
     progress: Progress, observation: Observation, last: FitResult, body: str | None = None, prior: str | None = None, device: str = "auto"
 ) -> FitResult:
@@ -162,7 +187,7 @@ def device_info(progress: Progress) -> dict[str, Any]:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "observe": observe, "fit": fit_people, "refit": refit, "decode": decode, "encode": encode, "sample": sample, "axes": axes,
+    "observe": observe, "fit": fit_people, "fit_sequence": fit_sequence, "refit": refit, "decode": decode, "encode": encode, "sample": sample, "axes": axes,
     "skin": skin, "project": project, "body_info": body_info, "load_body": load_body, "load_prior": load_prior,
     "device_info": device_info,
 }  # fmt: skip
