@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""One front door, standard library only: demo | test | addon | bench | prior.
+"""One front door, standard library only: demo | test | addon | bench | prior | gallery.
 
     python3 build.py demo [PHOTO...]     photo -> posed, rigged body in Blender; leaves out/demo/
     python3 build.py test [--slow] [--all-blenders] [PYTEST ARGUMENTS]
     python3 build.py addon               dist/: the Blender extension, its index.json, the wheel, checksums
     python3 build.py bench NAME ...      benchmarks (NAME --help)
     python3 build.py prior ...           kinflow prior ...
+    python3 build.py gallery             the pictures of the README, into engine/gallery/
 
 Makes .venv/ at the root at the first call, with everything pinned.
 """
@@ -32,7 +33,7 @@ OTHER_BPY = ("4.2.23", "4.5.15")
 NUMPY = "numpy==1.26.4"
 TORCH = "2.13.0"
 ENGINE_PINS = (
-    NUMPY, "opencv-python==4.11.0.86", "pillow==13.0.0", "tyro==1.0.17",
+    NUMPY, "opencv-python==4.11.0.86", "pillow==13.0.0", "tyro==1.0.17", "threadpoolctl==3.8.0",
     # what mediapipe asks for, less opencv-contrib-python: that would be a second cv2
     "absl-py==2.5.1", "certifi==2026.10.18", "flatbuffers==25.12.19", "matplotlib==3.11.2", "sounddevice==0.5.6", "cffi==2.1.1",
 )  # fmt: skip
@@ -315,6 +316,13 @@ def bench(arguments: list[str]) -> int:
     return subprocess.run(command, cwd=ROOT / "engine", env=environment()).returncode
 
 
+def gallery(arguments: list[str]) -> int:
+    """The README's pictures."""
+    install_engine()
+    run([venv_python(), "-m", "kinflow.cli", "setup"], env=environment())
+    return subprocess.run([str(venv_python()), "-m", "benchmarks.make_gallery"], cwd=ROOT / "engine", env=environment()).returncode
+
+
 def prior(arguments: list[str]) -> int:
     install_engine()
     return subprocess.run([str(venv_python()), "-m", "kinflow.cli", "prior", *arguments], env=environment()).returncode
@@ -322,13 +330,13 @@ def prior(arguments: list[str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("demo", "test", "addon", "bench", "prior"))
+    parser.add_argument("command", choices=("demo", "test", "addon", "bench", "prior", "gallery"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     try:
         if options.command == "addon":
             return addon()
-        return {"demo": demo, "test": test, "bench": bench, "prior": prior}[options.command](options.arguments)
+        return {"demo": demo, "test": test, "bench": bench, "prior": prior, "gallery": gallery}[options.command](options.arguments)
     except BuildError as error:
         print(f"{error}", file=sys.stderr)
         return 1

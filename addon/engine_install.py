@@ -66,7 +66,16 @@ class Installation:
         log_folder.mkdir(parents=True, exist_ok=True)
         self.log, self._lines = log_folder / "install.log", log_folder / "install.jsonl"
         self._read = 0
-        command = [python, "-I", str(HERE / "install_worker.py"), "--folder", str(folder), "--wheel", str(wheel), *(["--cuda"] if cuda else [])]
+        command = [
+            python,
+            "-I",
+            str(HERE / "install_worker.py"),
+            "--folder",
+            str(folder),
+            "--wheel",
+            str(wheel),
+            *(["--cuda"] if cuda else []),
+        ]
         # a group of its own, so that cancelling ends pip too
         group = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"start_new_session": True}
         with open(self.log, "wb") as log, open(self._lines, "wb") as lines:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 TORCH = "torch>=2.6"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-LIBRARIES = ("numpy>=1.26", "opencv-python>=4.11,<5", "pillow>=10", "tyro>=0.9", "absl-py>=2.3", "certifi", "flatbuffers>=25.9",
+LIBRARIES = ("numpy>=1.26", "opencv-python>=4.11,<5", "pillow>=10", "tyro>=0.9", "threadpoolctl>=3", "absl-py>=2.3", "certifi", "flatbuffers>=25.9",
              "matplotlib", "sounddevice>=0.5")  # fmt: skip
 # asks for opencv-contrib-python, which would be a second cv2
 DETECTOR = "mediapipe==1.2.2"
@@ -92,7 +92,7 @@ def brings_cuda(python: str) -> bool:
 
 def install(folder: Path, wheel: Path, cuda: bool, models: bool) -> Path:
     """Makes a new environment below `folder`; returns its Python. Raises InstallError."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whichever Python the user chose
         raise InstallError(f"This is Python {sys.version.split()[0]}.", "Choose one from 3.11 on.")
     target = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     try:

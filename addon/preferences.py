@@ -59,7 +59,6 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "prior")
 
-
     def _draw_install(self, layout: bpy.types.UILayout) -> None:
         from .operators import install_engine
 

@@ -157,7 +157,7 @@ def test_a_linked_body_refuses_in_a_sentence_and_harms_nothing(posed, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
     name = posed.name
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, target):
         target.objects = [name]
     linked = bpy.data.objects[name]
     bpy.context.collection.objects.link(linked)

@@ -14,7 +14,7 @@ import pytest
 
 from addon import engine_install, install_worker
 
-PACKAGES = {"torch": "2.13.0", "numpy": "2.4.6", "opencv-python": "4.11.0.86", "pillow": "13.0.0", "tyro": "1.0.17", "absl-py": "2.5.1",
+PACKAGES = {"torch": "2.13.0", "numpy": "2.4.6", "opencv-python": "4.11.0.86", "pillow": "13.0.0", "tyro": "1.0.17", "threadpoolctl": "3.6.0", "absl-py": "2.5.1",
             "certifi": "2026.10.18", "flatbuffers": "25.12.19", "matplotlib": "3.11.2", "sounddevice": "0.5.6", "mediapipe": "1.2.2"}  # fmt: skip
 
 

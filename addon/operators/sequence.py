@@ -104,5 +104,3 @@ class KINFLOW_OT_pose_asset(BodyOperator, bpy.types.Operator):
         action.asset_data.description = "Fitted or sampled with kinflow"
         self.report({"INFO"}, f"{action.name} is in the asset browser")
         return {"FINISHED"}
-
-

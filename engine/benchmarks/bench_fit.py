@@ -28,7 +28,7 @@ from .make_heldout import VALIDATION
 from .synthetic import SIZE, make_people
 
 WEIGHTS = (0.1, 0.3, 1.0, 3.0)
-PRIORS = ("none", "mixture", "vposer", "light", "light-aa", "light-rotmat", "realnvp")
+PRIORS = ("vposer", "light", "realnvp", "none", "mixture", "light-aa", "light-rotmat")
 LOSSES = (("ka",), ("ka", "ba"))
 
 
@@ -96,8 +96,8 @@ def run(options: BenchFit) -> dict[str, float]:
     print(f"{'prior':>13} {'loss':>6} {'MPJPE mm':>21} {'vs vposer':>21} {'PA-MPJPE':>9} {'MPVPE mm':>21} {'2D px':>6} {'mIoU':>5} {'weight':>6} "
           f"{'ms':>5}")  # fmt: skip
     cells: dict[tuple[str, str], Cell] = {}
-    names = [n for n in ("vposer", *PRIORS) if n in (options.priors or PRIORS)]
-    for name in dict.fromkeys(names):
+    names = [n for n in PRIORS if n in (options.priors or PRIORS)]
+    for name in names:
         prior = baselines[name] if name in baselines else load_prior(name)
         for losses in LOSSES:
             errors = [np.mean([mpjpe(r.joints, j) for r, j in zip(fit_all(trial_people, prior, losses, w), trial_joints, strict=True)])

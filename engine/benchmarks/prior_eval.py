@@ -116,7 +116,7 @@ def _quality_table(priors: dict, body, held_out, training) -> None:
               f"{average_pairwise_distance(joints):>6.0f} {100 * violation_rate(poses):>19.2f}%", flush=True)  # fmt: skip
 
 
-def run(per_clip: int = 8, draws: int = DRAWS, names: tuple[str, ...] = ()) -> dict[str, dict[str, float]]:
+def run(per_clip: int = 5, draws: int = DRAWS, names: tuple[str, ...] = ()) -> dict[str, dict[str, float]]:
     """Prints the tables; returns the mean error of each prior and task."""
     body = load_body()
     held_out, clip = load_poses(HELDOUT, per_clip)

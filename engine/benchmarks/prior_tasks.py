@@ -20,9 +20,9 @@ from kinflow.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
 from .baselines.linear import Mixture
 
 SIGMA = 0.01
-ITERATIONS = 18
+ITERATIONS = 15
 WEIGHTS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0)
-DENOISE_WEIGHTS = (1.0, 3.0, 10.0, 30.0)  # four times the noise that SIGMA stands for
+DENOISE_WEIGHTS = (3.0, 10.0, 30.0, 100.0)  # four times the noise that SIGMA stands for
 STARTS = 4
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("knee", "ankle", "foot")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from .commands import bench, bodies, photos, priors, system
+from .commands import bench, bodies, photos, priors, system, training
 from .commands.common import Common, say
 from .errors import KinflowError
 
@@ -22,6 +22,7 @@ _COMMANDS: dict[str, Any] = {
         "train": (priors.train_options, priors.run_train), "sample": (priors.PriorSample, priors.run_sample),
         "eval": (priors.PriorEval, priors.run_eval), "export": (priors.PriorExport, priors.run_export),
     },
+    "train": {"parts": (training.parts_options, training.run_parts)},
     "body": {"info": (bodies.BodyInfo, bodies.run_info), "convert": (bodies.BodyConvert, bodies.run_convert)},
     "bench": {name: (options, bench.run_bench) for name, options in bench.BENCHES.items()},
 }  # fmt: skip

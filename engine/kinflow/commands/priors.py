@@ -27,7 +27,7 @@ class PriorSample(Common):
 class PriorEval(Common):
     """Compare the shipped priors with a VPoser, Gaussians and none, on held-out captured poses. Needs a checkout."""
 
-    per_clip: int = 8
+    per_clip: int = 5
     """Poses of each held-out clip."""
     draws: int = 10
     """Answers drawn for the best of."""

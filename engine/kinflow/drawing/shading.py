@@ -15,8 +15,9 @@ _LEFT, _RIGHT, _MIDDLE = (255, 150, 40), (60, 140, 255), (230, 230, 230)
 
 def part_colours(count: int) -> np.ndarray:
     """One colour a part, (count + 1, 3) uint8 RGB; 0 is black."""
+    # neighbours in number differ in hue, and those that come near in hue differ in lightness
     hues = [(i * 0.381966) % 1.0 for i in range(count)]
-    rgb = [colorsys.hsv_to_rgb(h, 0.65 + 0.3 * (i % 2), 0.95) for i, h in enumerate(hues)]
+    rgb = [colorsys.hsv_to_rgb(h, 0.55 + 0.35 * (i % 2), (0.98, 0.6, 0.8)[i // 5 % 3]) for i, h in enumerate(hues)]
     return np.vstack(([[0, 0, 0]], np.array(rgb) * 255)).astype(np.uint8)
 
 

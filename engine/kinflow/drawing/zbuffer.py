@@ -68,13 +68,13 @@ def rasterise(points: np.ndarray, depth: np.ndarray, faces: np.ndarray, height: 
         triangle, pixel = triangle[inside], (y * width + x)[inside]
         w = np.stack((w0[inside], w1[inside], w2[inside]), -1)
         z = np.einsum("nk,nk->n", w, inverse[triangle])
-        order = np.lexsort((z, pixel))
-        last = np.append(pixel[order][1:] != pixel[order][:-1], True)
-        best = order[last]
-        best = best[z[best] > nearest[pixel[best]]]
-        nearest[pixel[best]] = z[best]
-        face_map[pixel[best]] = triangle[best]
-        weight_map[pixel[best]] = w[best]
+        # nearest last: of several writes to one pixel the last one stays
+        order = np.argsort(z, kind="stable")
+        order = order[z[order] > nearest[pixel[order]]]
+        place = pixel[order]
+        nearest[place] = z[order]
+        face_map[place] = triangle[order]
+        weight_map[place] = w[order]
         begin = end
     with np.errstate(divide="ignore"):
         depth_map = np.where(nearest > 0, 1.0 / nearest, np.inf)

@@ -44,8 +44,9 @@ class FitConfig:
     """How `fit` works, beyond its arguments."""
 
     weights: Weights = field(default_factory=Weights)
-    coarse_iterations: int = 10
+    coarse_iterations: int = 7
     fine_iterations: int = 40
+    flip_iterations: int = 10
     part_iterations: int = 15
     keep_starts: int = 2
     hints: bool = True
@@ -200,8 +201,10 @@ def _fit_group(
         if config.hypotheses:
             flips, flip_owner = flipped_starts(base.pick(owner), solution, owner, names)
             if len(flip_owner):
-                flipped = levenberg_marquardt(base.pick(flip_owner), flips, fine, iterate(0.6, 0.75, "other depths"))
+                brief = SolverConfig(max_iterations=config.flip_iterations, first_damping=0.1)
+                flipped = levenberg_marquardt(base.pick(flip_owner), flips, brief, iterate(0.6, 0.7, "other depths"))
                 solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
+                solution = _polish(base, solution, owner, fine)
         base, solution = _sharpen(base, solution, owner, config)
     if use_parts and solver == "lm":
         best = _best_rows(solution.energy, owner, 1)
@@ -222,6 +225,15 @@ def _fit_group(
         build_result(base, solution, rows, person, camera, regressor, number)
         for number, (rows, person, camera) in enumerate(zip(groups, people, cameras, strict=True))
     ]
+
+
+def _polish(base: Problem, solution: Solution, owner: Tensor, config: SolverConfig) -> Solution:
+    """Takes to convergence what leads but was not given the time for it."""
+    best = _best_rows(solution.energy, owner, 1)
+    rows = best[~solution.converged[best]]
+    if not len(rows):
+        return solution
+    return replace_rows(solution, rows, levenberg_marquardt(base.pick(owner[rows]), solution.state.pick(rows), config))
 
 
 def _sharpen(base: Problem, solution: Solution, owner: Tensor, config: FitConfig) -> tuple[Problem, Solution]:

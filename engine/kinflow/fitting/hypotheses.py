@@ -16,6 +16,7 @@ from .solver import Solution, SolverConfig
 DISTINCT_METRES = 0.060
 FLIP_DEPTH = 0.08
 MAX_HYPOTHESES = 6
+LEAD_ITERATIONS = 6
 _LIMBS = (("left_shoulder", "left_elbow", "left_wrist"), ("right_shoulder", "right_elbow", "right_wrist"),
           ("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))  # fmt: skip
 
@@ -66,7 +67,7 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
         base.pick(picked), hint_index=index, hint_depth=torch.cat(targets), hint_weight=torch.cat(weights),
         weights=replace(base.weights, hint_metres=0.01), parts=None,
     )  # fmt: skip
-    led = levenberg_marquardt(hinted, state.pick(picked), SolverConfig(max_iterations=8, first_damping=1.0))
+    led = levenberg_marquardt(hinted, state.pick(picked), SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0))
     return led.state, torch.cat(owners)
 
 

@@ -93,7 +93,7 @@ def build_result(
     )  # fmt: skip
 
 
-OVERLAP_SIZE = 256
+OVERLAP_SIZE = 144
 
 
 def _overlaps(body: Body, vertices: np.ndarray, camera: Camera, person: Observation) -> tuple[float | None, float | None]:

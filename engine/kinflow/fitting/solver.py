@@ -21,7 +21,7 @@ class SolverConfig:
     """max_iterations; a start has converged when its energy falls by less than `tolerance` nats in three steps."""
 
     max_iterations: int = 60
-    tolerance: float = 2e-2
+    tolerance: float = 5e-2
     first_damping: float = 1.0
 
 

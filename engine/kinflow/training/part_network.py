@@ -36,7 +36,7 @@ class TrainParts:
     out: Path
     """Folder for part-network.onnx, its curve and the drawn people."""
     people: int = 12000
-    steps: int = 6000
+    steps: int = 3000
     batch: int = 16
     lr: float = 2e-3
     seed: int = 0

@@ -13,6 +13,7 @@ from ...skeleton import NUM_BODY_JOINTS, NUM_JOINTS
 from .tables import UP
 
 _flows = IdentityCache()
+_ONE = np.float32(1)
 _EPSILON = np.zeros((3, 3, 3))
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     _EPSILON[_i, _j, _k], _EPSILON[_i, _k, _j] = 1, -1
@@ -122,7 +123,7 @@ class _PReLU:
         self.slope = step.slope.detach().numpy()[0]
 
     def forward(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        slopes = np.where(h > 0, np.ones_like(h), self.slope)
+        slopes = np.where(h > 0, _ONE, self.slope)
         return h * slopes, slopes[:, None]
 
     def backward(self, slopes: np.ndarray, rows: np.ndarray) -> np.ndarray:

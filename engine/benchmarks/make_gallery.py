@@ -1,0 +1,72 @@
+"""python3 build.py gallery: the pictures of the README, from renders and learned poses alone, into engine/gallery/."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from kinflow import FitResult, Observation, fit, load_body, load_prior, observe
+from kinflow.drawing.figures import axis_sheet, draw_body, pose_sheet
+from kinflow.drawing.overlay import draw_observations, hypothesis_strip, overlay
+from kinflow.drawing.sheets import contact_sheet
+from kinflow.keypoint_names import NAMES
+from kinflow.perception.photos import read_photo
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "blender_tests" / "samples" / "punch.png"
+FOLDER = ROOT / "engine" / "gallery"
+SUBSETS = {
+    "all": (), "no legs": ("knee", "ankle", "heel", "foot_index"), "no arms": ("elbow", "wrist", "pinky", "index", "thumb"),
+    "left side only": ("right_",), "legs only": ("shoulder", "elbow", "wrist", "pinky", "thumb", "index", "nose", "eye", "ear", "mouth"),
+}  # fmt: skip
+
+
+def _save(name: str, image: np.ndarray, width: int, colours: int = 128) -> None:
+    height = round(image.shape[0] * width / image.shape[1])
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
+    path = FOLDER / f"{name}.png"
+    small.quantize(colours).save(path, optimize=True)
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def _side(result: FitResult, size: tuple[int, int], yaw: float = 1.3) -> np.ndarray:
+    return draw_body(result.vertices * np.array([1.0, -1.0, -1.0]), result.faces, size, yaw)
+
+
+def without(person: Observation, endings: tuple[str, ...]) -> Observation:
+    """The person with some keypoints unseen."""
+    names = NAMES[person.keypoint_set]
+    hidden = np.array([any(part in name and not (part == "index" and "foot" in name) for part in endings) for name in names])
+    return replace(person, confidence=np.where(hidden, 0, person.confidence), mask=None, parts=None, world_landmarks=None)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    rgb = read_photo(SAMPLE).rgb
+    person = observe(SAMPLE)[0]
+    result = fit(person)[0]
+    size = (rgb.shape[0], rgb.shape[0] * 2 // 3)
+    _save("fit", np.concatenate((rgb, draw_observations(rgb, [person]), overlay(rgb, [result]), _side(result, size)), 1), 1100)
+    _save("hypotheses", hypothesis_strip(rgb, fit(replace(person, world_landmarks=None), losses=("ka",))[0], load_body()), 1100)
+    prior = load_prior("light")
+    _save("axes", axis_sheet(prior, 6), 900, 64)
+    _save("samples", pose_sheet(prior.sample(60, 0.9, seed=4), 15), 1100, 64)
+    images, labels = [], []
+    for label, endings in SUBSETS.items():
+        partial = without(person, endings)
+        found = fit(partial, losses=("ka",))[0]
+        drawn = overlay(rgb, [found])
+        seen = partial.keypoints[partial.usable]
+        for x, y in seen:
+            cv2.circle(drawn, (int(x), int(y)), 7, (255, 220, 60), -1, cv2.LINE_AA)
+        images += [drawn, _side(found, size)]
+        labels += [label, ""]
+    _save("completion", contact_sheet(images, len(images), labels, (360, 240)), 1100)
+
+
+if __name__ == "__main__":
+    main()
