@@ -53,7 +53,7 @@ def run(options: BenchPhotos) -> dict[str, float]:
     truths = load_truths(options.folder or cache_folder() / "renders")
     people, kept = [], []
     for path, truth in truths:
-        person = nearest_person(observe(path), truth)
+        person = nearest_person(observe(path, parts=True), truth)
         if person is not None:
             people.append(replace(person, camera=Camera(**truth["camera"])))
             kept.append((path, truth))

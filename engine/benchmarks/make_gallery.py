@@ -16,6 +16,8 @@ from kinflow.drawing.sheets import contact_sheet
 from kinflow.keypoint_names import NAMES
 from kinflow.perception.photos import read_photo
 
+from .synthetic import make_people
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "blender_tests" / "samples" / "punch.png"
 FOLDER = ROOT / "engine" / "gallery"
@@ -44,14 +46,22 @@ def without(person: Observation, endings: tuple[str, ...]) -> Observation:
     return replace(person, confidence=np.where(hidden, 0, person.confidence), mask=None, parts=None, world_landmarks=None)
 
 
+def _hypotheses() -> np.ndarray:
+    """The first of some held-out people for whom keypoints alone leave several explanations, on an empty photo."""
+    people, *_ = make_people(30, 0.0, seed=3, parts=False)
+    found = next(r for r in fit(people, losses=("ka",)) if len(r.hypotheses) >= 3)
+    blank = np.full((found.camera.height, found.camera.width, 3), 235, np.uint8)
+    return hypothesis_strip(blank, found, load_body())
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     rgb = read_photo(SAMPLE).rgb
-    person = observe(SAMPLE)[0]
+    person = observe(SAMPLE, parts=True)[0]
     result = fit(person)[0]
     size = (rgb.shape[0], rgb.shape[0] * 2 // 3)
     _save("fit", np.concatenate((rgb, draw_observations(rgb, [person]), overlay(rgb, [result]), _side(result, size)), 1), 1100)
-    _save("hypotheses", hypothesis_strip(rgb, fit(replace(person, world_landmarks=None), losses=("ka",))[0], load_body()), 1100)
+    _save("hypotheses", _hypotheses(), 1100)
     prior = load_prior("light")
     _save("axes", axis_sheet(prior, 6), 900, 64)
     _save("samples", pose_sheet(prior.sample(60, 0.9, seed=4), 15), 1100, 64)

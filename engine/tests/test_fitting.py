@@ -252,3 +252,33 @@ def test_keypoint_alignment_is_equation_1():
     confidence = torch.tensor([[1.0, 0.5, 0.0]])
     keypoints = torch.nan_to_num(keypoints)
     assert keypoint_alignment(projected, keypoints, confidence).item() == pytest.approx((2 + 0.5 * 5) / 1.5)
+
+
+def test_a_near_person_tells_the_focal_length(body, heldout):
+    from dataclasses import replace
+
+    from kinflow.fitting.fit import FitConfig
+
+    true = Camera(420, 420, 320, 320, 640, 640)  # a wide lens, the person 1.4 m away
+    pose = heldout[900:901]
+    root = axis_angle_to_matrix(torch.tensor([[torch.pi, 0.3, 0.0]]))
+    vertices, joints = body(root, pose, None, torch.tensor([[0.0, 0.2, 1.4]]))
+    points = true.project(keypoint_regressor(body, "blazepose33")(joints, vertices)[0].double().numpy())
+    plane = np.zeros((640, 640), bool)  # only says how large the photo is
+    person = Observation(points, np.ones(33), "blazepose33", mask=plane)
+    (found,) = fit(person, losses=("ka",), config=replace(FitConfig(), estimate_focal=True))
+    guess = Camera.guess(640, 640).fx
+    assert abs(np.log(found.camera.fx / 420)) < 0.5 * abs(np.log(guess / 420)), found.camera.fx
+
+
+@pytest.mark.parametrize(("shoulder", "elbow"), [((0, 0, -1.1), (0, -0.9, 0)), ((0, 0, -1.1), (0, -1.3, 0)), ((0, -0.9, -0.6), (0, 0, 0))])
+def test_a_frontal_bent_arm_gives_both_depth_signs(body, shoulder, elbow):
+    """On the photo alone an arm that points forward looks like one that points back."""
+    pose = torch.zeros(1, 23, 3)
+    pose[0, 15], pose[0, 16], pose[0, 17] = torch.tensor(shoulder), torch.tensor([0.0, 0.0, 1.1]), torch.tensor(elbow)
+    root = axis_angle_to_matrix(torch.tensor([[torch.pi, 0.0, 0.0]]))
+    vertices, joints = body(root, pose, None, torch.tensor([[0.0, 0.2, 4.5]]))
+    points = CAMERA.project(keypoint_regressor(body, "coco17")(joints, vertices)[0].double().numpy())
+    (result,) = fit(Observation(points, np.ones(17), "coco17", CAMERA), losses=("ka",))
+    depths = [h.joints[20, 2] - h.joints[16, 2] for h in result.hypotheses]
+    assert min(depths) < -0.1 and max(depths) > 0.1, depths

@@ -24,6 +24,8 @@ class Observe(Common):
     format: Literal["kinflow", "openpose", "coco"] = "kinflow"
     models: tuple[Path, ...] = ()
     """Descriptions (.toml) of ONNX models to use instead of the default detector."""
+    parts: bool = True
+    """Label body parts on each person's mask."""
     overlay: bool = False
     """Also draw keypoints and parts over each photo."""
 
@@ -76,7 +78,7 @@ def _expand(photos: list[Path]) -> list[Path]:
 
 
 def _observe_all(
-    photos: list[Path], fov: float | None, models: tuple[Path, ...] = (), given: tuple[Path, ...] = ()
+    photos: list[Path], fov: float | None, models: tuple[Path, ...] = (), given: tuple[Path, ...] = (), parts: bool = False
 ) -> tuple[list, dict[int, str]]:
     """Observations of all photos (with .photo set) and the reason for each that failed."""
     from dataclasses import replace
@@ -90,7 +92,7 @@ def _observe_all(
         for index, path in enumerate(photos):
             show(index / len(photos), path.name)
             try:
-                found = _given(given[index], path, fov) if given else observe(path, fov_degrees=fov, models=models)
+                found = _given(given[index], path, fov) if given else observe(path, fov_degrees=fov, models=models, parts=parts)
             except KinflowError as error:
                 failed[index] = str(error)
                 continue
@@ -129,7 +131,7 @@ def run_observe(command: Observe) -> dict[str, Any]:
     from ..perception.photos import read_photo
 
     photos = _expand(command.photos)
-    people, failed = _observe_all(photos, command.fov, command.models)
+    people, failed = _observe_all(photos, command.fov, command.models, parts=command.parts)
     command.out.mkdir(parents=True, exist_ok=True)
     suffix = {"kinflow": "observation", "openpose": "openpose", "coco": "coco"}[command.format]
     for index, stem in enumerate(_stems(photos)):

