@@ -101,7 +101,7 @@ def test_inverses_followed_by_products_give_the_same_gradients_for_a_whole_chunk
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_captured_training_learns_on_a_gpu(tmp_path):
     write_clips(tmp_path)
-    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", steps=1000)
+    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", settle_steps=20, steps=1000)
     paths = [train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None) for d in ("cpu", "cuda")]
     from kinflow.flows.storage import load_flow
 
@@ -131,7 +131,7 @@ def write_clips(folder, count=24):
 def test_an_interrupted_training_goes_on_as_if_it_was_not(tmp_path):
     write_clips(tmp_path)
     quiet = lambda line: None  # noqa: E731
-    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", device="cpu")
+    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", device="cpu", settle_steps=20)
     whole = train_prior(TrainPrior(out=tmp_path / "whole", steps=1500, **options), quiet)
 
     class StopError(Exception):
@@ -154,3 +154,23 @@ def test_interval_is_over_clips_not_frames():
     clip = np.repeat([0, 1], 1000)
     mean, low, high = clip_interval(np.repeat([0.0, 1.0], 1000), clip)
     assert mean == 0.5 and low == 0.0 and high == 1.0
+
+
+def test_settling_keeps_samples_inside_the_joints_ranges():
+    """From a flow that bends joints too far, some steps of the joint-limit term alone already mend much."""
+    from kinflow import load_prior
+    from kinflow.flows.representations import REPRESENTATIONS
+    from kinflow.joint_limits import violation_rate
+    from kinflow.training.limits import settle
+
+    prior = load_prior("light-aa")
+    flow = prior.to(dtype=torch.float64).flow.float()
+    with torch.no_grad():
+        flow.dense[-1].weight.mul_(1.5)  # poses half as far again from the mean
+    representation = REPRESENTATIONS["axis_angle"]
+    z = torch.randn(2000, flow.dim, generator=torch.Generator().manual_seed(0))
+    pool = flow.to_pose(z).detach()
+    before = violation_rate(representation.to_matrix(pool))
+    after_flow = settle(flow, representation, pool, torch.ones(len(pool)) / len(pool), 0.025, 150, 30.0, 0, lambda line: None)
+    after = violation_rate(representation.to_matrix(after_flow.to_pose(z)).detach())
+    assert before > 0.01 and after < 0.8 * before, (before, after)
