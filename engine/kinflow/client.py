@@ -320,14 +320,16 @@ class Engine:
     # -- the public API, out of process ------------------------------------------------------------------------------
 
     def observe(
-        self, photo: Any, *, boxes: np.ndarray | None = None, device: str = "auto", fov_degrees: float | None = None
-    ) -> list[Observation]:
+        self, photo: Any, *, boxes: np.ndarray | None = None, device: str = "auto", fov_degrees: float | None = None,
+        models: Sequence[str | os.PathLike] = (), parts: bool = False,
+    ) -> list[Observation]:  # fmt: skip
         """As `kinflow.observe`."""
         if isinstance(photo, os.PathLike):
             photo = os.fspath(photo)
         elif isinstance(photo, (list, tuple)):
             photo = [os.fspath(p) if isinstance(p, os.PathLike) else p for p in photo]
-        return self.call("observe", photo=photo, boxes=boxes, device=device, fov_degrees=fov_degrees)
+        paths = [os.fspath(m) for m in models]
+        return self.call("observe", photo=photo, boxes=boxes, device=device, fov_degrees=fov_degrees, models=paths, parts=parts)
 
     def fit(
         self, observations: Observation | Sequence[Observation], *, body: str | None = None, prior: str | None = None,

@@ -35,14 +35,20 @@ def _prior(name: str | None) -> Prior:
     return read_prior(name or DEFAULT_PRIOR)
 
 
-def observe(progress: Progress, photo: Any, boxes: Any = None, device: str = "auto", fov_degrees: float | None = None) -> list[Observation]:
+def observe(
+    progress: Progress, photo: Any, boxes: Any = None, device: str = "auto", fov_degrees: float | None = None,
+    models: list[str] | None = None, parts: bool = False,
+) -> list[Observation]:  # fmt: skip
     from ..perception import observe as find
 
     photos = photo if isinstance(photo, list) else [photo]
     found: list[Observation] = []
     for index, item in enumerate(photos):
         progress(index / len(photos), "looking for people")
-        found += [replace(o, photo=index) for o in find(item, boxes=boxes, device=device, fov_degrees=fov_degrees)]
+        found += [
+            replace(o, photo=index)
+            for o in find(item, boxes=boxes, device=device, fov_degrees=fov_degrees, models=models or (), parts=parts)
+        ]
     return found
 
 
