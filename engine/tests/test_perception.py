@@ -122,13 +122,24 @@ def test_a_box_restricts_the_search(sample_photo):
     assert len(again) == 1 and np.abs(again[0].keypoints - observe(sample_photo)[0].keypoints).mean() < 15
 
 
-def test_a_photo_turned_by_exif_fits_like_the_upright_one(tmp_path, sample_photo):
+@pytest.fixture(scope="module")
+def upright_joints(sample_photo):
     from kinflow import fit
 
-    upright = Image.open(sample_photo).convert("RGB")
-    upright.save(tmp_path / "upright.png")
+    result = fit(observe(sample_photo), device="cpu")[0]
+    return result.camera.project(result.joints)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "stored_as"),
+    [(1, None), (3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)],
+)
+def test_a_photo_turned_by_exif_fits_like_the_upright_one(tmp_path, sample_photo, upright_joints, orientation, stored_as):
+    from kinflow import fit
+
+    image = Image.open(sample_photo).convert("RGB")
     exif = Image.Exif()
-    exif[0x0112] = 6
-    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    a, b = (fit(observe(tmp_path / n), device="cpu")[0] for n in ("upright.png", "turned.png"))
-    assert np.abs(a.camera.project(a.joints) - b.camera.project(b.joints)).max() < 0.5
+    exif[0x0112] = orientation
+    (image if stored_as is None else image.transpose(stored_as)).save(tmp_path / "turned.png", exif=exif)
+    result = fit(observe(tmp_path / "turned.png"), device="cpu")[0]
+    assert np.abs(result.camera.project(result.joints) - upright_joints).max() < 0.5
