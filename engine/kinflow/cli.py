@@ -9,14 +9,14 @@ from typing import Any
 
 import tyro
 
-from .commands import bench, bodies, photos, priors, system, training
+from .commands import bench, bodies, fit, photos, priors, system, training
 from .commands.common import Common, say
 from .errors import KinflowError
 
 # options (or a function that gives them, where they stand beside what loads torch) and what the command does
 _COMMANDS: dict[str, Any] = {
     "setup": (system.Setup, system.run_setup), "doctor": (system.Doctor, system.run_doctor), "serve": (system.Serve, system.run_serve),
-    "observe": (photos.Observe, photos.run_observe), "fit": (photos.Fit, photos.run_fit),
+    "observe": (photos.Observe, photos.run_observe), "fit": (fit.Fit, fit.run_fit),
     "overlay": (photos.Overlay, photos.run_overlay), "compare": (photos.Compare, photos.run_compare),
     "prior": {
         "train": (priors.train_options, priors.run_train), "sample": (priors.PriorSample, priors.run_sample),

@@ -22,6 +22,7 @@ from ..rotations import axis_angle_to_matrix
 from .backend import levenberg_marquardt, uses_numpy
 from .evaluate import posed_joints
 from .focal import estimate_focal
+from .guess import Guess, guess
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
 from .problem import Problem, State, Weights
@@ -38,6 +39,7 @@ MAX_BATCH = 256  # people at once on a GPU: bounds memory, and is large enough t
 CPU_BATCH = 16  # numpy gains nothing beyond
 LOSSES = ("ka", "ba")
 SOLVERS = ("lm", "adam", "lbfgs")
+STARTS = ("rotations", "regressor")
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,21 @@ class FitConfig:
     sharpen: bool = True
     estimate_focal: bool = False
     """Look for the focal length too, where neither `camera` nor the observation gives one."""
+    rotated_starts: bool = True
+    """Try the four rotations also for people for whom a start is given."""
 
 
 def fit(
     observations: Observation | Sequence[Observation], *, body: Body | None = None, prior: Prior | str | None = None,
     camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
-    starts: Sequence[FitResult | None] | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
+    starts: Sequence[FitResult | Guess | None] | str | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
     progress: Callable[[float, str], bool | None] | None = None, config: FitConfig | None = None,
 ) -> list[FitResult]:  # fmt: skip
     """Fits the body to every observation in one batch; results in the same order.
 
     camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka" keypoints,
-    "ba" body parts or mask where an observation has them. starts: a previous result an observation (or None), tried
-    besides the four rotated ones. shared_betas: one shape for all. progress(fraction, message) may return False to
+    "ba" body parts or mask where an observation has them. starts: a previous result or guess an observation (or None), tried
+    besides the four rotated ones; or "regressor": the shipped network's guess instead of them. shared_betas: one shape for all. progress(fraction, message) may return False to
     cancel (CancelledError).
 
     One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
@@ -80,7 +84,9 @@ def fit(
         raise InvalidInputError("Losses without 'ka' cannot place a body.", "Use ('ka',) or ('ka', 'ba').")
     if solver not in SOLVERS:
         raise InvalidInputError(f"Unknown solver '{solver}'.", f"Use one of {', '.join(SOLVERS)}.")
-    if starts is not None and len(starts) != len(people):
+    if isinstance(starts, str) and starts not in STARTS:
+        raise InvalidInputError(f"Unknown starts '{starts}'.", f"Use one of {', '.join(STARTS)}, or give a result an observation.")
+    if starts is not None and not isinstance(starts, str) and len(starts) != len(people):
         raise InvalidInputError(f"{len(starts)} starts are given for {len(people)} observations.", "Give one each, or None.")
     torch_device = pick_device(device)
     config = config or FitConfig()
@@ -114,6 +120,9 @@ def fit(
 
         for i, found in zip(unknown_lens, estimate_focal([cameras[i] for i in unknown_lens], fit_with), strict=True):
             cameras[i] = found
+    if isinstance(starts, str):
+        config = replace(config, rotated_starts=starts == "rotations")
+        starts = guess(people, cameras=cameras, body=body) if starts == "regressor" else None
     groups: dict[str, list[int]] = {}
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)
@@ -178,7 +187,7 @@ def _hints(people: list[Observation], names: tuple[str, ...], confidence: Tensor
 
 def _fit_group(
     people: list[Observation], cameras: list[Camera], regressor: KeypointRegressor, body: Body, prior: Prior, config: FitConfig,
-    use_parts: bool, starts: list[FitResult | None] | None, solver: str, shared_betas: bool,
+    use_parts: bool, starts: list[FitResult | Guess | None] | None, solver: str, shared_betas: bool,
     report: Callable[[float, str], bool | None], seed: int,
 ) -> list[FitResult]:  # fmt: skip
     keypoints, confidence, focal, centre = _tensors(people, cameras, body)
@@ -191,12 +200,14 @@ def _fit_group(
         index, depth, weight = _hints(people, names, confidence)
         base = replace(base, hint_index=index, hint_depth=depth, hint_weight=weight)
 
-    owner = torch.arange(count, device=body.device).repeat_interleave(NUM_YAWS)
+    given = [] if starts is None else [i for i, s in enumerate(starts) if s is not None]
+    rotated = torch.tensor([i for i in range(count) if config.rotated_starts or i not in given], dtype=torch.long, device=body.device)
+    owner = rotated.repeat_interleave(NUM_YAWS)
     problem = base.pick(owner)
-    roots = upright_rotations(trunk_roll(keypoints, confidence, names)).flatten(0, 1)
+    roots = upright_rotations(trunk_roll(keypoints, confidence, names)[rotated]).flatten(0, 1)
     zeros = torch.zeros(len(owner), prior.dim, device=body.device)
     state = place(problem, zeros, roots, torch.zeros(len(owner), body.num_betas, device=body.device))
-    if starts is not None and any(s is not None for s in starts):
+    if starts is not None and given:
         owner, problem, state = _with_given(base, owner, state, starts)
     # one Laplace scale of the keypoints in px: keypoint_metres at the nearest start's depth
     depth = torch.full((count,), torch.inf, device=body.device).scatter_reduce(0, owner, state.transl[:, 2].clamp_min(0.3), "amin")
@@ -207,10 +218,11 @@ def _fit_group(
         solution = minimise(problem, state, solver, lambda i, n: report(i / n, solver))
     else:
         iterate = lambda low, high, text: lambda i, n: report(low + (high - low) * i / n, text)  # noqa: E731
-        coarse = SolverConfig(max_iterations=config.coarse_iterations)
-        solution = levenberg_marquardt(problem, state, coarse, iterate(0.0, 0.3, "coarse fit"))
-        rows = _best_rows(solution.energy, owner, config.keep_starts)
-        owner, state = owner[rows], solution.state.pick(rows)
+        if len(rotated):
+            coarse = SolverConfig(max_iterations=config.coarse_iterations)
+            solution = levenberg_marquardt(problem, state, coarse, iterate(0.0, 0.3, "coarse fit"))
+            rows = _best_rows(solution.energy, owner, config.keep_starts)
+            owner, state = owner[rows], solution.state.pick(rows)
         fine = SolverConfig(max_iterations=config.fine_iterations, first_damping=0.1)
         solution = levenberg_marquardt(base.pick(owner), state, fine, iterate(0.3, 0.6, "fine fit"))
         if config.hypotheses:
@@ -290,7 +302,7 @@ def _join(a: Solution, b: Solution) -> Solution:
     )  # fmt: skip
 
 
-def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResult | None]) -> tuple[Tensor, Problem, State]:
+def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResult | Guess | None]) -> tuple[Tensor, Problem, State]:
     """Adds previous results as starts."""
     given = [(i, s) for i, s in enumerate(starts) if s is not None]
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..bodies.keypoints import keypoint_regressor
 from ..bodies.model import Body
-from ..drawing.zbuffer import part_map, rasterise
+from ..drawing.shading import vertex_normals
+from ..drawing.zbuffer import Raster, part_map, rasterise
 from ..flows.prior import load_prior
 from ..rotations import axis_angle_to_matrix
 
@@ -25,14 +26,27 @@ KEYPOINT_SET = "coco17"
 
 
 @dataclass(frozen=True)
+class Casting:
+    """Who is drawn, and how the camera looks: shapes' deviation; tilt (mean, deviation) and roll in radians; focal lengths in
+    px; the share of the photo that a person fills."""
+
+    betas: float = 0.9
+    tilt: tuple[float, float] = (0.0, 0.2)
+    roll: float = 0.15
+    focal: tuple[float, float] = (380.0, 1000.0)
+    share: tuple[float, float] = (0.45, 0.95)
+
+
+@dataclass(frozen=True)
 class People:
     """N people, each on a photo of PHOTO x PHOTO px with its own focal length.
 
-    parts (N, CROP, CROP) uint8 on the crop; keypoints (N, 17, 2) px of the photo; focal (N,) px; crop (N, 3): x, y of its
+    parts (N, CROP, CROP) uint8 on the crop; shade (N, CROP, CROP) uint8, how light falls there; keypoints (N, 17, 2) px of the photo; focal (N,) px; crop (N, 3): x, y of its
     corner and side, px; rotations (N, 24, 3, 3) with the root first, betas (N, 10), transl (N, 3) m.
     """
 
     parts: np.ndarray
+    shade: np.ndarray
     keypoints: np.ndarray
     focal: np.ndarray
     crop: np.ndarray
@@ -66,20 +80,22 @@ def sample_poses(count: int, seed: int) -> Tensor:
 
 
 def make_people(
-    body: Body, count: int, seed: int = 0, poses: Tensor | None = None, progress: Callable[[int], None] | None = None
-) -> People:
+    body: Body, count: int, seed: int = 0, poses: Tensor | None = None, progress: Callable[[int], None] | None = None,
+    casting: Casting | None = None,
+) -> People:  # fmt: skip
     """Draws `count` people. poses (N, 23, 3, 3) instead of sampled ones."""
+    casting = casting or Casting()
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
     poses = sample_poses(count, seed) if poses is None else poses[:count]
     count = len(poses)
     poses = poses[torch.randperm(count, generator=generator)]
-    root = random_roots(count, generator)
-    betas = 0.9 * torch.randn(count, 10, generator=generator)
-    focal = random.uniform(380, 1000, count)
+    root = random_roots(count, generator, casting)
+    betas = casting.betas * torch.randn(count, 10, generator=generator)
+    focal = random.uniform(*casting.focal, count)
     regressor = keypoint_regressor(body, KEYPOINT_SET)
     faces, labels = body.faces.numpy(), body.parts.numpy()
-    parts, keypoints, crops, places = [], [], [], []
+    parts, shades, keypoints, crops, places = [], [], [], [], []
     for start in range(0, count, 64):
         rows = slice(start, start + 64)
         vertices, joints = body(root[rows], poses[rows], betas[rows])
@@ -87,7 +103,7 @@ def make_people(
         for i, (v, p) in enumerate(zip(vertices.double().numpy(), points, strict=True)):
             f = focal[start + i]
             extent = np.ptp(v[:, :2], axis=0).max()
-            depth = f * extent / (PHOTO * random.uniform(0.45, 0.95)) + 0.3
+            depth = f * extent / (PHOTO * random.uniform(*casting.share)) + 0.3
             middle = 0.5 * (v.min(0) + v.max(0))
             shift = np.array([*(random.uniform(-0.08, 0.08, 2) * depth), depth]) - middle
             project = lambda x, f=f, shift=shift: (x + shift)[:, :2] / (x + shift)[:, 2:] * f + PHOTO / 2  # noqa: E731
@@ -98,6 +114,7 @@ def make_people(
             front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
             raster = rasterise(local, (v + shift)[:, 2], faces[front], CROP, CROP)
             parts.append(part_map(raster, faces[front], labels))
+            shades.append(shade(raster, faces[front], vertex_normals(v, faces), random))
             keypoints.append(project(p))
             crops.append([*corner, side])
             places.append(shift)
@@ -106,14 +123,24 @@ def make_people(
     as32 = lambda x: np.asarray(x, np.float32)  # noqa: E731
     rotations = torch.cat((root[:, None], poses), 1).numpy()
     return People(
-        np.stack(parts), as32(keypoints), as32(focal), as32(crops), as32(rotations), betas.numpy(), as32(places)
+        np.stack(parts), np.stack(shades), as32(keypoints), as32(focal), as32(crops), as32(rotations), betas.numpy(), as32(places)
     )  # fmt: skip
 
 
-def random_roots(count: int, generator: torch.Generator) -> Tensor:
+def shade(raster: Raster, faces: np.ndarray, normals: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Light of one lamp somewhere before the body, and of the sky. normals (V, 3) -> (H, W) uint8, 0 where nobody is."""
+    lamp = np.array([random.uniform(-1, 1), random.uniform(-1, 0.2), random.uniform(-1, -0.2)])
+    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[..., 0]
+    falls = np.clip(normals[corner] @ (lamp / np.linalg.norm(lamp)), 0, 1)
+    ambient = random.uniform(0.25, 0.5)
+    return np.where(raster.mask, 255 * (ambient + (1 - ambient) * falls), 0).astype(np.uint8)
+
+
+def random_roots(count: int, generator: torch.Generator, casting: Casting) -> Tensor:
     """Standing about upright before the camera, turned any way. -> (N, 3, 3)."""
     yaw = 2 * torch.pi * torch.rand(count, generator=generator)
-    tilt, roll = 0.2 * torch.randn(count, generator=generator), 0.15 * torch.randn(count, generator=generator)
+    tilt = casting.tilt[0] + casting.tilt[1] * torch.randn(count, generator=generator)
+    roll = casting.roll * torch.randn(count, generator=generator)
     zero = torch.zeros_like(yaw)
     half = axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))
     turned = axis_angle_to_matrix(torch.stack((zero, yaw, zero), -1))

@@ -1,0 +1,68 @@
+"""Observations -> a guess each, in the form that `fit` takes as a start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..bodies.files import load_body
+from ..bodies.jacobians import pose_points
+from ..bodies.keypoints import keypoint_points
+from ..bodies.model import Body
+from ..flows.prior import load_prior
+from ..records import Camera, Observation
+from ..regression.inputs import KEYPOINT_SET, coco_keypoints, observed_inputs
+from ..regression.network import Regressor, load_regressor
+from ..rotations import matrix_to_axis_angle
+from .translation import weak_perspective_translation
+
+MIN_KEYPOINTS = 3
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A start for `fit(starts=...)`, in SMPL's names: global_orient (3,), body_pose (23, 3), betas (10,), transl (3,), z (138,)."""
+
+    global_orient: np.ndarray
+    body_pose: np.ndarray
+    betas: np.ndarray
+    transl: np.ndarray
+    z: np.ndarray
+
+
+@torch.no_grad()
+def guess(
+    people: Sequence[Observation], *, cameras: Sequence[Camera] | None = None, photos: Sequence[np.ndarray | None] | None = None,
+    body: Body | None = None, network: Regressor | str | Path | None = None,
+) -> list[Guess | None]:  # fmt: skip
+    """Pose, shape and place of everybody at once, in milliseconds; None for who has too few keypoints.
+
+    cameras: one each where the observations hold none. photos: upright (H, W, 3) uint8 RGB each, where at hand.
+    The translation is the closed form of equation 2. Raises AssetError for a damaged checkpoint.
+    """
+    net = network if isinstance(network, Regressor) else load_regressor(network)
+    body = body or load_body()
+    device = body.device
+    net, prior = net.to(device), load_prior("light").to(device)
+    lenses = [c or p.camera or Camera.guess(1000, 1000) for c, p in zip(cameras or [None] * len(people), people, strict=True)]
+    # the network knows COCO's keypoints alone
+    rows = [i for i, p in enumerate(people) if int((coco_keypoints(p)[1] > 0).sum()) >= MIN_KEYPOINTS]
+    result: list[Guess | None] = [None] * len(people)
+    if not rows:
+        return result
+    images = None if photos is None else [photos[i] for i in rows]
+    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(device)
+    z, root, betas = net(inputs)
+    pose = prior.decode(z)
+    points = pose_points(body, keypoint_points(body, KEYPOINT_SET), torch.cat((root[:, None], pose), 1), betas, jacobian=False).points
+    transl = weak_perspective_translation(points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre)
+    columns = (matrix_to_axis_angle(root), matrix_to_axis_angle(pose), betas, transl, z)
+    arrays = [c.float().cpu().numpy() for c in columns]
+    for k, i in enumerate(rows):
+        result[i] = Guess(*(a[k] for a in arrays))
+    return result
+
