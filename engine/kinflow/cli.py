@@ -22,7 +22,9 @@ _COMMANDS: dict[str, Any] = {
         "train": (priors.train_options, priors.run_train), "sample": (priors.PriorSample, priors.run_sample),
         "eval": (priors.PriorEval, priors.run_eval), "export": (priors.PriorExport, priors.run_export),
     },
-    "train": {"parts": (training.parts_options, training.run_parts)},
+    "train": {
+        "parts": (training.parts_options, training.run_parts), "regressor": (training.regressor_options, training.run_regressor),
+    },
     "body": {"info": (bodies.BodyInfo, bodies.run_info), "convert": (bodies.BodyConvert, bodies.run_convert)},
     "bench": {name: (options, bench.run_bench) for name, options in bench.BENCHES.items()},
 }  # fmt: skip

@@ -31,7 +31,7 @@ def test_half_a_person_is_fitted_and_unseen_limbs_follow_the_prior():
 def test_command_line_fits_and_reports(tmp_path, capsys, sample_photo):
     assert main(["fit", str(sample_photo), "--out", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["people"] == 1
-    assert {p.name for p in tmp_path.iterdir()} == {"punch.0.npz", "punch.overlay.png", "report.csv"}
+    assert {p.name for p in tmp_path.iterdir()} == {"punch.0.npz", "punch.overlay.png", "report.csv", "journal.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,13 @@ def run_on_ray(units: Iterable[Unit], settings: Settings, address: str) -> Itera
     own = not ray.is_initialized()
     if own:
         try:
-            ray.init(address=address if address != "local" else "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(
+                address=address if address != "local" else "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise KinflowError(f"The Ray cluster '{address}' cannot be reached: {error}", "Check the address, or use --ray local.") from error
+            raise KinflowError(
+                f"The Ray cluster '{address}' cannot be reached: {error}", "Check the address, or use --ray local."
+            ) from error
     task = ray.remote(num_cpus=1, max_retries=3, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(_process)
     waiting = iter(units)
     flying: dict[object, Unit] = {}

@@ -25,6 +25,7 @@ class Journal:
         self.folder = folder
         self.path = folder / NAME
         self._lines: dict[str, int] = {}
+        self._stamps: dict[str, list] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left_over in folder.glob("*.unfinished"):
             left_over.unlink()
@@ -54,6 +55,7 @@ class Journal:
                     return True
                 for key in entry["rows"]:
                     self._lines[key] = start
+                self._stamps.update(entry["stamps"])
 
     def _write_new(self, header: dict[str, Any]) -> None:
         self._lines.clear()
@@ -61,7 +63,8 @@ class Journal:
             stream.write(json.dumps(header).encode() + b"\n")
 
     def has(self, source: Source) -> bool:
-        return source.key in self._lines
+        """Whether it is done, and its files are still those that it was done from."""
+        return source.key in self._lines and self._stamps.get(source.key) == source.stamp()
 
     def rows(self, source: Source) -> list[list[Any]]:
         """The report's rows of a source that is done."""
@@ -74,7 +77,7 @@ class Journal:
         for source in sources:
             self._lines.pop(source.key, None)
 
-    def commit(self, done: Done) -> None:
+    def commit(self, done: Done, sources: Iterable[Source]) -> None:
         """Files first, each whole or not at all; then the line that says so."""
         for name, data in done.files.items():
             temporary = self.folder / f"{name}.unfinished"
@@ -83,13 +86,15 @@ class Journal:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, self.folder / name)
+        stamps = {s.key: s.stamp() for s in sources}
         with open(self.path, "ab") as stream:
             start = stream.tell()
-            stream.write(json.dumps({"rows": done.rows}).encode() + b"\n")
+            stream.write(json.dumps({"rows": done.rows, "stamps": stamps}).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
         for key in done.rows:
             self._lines[key] = start
+        self._stamps.update(stamps)
 
     def write_report(self, sources: Sequence[Source]) -> tuple[int, dict[str, str]]:
         """report.csv in the order of the sources. -> people fitted, and the reason for each source that failed."""
@@ -101,7 +106,7 @@ class Journal:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             for source in sources:
-                if not self.has(source):
+                if source.key not in self._lines:
                     continue
                 rows = self.rows(source)
                 writer.writerows(rows)

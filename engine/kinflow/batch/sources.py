@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,17 @@ class Source:
     def key(self) -> str:
         """What the journal and the report call it."""
         return self.path if self.frame is None else f"{self.path}#{self.frame}"
+
+    def stamp(self) -> list[list[int] | None]:
+        """Size and time of its files: a photo that was changed since is another one."""
+        stamps: list[list[int] | None] = []
+        for path in (self.path, self.given):
+            try:
+                known = None if path is None else os.stat(path)
+                stamps.append(None if known is None else [known.st_size, known.st_mtime_ns])
+            except OSError:
+                stamps.append(None)
+        return stamps
 
 
 def list_sources(inputs: Sequence[Path], given: Sequence[Path] = ()) -> list[Source]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from ..errors import CancelledError
 from .cluster import run_on_ray
 from .journal import Journal
@@ -39,12 +40,13 @@ def run(
     Results do not depend on how often a run was cut off: units are the same, and so are their batches.
     """
     check_settings(settings)
-    journal = Journal(out, settings.to_json(), restart)
+    journal = Journal(out, settings.to_json() | {"kinflow": __version__}, restart)
     units = [u for u in units_of(sources, UNIT) if not all(journal.has(s) for s in u)]
     if retry_failed:
         failed = [s for s in sources if journal.has(s) and all(row[2] == "failed" for row in journal.rows(s))]
         journal.forget(failed)
         units += [(s,) for s in failed if not any(s in u for u in units)]
+    by_key = {s.key: s for s in sources}
     total, left = len(sources), sum(map(len, units))
     started, done = time.perf_counter(), 0
     # decided by the whole list, not by what is left of it: threads and batches, and so the last bits, stay the same
@@ -56,9 +58,12 @@ def run(
         answers = run_in_processes(units, settings, workers or usual_workers(settings.device))
     try:
         for answer in answers:
-            journal.commit(answer)
+            journal.commit(answer, [by_key[key] for key in answer.rows])
             done += len(answer.rows)
-            if progress is not None and progress((total - left + done) / max(1, total), _pace(total - left + done, total, done, started)) is False:
+            if (
+                progress is not None
+                and progress((total - left + done) / max(1, total), _pace(total - left + done, total, done, started)) is False
+            ):
                 raise CancelledError("The run was stopped; the same command goes on from here.")
     finally:
         if hasattr(answers, "close"):

@@ -47,7 +47,47 @@ class BenchPhotos(Common):
     threads: int = 2
 
 
-BENCHES: dict[str, type[Common]] = {"fit": BenchFit, "speed": BenchSpeed, "photos": BenchPhotos}
+@dataclass(frozen=True, kw_only=True)
+class BenchSequence(Common):
+    """Held-out clips, frame by frame and as a whole."""
+
+    noise: float = 3.0
+    """px of keypoint noise on a 480 px photo."""
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchBatch(Common):
+    """A thousand photos made from a few: rate, memory, and the same bytes after being killed and resumed."""
+
+    photos: Path | None = None
+    """Folder of photos to make them from; by default the sample photos of the tests."""
+    count: int = 1000
+    kills: int = 5
+    folder: Path | None = None
+    """Where to work; by default a temporary folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchRegressor(Common):
+    """FS, WS with KA, WS with KA and BA, at growing shares of the photos without labels."""
+
+    folder: Path | None = None
+    """Drawn people and trained networks are kept here; by default the cache."""
+    seeds: int = 3
+    steps: int = 6000
+    """Of full supervision."""
+    weak_steps: int = 600
+    people: int = 16000
+    unlabelled: int = 4000
+    test: int = 500
+    threads: int = 2
+
+
+BENCHES: dict[str, type[Common]] = {
+    "fit": BenchFit, "speed": BenchSpeed, "photos": BenchPhotos, "sequence": BenchSequence, "batch": BenchBatch,
+    "regressor": BenchRegressor,
+}  # fmt: skip
 
 
 def import_benchmark(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""train parts."""
+"""train parts, train regressor."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def run_parts(command: Any) -> dict[str, Any]:
     from ..training.part_network import train_parts
 
     return train_parts(command, say)
+
+
+def regressor_options() -> type:
+    """Options of `train regressor`."""
+    from ..training.regressor import TrainRegressor
+
+    return TrainRegressor
+
+
+def run_regressor(command: Any) -> dict[str, Any]:
+    from ..training.regressor.supervised import train_regressor
+
+    return train_regressor(command, say)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..bodies.files import load_body
-from ..bodies.keypoints import KeypointRegressor, keypoint_points, keypoint_regressor
+from ..bodies.keypoints import KeypointRegressor, keypoint_regressor
 from ..bodies.model import Body
 from ..devices import pick_device
 from ..errors import InvalidInputError
@@ -30,6 +30,7 @@ from .reference import minimise
 from .residuals.keypoints import project
 from .residuals.parts import part_field
 from .results import build_result, failed_result
+from .setup import assumed_camera, base_problem
 from .solver import Solution, SolverConfig, replace_rows
 from .starts import NUM_YAWS, place, trunk_roll, upright_rotations
 
@@ -101,7 +102,7 @@ def fit(
     for index, person in enumerate(people):
         if not isinstance(person, Observation):
             raise InvalidInputError(f"Observation {index} is a {type(person).__name__}.", "Build it with kinflow.Observation.")
-        own = camera or person.camera or _assumed_camera(person)
+        own = camera or person.camera or assumed_camera(person)
         cameras.append(own)
         count = int(person.usable.sum())
         if count < MIN_KEYPOINTS:
@@ -146,59 +147,15 @@ def fit(
     return [replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}) for r in results if r is not None]
 
 
-def _assumed_camera(person: Observation) -> Camera:
-    for plane in (person.mask, person.parts):
-        if plane is not None:
-            return Camera.guess(plane.shape[1], plane.shape[0])
-    points = person.keypoints[person.usable]
-    if not len(points):
-        return Camera.guess(1000, 1000)
-    width, height = np.maximum(1, np.ceil(points.max(0) * 1.1)).astype(int)
-    return Camera.guess(int(width), int(height))
-
-
-def _tensors(people: list[Observation], cameras: list[Camera], body: Body) -> tuple[Tensor, ...]:
-    def stack(rows: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(rows).astype(np.float32)).to(body.device)
-
-    confidence = stack([np.where(p.usable, np.clip(p.confidence, 0, 1), 0) for p in people])
-    keypoints = stack([np.where(p.usable[:, None], p.keypoints, 0) for p in people])
-    focal = stack([np.array([c.fx, c.fy]) for c in cameras])
-    centre = stack([np.array([c.cx, c.cy]) for c in cameras])
-    return keypoints, confidence, focal, centre
-
-
-HINT_NAMES = tuple(f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "knee", "ankle"))
-
-
-def _hints(people: list[Observation], names: tuple[str, ...], confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Depths behind the hips' centre that a detector guesses, for the limbs. -> index (H,), depth, weight (N, H)."""
-    index = torch.tensor([names.index(n) for n in HINT_NAMES], device=confidence.device)
-    hips = [names.index("left_hip"), names.index("right_hip")]
-    depth = torch.zeros(len(people), len(index), device=confidence.device)
-    weight = torch.zeros_like(depth)
-    for row, person in enumerate(people):
-        if person.world_landmarks is not None and np.isfinite(person.world_landmarks).all():
-            marks = torch.from_numpy(np.array(person.world_landmarks)).to(depth)
-            depth[row] = marks[index, 2] - marks[hips, 2].mean()
-            weight[row] = confidence[row, index]
-    return index, depth, weight
-
-
 def _fit_group(
     people: list[Observation], cameras: list[Camera], regressor: KeypointRegressor, body: Body, prior: Prior, config: FitConfig,
     use_parts: bool, starts: list[FitResult | Guess | None] | None, solver: str, shared_betas: bool,
     report: Callable[[float, str], bool | None], seed: int,
 ) -> list[FitResult]:  # fmt: skip
-    keypoints, confidence, focal, centre = _tensors(people, cameras, body)
-    points = keypoint_points(body, people[0].keypoint_set)
     count = len(people)
     names = regressor.names
-    hips = (names.index("left_hip"), names.index("right_hip"))
-    base = Problem(body, prior, points, config.weights, keypoints, confidence, focal, centre, torch.ones(count, 1).to(keypoints), hips)
-    if config.hints and any(p.world_landmarks is not None for p in people):
-        index, depth, weight = _hints(people, names, confidence)
-        base = replace(base, hint_index=index, hint_depth=depth, hint_weight=weight)
+    base = base_problem(people, cameras, body, prior, config.weights, config.hints)
+    keypoints, confidence, focal = base.keypoints, base.confidence, base.focal
 
     given = [] if starts is None else [i for i, s in enumerate(starts) if s is not None]
     rotated = torch.tensor([i for i in range(count) if config.rotated_starts or i not in given], dtype=torch.long, device=body.device)

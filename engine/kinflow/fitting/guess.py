@@ -65,4 +65,3 @@ def guess(
     for k, i in enumerate(rows):
         result[i] = Guess(*(a[k] for a in arrays))
     return result
-

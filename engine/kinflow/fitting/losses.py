@@ -18,7 +18,7 @@ def keypoint_alignment(projected: Tensor, keypoints: Tensor, confidence: Tensor)
 
 
 def part_alignment(
-    vertices: Tensor, vertex_parts: Tensor, visible: Tensor, pixels: Tensor, pixel_parts: Tensor, margin: float = 0.0
+    vertices: Tensor, vertex_parts: Tensor, visible: Tensor, pixels: Tensor, pixel_parts: Tensor, margin: Tensor | float = 0.0
 ) -> Tensor:
     """Loss BA, in px: semantic body-part alignment, part by part and in both directions.
 
@@ -26,7 +26,8 @@ def part_alignment(
     same part, plus the mean over visible vertices of the distance to the nearest pixel of their part. Parts that are on
     one side only cost nothing. The solver's robust form and its Jacobian are in `residuals.parts`.
 
-    vertices (B, V, 2) px, vertex_parts (V,), visible (B, V) bool, pixels (B, P, 2) px, pixel_parts (B, P), 0 = none -> (B,).
+    vertices (B, V, 2) px, vertex_parts (V,), visible (B, V) bool, pixels (B, P, 2) px, pixel_parts (B, P), 0 = none, margin px or (B, 1) px
+    -> (B,).
     """
     apart = torch.cdist(pixels, vertices)
     match = (pixel_parts[..., None] == vertex_parts) & visible[:, None] & (pixel_parts[..., None] > 0)

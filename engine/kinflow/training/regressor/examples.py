@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ class Style:
     no_mask: float = 0.15
     texture: float = 0.0
     clutter: int = 2
-    noise: DetectorNoise = DetectorNoise()
+    noise: DetectorNoise = field(default_factory=DetectorNoise)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ...bodies.keypoints import keypoint_points
 from ...bodies.model import Body
 from ...fitting.losses import keypoint_alignment, part_alignment
 from ...fitting.residuals.keypoints import project
-from ...fitting.residuals.parts import sampled_points
+from ...fitting.residuals.parts import MARGIN_METRES, sampled_points
 from ...fitting.translation import weak_perspective_translation
 from ...flows.prior import Prior
 from ...regression.inputs import KEYPOINT_SET, Inputs
@@ -100,4 +100,6 @@ def overlap(model: Model, got: Predicted, inputs: Inputs, pixels: Tensor, labels
         normals = torch.einsum("nj,bjxy,ny->bnx", model.skin.lbs_weights, posed.world, model.normals)
         there = (labels[:, :, None] == model.labels).any(1)
         facing = ((normals * space).sum(-1) < 0) & there
-    return part_alignment(vertices, model.labels, facing, pixels, labels) / inputs.crop[:, 2]
+        # as far as clothes stand off and sampled vertices stand apart
+        margin = MARGIN_METRES * inputs.focal[:, :1] / got.transl[:, 2:].clamp_min(0.3)
+    return part_alignment(vertices, model.labels, facing, pixels, labels, margin) / inputs.crop[:, 2]

@@ -116,7 +116,11 @@ def train_supervised(
         optimiser.step()
         running = 0.99 * running + 0.01 * float(loss.detach()) if step else float(loss.detach())
         if step % 1000 == 999 or step == steps - 1:
-            result = Score(float("nan"), float("nan"), float("nan")) if validation is None else score(model, net, validation, style, overlaps=100)
+            result = (
+                Score(float("nan"), float("nan"), float("nan"))
+                if validation is None
+                else score(model, net, validation, style, overlaps=100)
+            )
             rows.append([str(step + 1), f"{running:.4f}", f"{result.pixels:.2f}", f"{result.part_iou:.4f}", f"{result.mpjpe:.1f}"])
             report(f"{step + 1}/{steps}  loss {running:.3f}  2D {result.pixels:.1f} px  mIoU {result.part_iou:.3f}  MPJPE {result.mpjpe:.0f} mm  "
                    f"{time.perf_counter() - started:.0f} s")  # fmt: skip
@@ -156,5 +160,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
         net = refine(net, unlabelled, config.weak, model, config.seed, people, report)
         after = score(model, net, validation, OTHER_STYLE)
         answer |= {"ws_px": after.pixels, "ws_miou": after.part_iou, "ws_mpjpe_mm": after.mpjpe}
-    save_regressor(config.out / "regressor.safetensors", net, f"FS {config.steps} + WS {config.weak.steps} steps", "drawn people; poses CMU")
+    save_regressor(
+        config.out / "regressor.safetensors", net, f"FS {config.steps} + WS {config.weak.steps} steps", "drawn people; poses CMU"
+    )
     return answer
