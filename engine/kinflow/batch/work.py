@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import KinflowError
 from ..records import FitResult, Observation
 from .sources import Source, read_frames
+
+if TYPE_CHECKING:
+    from ..bodies.model import Body
+    from ..flows.prior import Prior
 
 COLUMNS = ("photo", "person", "status", "keypoint_error_px", "error_of_height", "mask_iou", "hypotheses", "message")
 FITTED = ("converged", "max_iterations")
@@ -50,15 +54,16 @@ class Done:
 def check_settings(settings: Settings) -> None:
     """Loads what every unit will need, so that a wrong name ends a run before it begins. Raises KinflowError."""
     from ..fitting.fit import fit
-    from ..perception.model_people import load_models
+    from ..perception import model_people
 
-    body, prior = _models(settings.body, settings.prior)
-    load_models([Path(m) for m in settings.models])
+    body, prior = load_models(settings.body, settings.prior)
+    model_people.load_models([Path(m) for m in settings.models])
     fit([], body=body, prior=prior, losses=settings.losses, device=settings.device, starts=_starts(settings))
 
 
 @lru_cache(maxsize=1)
-def _models(body: str | None, prior: str):
+def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
+    """Body and prior by name or path, kept from unit to unit."""
     from ..bodies.files import load_body
     from ..flows.prior import load_prior
 
@@ -94,7 +99,7 @@ def process(unit: Sequence[Source], settings: Settings) -> Done:
             done.rows[source.key] = [[source.key, "", "failed", "", "", "", "", failed[number]]]
             continue
         own = [(p, r) for p, r, o in zip(people, results, owners, strict=True) if o == number]
-        done.rows[source.key] = [_row(source, i, p, r) for i, (p, r) in enumerate(own)]
+        done.rows[source.key] = [row_of(source, i, p, r) for i, (p, r) in enumerate(own)]
         for i, (_, result) in enumerate(own):
             done.files[f"{source.stem}.{i}.npz"] = _npz(result)
         if settings.overlay or settings.hypotheses:
@@ -129,7 +134,7 @@ def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:
 
     if not people:
         return []
-    body, prior = _models(settings.body, settings.prior)
+    body, prior = load_models(settings.body, settings.prior)
     results = fit(
         people, body=body, prior=prior, losses=settings.losses, device=settings.device, seed=settings.seed, starts=_starts(settings)
     )  # fmt: skip
@@ -137,7 +142,8 @@ def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:
     return [replace(r, timings={}) for r in results]
 
 
-def _row(source: Source, number: int, person: Observation, result: FitResult) -> list[Any]:
+def row_of(source: Source, number: int, person: Observation, result: FitResult) -> list[Any]:
+    """A person's row of the report."""
     share = result.keypoint_error_px / max(1.0, person.height_px())
     overlap = "" if result.mask_iou is None else f"{result.mask_iou:.3f}"
     return [
@@ -159,16 +165,17 @@ def _pictures(source: Source, frame: np.ndarray | None, results: list[FitResult]
     rgb = read_photo(source.path).rgb if frame is None else frame
     files = {}
     if settings.overlay:
-        files[f"{source.stem}.overlay.png"] = _png(overlay(rgb, results))
+        files[f"{source.stem}.overlay.png"] = png_bytes(overlay(rgb, results))
     if settings.hypotheses:
-        body, _ = _models(settings.body, settings.prior)
+        body, _ = load_models(settings.body, settings.prior)
         for i, result in enumerate(results):
             if result.hypotheses:
-                files[f"{source.stem}.{i}.hypotheses.png"] = _png(hypothesis_strip(rgb, result, body))
+                files[f"{source.stem}.{i}.hypotheses.png"] = png_bytes(hypothesis_strip(rgb, result, body))
     return files
 
 
-def _png(rgb: np.ndarray) -> bytes:
+def png_bytes(rgb: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 -> the bytes of a PNG."""
     from PIL import Image
 
     stream = io.BytesIO()

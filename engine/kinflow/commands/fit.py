@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from ..errors import KinflowError
 from .common import Common, progress, say
 
 SHOWN_FAILURES = 100
@@ -34,6 +35,8 @@ class Fit(Common):
     """Also draw every hypothesis side by side."""
     start: Literal["rotations", "regressor"] = "rotations"
     """What the solver starts from: four rotations of the mean pose, or the regressor's guess."""
+    sequence: bool = False
+    """The photos are frames of one clip: track each person, and fit all frames together."""
     workers: int = 0
     """Processes; 0: one a core."""
     ray: str | None = None
@@ -45,6 +48,7 @@ class Fit(Common):
 
 
 def run_fit(command: Fit) -> dict[str, Any]:
+    from ..batch.clip import run_clip
     from ..batch.sources import list_sources
     from ..batch.stream import run
     from ..batch.work import Settings
@@ -54,8 +58,10 @@ def run_fit(command: Fit) -> dict[str, Any]:
         command.prior, None if command.body is None else str(command.body), command.losses, command.overlay, command.hypotheses,
         command.fov, tuple(str(m) for m in command.models), command.start, command.device, command.seed,
     )  # fmt: skip
+    if command.sequence and (command.ray or command.observations):
+        raise KinflowError("A sequence is solved as a whole, on one machine, from photos.", "Leave out --ray and --observations.")
     with progress("fitting") as show:
-        outcome = run(
+        outcome = run_clip(sources, command.out, settings, show) if command.sequence else run(
             sources, command.out, settings, workers=command.workers, ray=command.ray, restart=command.restart,
             retry_failed=command.retry_failed, progress=show,
         )  # fmt: skip

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,27 +103,51 @@ def fit_in_memory(
 
 def fit_sequence(
     progress: Progress, photos: list[str], prior: str | None = None, losses: list[str] | None = None, device: str = "auto",
+    smooth: bool = False,
 ) -> list[FitResult | None]:  # fmt: skip
-    """The clearest person of each photo, one shape for all. -> a result a photo, None where nobody was found."""
-    from ..errors import KinflowError
-    from ..perception import observe as find
+    """One shape for all photos (or frames of videos). -> a result a photo, None where nobody was found.
 
-    people, owners = [], []
-    for index, path in enumerate(photos):
-        progress(0.6 * index / len(photos), f"photo {index + 1} of {len(photos)}")
-        try:
-            found = find(path, device=device)
-        except KinflowError:
-            continue  # one photo that cannot be read is a gap in the sequence, not its end
-        if found:
-            people.append(found[0])
-            owners.append(index)
-    results: list[FitResult | None] = [None] * len(photos)
-    if people:
-        fitted = fit_people(lambda f, m: progress(0.6 + 0.4 * f, m), people, prior=prior, losses=losses, shared_betas=True, device=device)
-        for index, result in zip(owners, fitted, strict=True):
-            results[index] = result
+    smooth: they are frames of a clip; the person who is seen longest is tracked and fitted as one motion. Without, the
+    clearest person of each photo is fitted by itself.
+    """
+    from ..batch.clip import fit_track, observe_clip
+    from ..batch.sources import list_sources
+    from ..batch.work import Settings
+    from ..fitting.sequence import track
+
+    sources = list_sources([Path(p) for p in photos])
+    settings = Settings(prior=prior or DEFAULT_PRIOR, losses=tuple(losses or ("ka", "ba")), device=device)
+    frames, _ = observe_clip(sources, settings, lambda share, text: progress(0.6 * share, text))
+    results: list[FitResult | None] = [None] * len(sources)
+    tell = lambda share, text: progress(0.6 + 0.4 * share, text)  # noqa: E731
+    owners: list[int] = []
+    fitted: list[FitResult] = []
+    if smooth:
+        if tracks := track(frames):
+            owners, fitted = tracks[0].frames, fit_track(tracks[0], settings, tell)
+    else:
+        owners = [index for index, found in enumerate(frames) if found]
+        if owners:
+            fitted = fit_people(tell, [frames[i][0] for i in owners], prior=prior, losses=losses, shared_betas=True, device=device)
+    for index, result in zip(owners, fitted, strict=True):
+        results[index] = result
     return results
+
+
+def fit_folder(
+    progress: Progress, inputs: list[str], out: str, prior: str | None = None, losses: list[str] | None = None, device: str = "auto",
+    overlay: bool = True, restart: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """`kinflow fit INPUTS --out OUT`. -> {"sources": [{"path", "stem", "frame"}], "people", "done", "failed"}."""
+    from ..batch.sources import list_sources
+    from ..batch.stream import run
+    from ..batch.work import Settings
+
+    sources = list_sources([Path(p) for p in inputs])
+    settings = Settings(prior=prior or DEFAULT_PRIOR, losses=tuple(losses or ("ka", "ba")), device=device, overlay=overlay)
+    outcome = run(sources, Path(out), settings, restart=restart, progress=progress)
+    named = [{"path": s.path, "stem": s.stem, "frame": s.frame} for s in sources]
+    return {"sources": named, "people": outcome.people, "done": outcome.done, "failed": outcome.failed}
 
 
 def refit(
@@ -193,7 +218,7 @@ def device_info(progress: Progress) -> dict[str, Any]:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "observe": observe, "fit": fit_people, "fit_sequence": fit_sequence, "refit": refit, "decode": decode, "encode": encode, "sample": sample, "axes": axes,
+    "observe": observe, "fit": fit_people, "fit_sequence": fit_sequence, "fit_folder": fit_folder, "refit": refit, "decode": decode, "encode": encode, "sample": sample, "axes": axes,
     "skin": skin, "project": project, "body_info": body_info, "load_body": load_body, "load_prior": load_prior,
     "device_info": device_info,
 }  # fmt: skip
