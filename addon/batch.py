@@ -1,11 +1,12 @@
-"""Photo to .blend without a window, through the add-on's own operators.
+"""Photos to .blend or glTF without a window: one through the add-on's own operators, many through the engine's batch.
 
-blender --background --python addon/batch.py -- PHOTO... --output DIR
+blender --background --python addon/batch.py -- PHOTO|FOLDER|PATTERN|VIDEO... --output DIR [--format glb]
 """
 
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import os
 import sys
@@ -13,6 +14,8 @@ import time
 from pathlib import Path
 
 import bpy
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 def clear_scene() -> None:
@@ -86,12 +89,7 @@ def fit_photo(photo: Path, folder: Path, render_image: bool = True) -> dict[str,
     )
     if not done:
         return {"error": context.scene.kinflow.message or f"{photo} could not be fitted.", "seconds": seconds}
-    started = time.perf_counter()
-    light_scene(context)
-    if render_image:
-        render(context, folder / "render.png")
-        seconds["render"] = round(time.perf_counter() - started, 2)
-    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), check_existing=False)
+    seconds |= save_scene(context, folder, render_image)
     results = [session.results[p.uid] for p in context.scene.kinflow.people if p.uid in session.results]
     for index, result in enumerate(results):
         result.save(folder / ("fit.npz" if index == 0 else f"fit-{index + 1}.npz"))
@@ -103,22 +101,84 @@ def fit_photo(photo: Path, folder: Path, render_image: bool = True) -> dict[str,
     }  # fmt: skip
 
 
+def save_scene(context: bpy.types.Context, folder: Path, render_image: bool, form: str = "blend") -> dict[str, float]:
+    """Lights, renders and saves the open scene. -> seconds by step."""
+    started, seconds = time.perf_counter(), {}
+    if form == "glb":
+        bpy.ops.export_scene.gltf(filepath=str(folder / "scene.glb"), export_format="GLB")
+        return {"export": round(time.perf_counter() - started, 2)}
+    light_scene(context)
+    if render_image:
+        render(context, folder / "render.png")
+        seconds["render"] = round(time.perf_counter() - started, 2)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), check_existing=False)
+    return seconds
+
+
+def fit_many(inputs: list[str], output: Path, render_image: bool, form: str) -> int:
+    """Fits as `kinflow fit` does, resumable, then leaves one scene a photo in output/NAME. -> how many failed.
+
+    A scene that is there and newer than its fits is kept.
+    """
+    from kinflow.records import FitResult
+
+    from . import preferences, session
+
+    tell = lambda share, text: print(f"fitting {100 * share:3.0f}%  {text}", file=sys.stderr, flush=True)  # noqa: E731
+    answer = session.engine().call(
+        "fit_folder", tell, inputs=inputs, out=str(output), prior=preferences.get("prior"), device=preferences.get("device"), overlay=False
+    )  # fmt: skip
+    failed = dict(answer["failed"])
+    for source in answer["sources"]:
+        key = source["path"] if source["frame"] is None else f"{source['path']}#{source['frame']}"
+        fits = sorted(output.glob(f"{glob.escape(source['stem'])}.*.npz"))
+        if key in failed or not fits:
+            print(json.dumps({"photo": key, "error": failed.setdefault(key, "Nobody could be fitted.")}), flush=True)
+            continue
+        folder = output / source["stem"]
+        scene = folder / f"scene.{form}"
+        if scene.exists() and scene.stat().st_mtime >= max(f.stat().st_mtime for f in fits):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        clear_scene()
+        context = bpy.context
+        context.scene.kinflow.photo_path = source["path"] if source["frame"] is None else ""
+        results = {f"{source['stem']}-{n}": FitResult.load(f) for n, f in enumerate(fits)}
+        session.results.clear()
+        session.results.update(results)
+        try:
+            bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", uids=",".join(results))
+        except RuntimeError as error:
+            failed[key] = str(error).removeprefix("Error: ").strip()
+            print(json.dumps({"photo": key, "error": failed[key]}), flush=True)
+            continue
+        seconds = save_scene(context, folder, render_image, form)
+        print(json.dumps({"photo": key, "people": len(results), "seconds": seconds}), flush=True)
+    return len(failed)
+
+
 def run(arguments: list[str]) -> int:
     """The command line. Exit code 0 only if every photo was fitted."""
-    parser = argparse.ArgumentParser(prog="kinflow", description="Fit photos and save a .blend each.")
-    parser.add_argument("photos", nargs="+", type=Path)
+    from kinflow.errors import KinflowError
+
+    parser = argparse.ArgumentParser(prog="kinflow", description="Fit photos and save a scene each.")
+    parser.add_argument("photos", nargs="+", help="photos, folders, patterns in quotes, or videos")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--format", choices=("blend", "glb"), default="blend")
     parser.add_argument("--no-render", action="store_true")
     options = parser.parse_args(arguments)
-    failed = 0
-    for photo in options.photos:
-        folder = options.output if len(options.photos) == 1 else options.output / photo.stem
-        report = fit_photo(photo, folder, not options.no_render)
-        print(json.dumps({"photo": str(photo)} | report), flush=True)
+    only = Path(options.photos[0])
+    if len(options.photos) == 1 and options.format == "blend" and only.suffix.lower() in PHOTO_SUFFIXES and not any(c in only.name for c in "*?["):
+        report = fit_photo(only, options.output, not options.no_render)
+        print(json.dumps({"photo": str(only)} | report), flush=True)
         if "error" in report:
-            print(f"{photo}: {report['error']}", file=sys.stderr, flush=True)
-            failed += 1
-    return 1 if failed else 0
+            print(f"{only}: {report['error']}", file=sys.stderr, flush=True)
+        return 1 if "error" in report else 0
+    try:
+        return 1 if fit_many(options.photos, options.output, not options.no_render, options.format) else 0
+    except KinflowError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
 
 
 def leave(status: int) -> None:

@@ -1,4 +1,4 @@
-"""`blender --command kinflow fit PHOTO... --output DIR`: the batch without a window."""
+"""`blender --command kinflow fit ... --output DIR`: the batch without a window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy
 
 from . import session
 
-USAGE = "Usage: blender --command kinflow fit PHOTO... --output DIR [--no-render]"
+USAGE = "Usage: blender --command kinflow fit PHOTO|FOLDER|PATTERN|VIDEO... --output DIR [--format blend|glb] [--no-render]"
 _handle: object | None = None
 
 

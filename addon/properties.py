@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .scene import pose
+from .scene import limbs, pose
 
 AXES_PER_PAGE = 32
 PAGES = 5
@@ -51,10 +51,24 @@ class KinflowScene(bpy.types.PropertyGroup):
     temperature: bpy.props.FloatProperty(
         name="Temperature", description="How far samples stray from the mean pose, in sigmas", default=0.8, min=0.0, max=2.0
     )
+    show_keypoints: bpy.props.BoolProperty(
+        name="Show Keypoints", description="Draw the active person's keypoints over the photo, to be grabbed there", default=True
+    )
+    page: bpy.props.IntProperty(name="Page", description="Which of the further axes are shown", default=1, min=1, max=PAGES)
     seed: bpy.props.IntProperty(name="Seed", description="Same seed, same sample; it moves on with every sample", min=0)
     job_text: bpy.props.StringProperty()
     job_fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")
     message: bpy.props.StringProperty()
+
+
+for _limb in limbs.LIMBS:
+    KinflowScene.__annotations__[f"lock_{_limb}"] = bpy.props.BoolProperty(
+        name=limbs.label(_limb), description="Leave this limb as it is when the rest is sampled"
+    )
+
+
+def _blend_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    pose.blend_stored(self.id_data)
 
 
 def _latent_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -76,6 +90,12 @@ class KinflowBody(bpy.types.PropertyGroup):
     betas: bpy.props.FloatVectorProperty(
         name="Shape", description="Body shape, in standard deviations", size=10, soft_min=-3.0, soft_max=3.0, update=_betas_update
     )
+    stored_a: bpy.props.StringProperty()
+    stored_b: bpy.props.StringProperty()
+    blend: bpy.props.FloatProperty(
+        name="Blend", description="From the stored pose A to the stored pose B, along the latent", min=0.0, max=1.0, subtype="FACTOR",
+        update=_blend_update,
+    )  # fmt: skip
     hypotheses: bpy.props.CollectionProperty(type=KinflowHypothesis)
     active_hypothesis: bpy.props.IntProperty()
     error_px: bpy.props.FloatProperty()

@@ -64,6 +64,7 @@ class EngineJob:
             self._job = self.send(context)
         except KinflowError as error:
             return self._fail(context, error)
+        self._gaps = session.TimerGaps()
         manager = context.window_manager
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
         manager.modal_handler_add(self)
@@ -79,12 +80,13 @@ class EngineJob:
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
+        self._gaps.tick()
         try:
             session.engine().poll()
             if not self._job.done:
                 state.job_fraction = self._job.fraction
                 state.job_text = f"{self._job.message or session.state()} (Esc cancels)"
-                _redraw(context)
+                redraw(context)
                 return {"PASS_THROUGH"}
             value = self._job.result()
         except KinflowError as error:
@@ -98,7 +100,7 @@ class EngineJob:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         context.scene.kinflow.job_text = ""
-        _redraw(context)
+        redraw(context)
 
     def _fail(self, context: bpy.types.Context, error: KinflowError) -> set[str]:
         context.scene.kinflow.message = str(error)
@@ -107,7 +109,8 @@ class EngineJob:
         return {"CANCELLED"}
 
 
-def _redraw(context: bpy.types.Context) -> None:
+def redraw(context: bpy.types.Context) -> None:
+    """Redraws the viewports and their sidebars."""
     if context.screen is not None:
         for area in context.screen.areas:
             if area.type == "VIEW_3D":

@@ -31,12 +31,34 @@ class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        state = armature.kinflow
-        index = (state.active_hypothesis + 1) % len(state.hypotheses)
-        numbers = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
-        matched = camera.find_camera()
-        height = float(matched.matrix_world.translation.z) if matched is not None else 1.5
-        apply_hypothesis(armature, SimpleNamespace(**numbers), height)
-        state.active_hypothesis = index
-        state.error_px = state.hypotheses[index].error_px
+        show_hypothesis(armature, (armature.kinflow.active_hypothesis + 1) % len(armature.kinflow.hypotheses))
         return {"FINISHED"}
+
+
+class KINFLOW_OT_show_hypothesis(BodyOperator, bpy.types.Operator):
+    """Show this explanation of the photo; the lower its energy, the better it agrees with photo and prior"""
+
+    bl_idname = "kinflow.show_hypothesis"
+    bl_label = "Show Hypothesis"
+    bl_options = {"REGISTER", "UNDO"}
+
+    index: bpy.props.IntProperty(name="Hypothesis", min=0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        if self.index >= len(armature.kinflow.hypotheses):
+            self.report({"ERROR"}, f"There is no hypothesis {self.index + 1}; the fit found {len(armature.kinflow.hypotheses)}.")
+            return {"CANCELLED"}
+        show_hypothesis(armature, self.index)
+        return {"FINISHED"}
+
+
+def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
+    """Poses a body as one of its hypotheses says."""
+    state = armature.kinflow
+    numbers = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
+    matched = camera.find_camera()
+    height = float(matched.matrix_world.translation.z) if matched is not None else 1.5
+    apply_hypothesis(armature, SimpleNamespace(**numbers), height)
+    state.active_hypothesis = index
+    state.error_px = state.hypotheses[index].error_px

@@ -7,6 +7,8 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from ..scene import camera
+
 SUFFIXES = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
 
 
@@ -27,6 +29,7 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
         state = context.scene.kinflow
         state.photo_path = str(path)
         state.people.clear()
+        camera.load_photo(str(path))
         state.message = ""
         return {"FINISHED"}
 

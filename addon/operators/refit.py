@@ -20,14 +20,14 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = _active_person(context)
+        person = keypoints.active_person(context.scene)
         if person is None or person.uid not in session.results:
             cls.poll_message_set("Fit this person first")
             return False
         return True
 
     def send(self, context: bpy.types.Context) -> Job:
-        person = _active_person(context)
+        person = keypoints.active_person(context.scene)
         self._uid = person.uid
         return session.engine().submit(
             "refit", observation=keypoints.observation_of(context.scene, person), last=session.results[person.uid],
@@ -38,7 +38,3 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         session.results[self._uid] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
 
-
-def _active_person(context: bpy.types.Context) -> bpy.types.PropertyGroup | None:
-    state = context.scene.kinflow
-    return state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None

@@ -16,11 +16,11 @@ from .apply_fit import show_result
 from .common import BodyOperator, EngineJob, active_body
 from .key_pose import key_bones
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
-    """Fit the clearest person of each photo and key one body, a photo a frame"""
+    """Fit one person through several photos, or through a video, and key a body, a photo a frame"""
 
     bl_idname = "kinflow.fit_sequence"
     bl_label = "Photos to Keyframes"
@@ -29,7 +29,11 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     step: bpy.props.IntProperty(name="Frames a Photo", description="Frames from one photo to the next", default=1, min=1)
+    smooth: bpy.props.BoolProperty(
+        name="One Motion", description="The photos are frames of one clip: track the person and fit all frames together", default=True
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.files:
@@ -45,7 +49,7 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
         self._count = len(paths)
         return session.engine().submit(
             "fit_sequence", photos=[str(p) for p in paths], prior=preferences.get("prior"), device=preferences.get("device"),
-            losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"],
+            losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"], smooth=self.smooth,
         )  # fmt: skip
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:

@@ -41,8 +41,29 @@ def match_camera(context: bpy.types.Context, camera: Camera, photo_path: str | N
 
 
 def _show_photo(data: bpy.types.Camera, path: str) -> None:
-    image = bpy.data.images.load(path, check_existing=True)
+    image = load_photo(path)
+    if image is None:  # moved or deleted since it was opened: the fit is still good
+        return
     background = data.background_images[0] if len(data.background_images) else data.background_images.new()
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
     data.show_background_images = True
+
+
+def load_photo(path: str) -> bpy.types.Image | None:
+    """The photo as an image with a preview; None where Blender cannot read it."""
+    try:
+        image = bpy.data.images.load(path, check_existing=True)
+    except RuntimeError:
+        return None
+    image.preview_ensure()
+    return image
+
+
+def thumbnail(path: str) -> int | None:
+    """Icon of a photo that is already loaded. Looks only, so that panels may ask."""
+    if not path:
+        return None
+    wanted = bpy.path.abspath(path)
+    image = next((i for i in bpy.data.images if i.filepath and bpy.path.abspath(i.filepath) == wanted), None)
+    return image.preview.icon_id if image is not None and image.preview is not None else None

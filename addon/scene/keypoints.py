@@ -38,6 +38,12 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
     state.camera_json = json.dumps(camera.to_dict()) if camera else ""
 
 
+def active_person(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
+    """The person whose keypoints are shown and refitted."""
+    state = scene.kinflow
+    return state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None
+
+
 def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> Observation:
     """A person's keypoints as they stand in the panel, with the mask that was seen where it is still known."""
     count = KEYPOINT_SETS[person.keypoint_set]

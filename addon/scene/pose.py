@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -34,6 +35,11 @@ def updates_paused() -> Iterator[None]:
 @lru_cache(maxsize=4)
 def prior(name: str) -> NumpyPrior:
     return load_numpy_prior(name)
+
+
+def latent_dim(name: str) -> int:
+    """Length of a prior's latent."""
+    return prior(name).dim
 
 
 def _pages(armature: bpy.types.Object) -> list[str]:
@@ -68,6 +74,16 @@ def pose_from_latent(armature: bpy.types.Object) -> None:
     flow = prior(armature.kinflow.prior)
     z = flow.axes.T @ latent(armature)
     set_body_pose(armature, flow.decode(z[None].astype(np.float32))[0])
+
+
+def blend_stored(armature: bpy.types.Object) -> None:
+    """Poses between the two stored poses by the blend property; nothing while one is missing or of another prior."""
+    state = armature.kinflow
+    if not (state.is_body and state.stored_a and state.stored_b):
+        return
+    a, b = (np.array(json.loads(text)) for text in (state.stored_a, state.stored_b))
+    if len(a) == len(b) == prior(state.prior).dim:
+        set_latent(armature, (1 - state.blend) * a + state.blend * b)
 
 
 def set_body_pose(armature: bpy.types.Object, rotations: np.ndarray) -> None:

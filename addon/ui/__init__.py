@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from .panels import register, unregister
+from . import keypoint_gizmo, panels
 
-__all__ = ["register", "unregister"]
+
+def register() -> None:
+    panels.register()
+    keypoint_gizmo.register()
+
+
+def unregister() -> None:
+    keypoint_gizmo.unregister()
+    panels.unregister()

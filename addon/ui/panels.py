@@ -9,7 +9,11 @@ from kinflow.bodies.arrays import default_body_arrays
 from .. import session
 from ..operators.common import active_body
 from ..properties import AXES_PER_PAGE, SLIDERS
+from ..scene import limbs
 from ..scene.axis_names import axis_label
+from ..scene.camera import thumbnail
+from ..scene.keypoints import active_person
+from ..scene.pose import latent_dim
 
 
 class _Panel:
@@ -27,6 +31,9 @@ class KINFLOW_PT_photo(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(state, "photo_path", text="")
         row.operator("kinflow.import_photo", text="", icon="FILEBROWSER")
+        image = thumbnail(state.photo_path)
+        if image is not None:
+            layout.template_icon(icon_value=image, scale=7.0)
         layout.operator("kinflow.detect", icon="VIEWZOOM")
         if len(state.people):
             layout.template_list("UI_UL_list", "kinflow_people", state, "people", state, "active_person", rows=2)
@@ -46,9 +53,29 @@ class KINFLOW_PT_keypoints(_Panel, bpy.types.Panel):
         if not 0 <= state.active_person < len(state.people):
             layout.label(text="Find the people in a photo first")
             return
+        person = state.people[state.active_person]
+        layout.prop(state, "show_keypoints")
         layout.operator("kinflow.refit", icon="FILE_REFRESH")
-        column = layout.column(align=True)
-        for point in state.people[state.active_person].keypoints:
+        layout.label(text="Use in fits:")
+        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        for limb in limbs.LIMBS:
+            on = any(p.enabled for p in person.keypoints if limbs.shows(limb, p.name))
+            grid.operator("kinflow.toggle_limb", text=limbs.label(limb), depress=on).limb = limb
+
+
+class KINFLOW_PT_keypoint_list(_Panel, bpy.types.Panel):
+    bl_idname = "KINFLOW_PT_keypoint_list"
+    bl_label = "All Keypoints"
+    bl_parent_id = "KINFLOW_PT_keypoints"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_person(context.scene) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for point in active_person(context.scene).keypoints:
             row = column.row(align=True)
             row.prop(point, "enabled", text=point.name.replace("_", " "))
             row.prop(point, "x", text="")
@@ -68,9 +95,13 @@ class KINFLOW_PT_fit(_Panel, bpy.types.Panel):
             body = armature.kinflow
             column = layout.column(align=True)
             column.label(text=f"Keypoint error {body.error_px:.1f} px, {body.status.replace('_', ' ')}")
+            lowest = min(h.energy for h in body.hypotheses)
             for index, hypothesis in enumerate(body.hypotheses):
-                icon = "RADIOBUT_ON" if index == body.active_hypothesis else "RADIOBUT_OFF"
-                column.label(text=f"Energy {hypothesis.energy:.1f}, {hypothesis.error_px:.1f} px", icon=icon)
+                above = hypothesis.energy - lowest
+                text = f"Best, {hypothesis.error_px:.1f} px" if above == 0 else f"Energy +{above:.1f}, {hypothesis.error_px:.1f} px"
+                shown = index == body.active_hypothesis
+                row = column.operator("kinflow.show_hypothesis", text=text, depress=shown, icon="RADIOBUT_ON" if shown else "RADIOBUT_OFF")
+                row.index = index
             layout.operator("kinflow.next_hypothesis", icon="FRAME_NEXT")
 
 
@@ -84,6 +115,10 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
         if armature is None:
             layout.operator("kinflow.add_body", icon="OUTLINER_OB_ARMATURE")
             return
+        row = layout.row(align=True)
+        row.menu("KINFLOW_MT_pose_presets", text="Pose Presets")
+        row.operator("kinflow.pose_preset_add", text="", icon="ADD")
+        row.operator("kinflow.pose_preset_add", text="", icon="REMOVE").remove_active = True
         column = layout.column(align=True)
         for index in range(SLIDERS):
             column.prop(armature.kinflow, "latent_0", index=index, text=axis_label(armature.kinflow.prior, index), slider=True)
@@ -94,9 +129,33 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("kinflow.scale_latent", text="Less").factor = 0.8
         row.operator("kinflow.scale_latent", text="More").factor = 1.25
+        body = armature.kinflow
+        row = layout.row(align=True)
+        row.operator("kinflow.store_pose", text="A", depress=bool(body.stored_a)).slot = "A"
+        slider = row.row(align=True)
+        slider.enabled = bool(body.stored_a and body.stored_b)
+        slider.prop(body, "blend", text="Blend" if slider.enabled else "Store A and B to blend")
+        row.operator("kinflow.store_pose", text="B", depress=bool(body.stored_b)).slot = "B"
+
+
+class KINFLOW_PT_sample(_Panel, bpy.types.Panel):
+    bl_idname = "KINFLOW_PT_sample"
+    bl_label = "Sample"
+    bl_parent_id = "KINFLOW_PT_pose"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_body(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, state = self.layout, context.scene.kinflow
         row = layout.row(align=True)
         row.prop(state, "temperature")
         row.prop(state, "seed")
+        layout.label(text="Keep as it is:")
+        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        for limb in limbs.LIMBS:
+            grid.prop(state, f"lock_{limb}", toggle=True)
         layout.operator("kinflow.sample", icon="SHADERFX")
 
 
@@ -111,9 +170,12 @@ class KINFLOW_PT_more_axes(_Panel, bpy.types.Panel):
         return active_body(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
+        state, armature = context.scene.kinflow, active_body(context)
+        self.layout.prop(state, "page")
         column = self.layout.column(align=True)
-        for index in range(SLIDERS, AXES_PER_PAGE):
-            column.prop(active_body(context).kinflow, "latent_0", index=index, text=f"Axis {index + 1}", slider=True)
+        first = AXES_PER_PAGE * (state.page - 1)
+        for axis in range(max(SLIDERS, first), min(first + AXES_PER_PAGE, latent_dim(armature.kinflow.prior))):
+            column.prop(armature.kinflow, f"latent_{state.page - 1}", index=axis - first, text=f"Axis {axis + 1}", slider=True)
 
 
 class KINFLOW_PT_shape(_Panel, bpy.types.Panel):
@@ -157,7 +219,8 @@ class KINFLOW_PT_engine(_Panel, bpy.types.Panel):
 
 
 _CLASSES = (
-    KINFLOW_PT_photo, KINFLOW_PT_keypoints, KINFLOW_PT_fit, KINFLOW_PT_pose, KINFLOW_PT_more_axes, KINFLOW_PT_shape,
+    KINFLOW_PT_photo, KINFLOW_PT_keypoints, KINFLOW_PT_keypoint_list, KINFLOW_PT_fit, KINFLOW_PT_pose, KINFLOW_PT_sample,
+    KINFLOW_PT_more_axes, KINFLOW_PT_shape,
     KINFLOW_PT_animation, KINFLOW_PT_engine,
 )  # fmt: skip
 

@@ -50,9 +50,11 @@ class Predicted:
     keypoints: Tensor
 
 
-def predict(model: Model, net: torch.nn.Module, inputs: Inputs) -> Predicted:
-    """The network's people, placed by equation 2; differentiable."""
+def predict(model: Model, net: torch.nn.Module, inputs: Inputs, placed_by: Inputs | None = None) -> Predicted:
+    """The network's people, placed by equation 2 (on the keypoints of `placed_by`, where the network sees fewer);
+    differentiable."""
     z, root, betas = net(inputs)
+    inputs = placed_by or inputs
     rotations = torch.cat((root[:, None], model.prior.decode_with_trace(z)[0]), 1)
     posed = pose_points(model.body, model.keypoints, rotations, betas, jacobian=False)
     transl = weak_perspective_translation(posed.points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre)

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from ...errors import InvalidInputError
 from ...regression.inputs import CROP, Inputs
 from ..synthetic import People
+from .augment import Augmentation, augment
 from .examples import Style, Truth, make_inputs
 from .losses import Model, SupervisedWeights, alignment, overlap, predict, supervised
 
@@ -26,16 +27,17 @@ class WeakConfig:
     """How photos without 3D refine a regressor."""
 
     steps: int = 1000
-    batch: int = 32
-    lr: float = 4e-4
-    part: float = 1.0
+    batch: int = 40
+    lr: float = 5e-4
+    part: float = 4.0
     """Weight of BA; 0 is KA alone."""
     keypoint: float = 20.0
-    latent: float = 0.002
+    latent: float = 0.01
     """Weight of the prior, |z|^2."""
     betas: float = 0.02
     supervised: float = 0.25
     """Share of each batch that are drawn people with labels, so that depth is not forgotten."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def refine(
         raise InvalidInputError("There is no photo to learn from.", "Give photos with people whose keypoints are seen clearly.")
     device = model.body.device
     torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
+    random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     net = copy.deepcopy(net).requires_grad_(True).train()
     unlabelled = unlabelled.to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-4)
@@ -100,11 +102,12 @@ def refine(
             order = np.concatenate((order, random.permutation(len(unlabelled))))
         rows, order = order[: config.batch - mixed], order[config.batch - mixed :]
         batch = unlabelled.pick(torch.from_numpy(rows).to(device))
-        got = predict(model, net, batch.inputs)
-        loss = config.keypoint * alignment(got, batch.inputs).mean()
+        seen, whole, pixels, labels = augment(batch.inputs, batch.pixels, batch.labels, config.augmentation, generator)
+        got = predict(model, net, seen, whole)
+        loss = config.keypoint * alignment(got, whole).mean()
         loss = loss + config.latent * got.z.square().sum(-1).mean() + config.betas * got.betas.square().mean()
         if config.part:
-            loss = loss + config.part * config.keypoint * overlap(model, got, batch.inputs, batch.pixels, batch.labels).mean()
+            loss = loss + config.part * config.keypoint * overlap(model, got, whole, pixels, labels).mean()
         if mixed and people is not None:
             labelled = people.pick(random.integers(0, len(people), mixed))
             inputs = make_inputs(labelled, Style(), random).to(device)

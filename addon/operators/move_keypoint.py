@@ -1,0 +1,147 @@
+"""Grab a keypoint over the photo; the body follows, refitted live from the last solution."""
+
+from __future__ import annotations
+
+import bpy
+
+from kinflow.client import Job
+from kinflow.errors import KinflowError
+
+from .. import preferences, session
+from ..scene import body, camera, keypoints
+from ..scene.photo_view import photo_view
+from .apply_fit import show_result
+from .common import POLL_SECONDS, redraw
+
+
+class KINFLOW_OT_move_keypoint(bpy.types.Operator):
+    """Drag a keypoint; the body is fitted again as it moves. Esc puts it back"""
+
+    bl_idname = "kinflow.move_keypoint"
+    bl_label = "Move Keypoint"
+    bl_options = {"REGISTER", "UNDO", "BLOCKING"}
+
+    index: bpy.props.IntProperty(name="Keypoint", description="Number of the keypoint in its set", min=0, options={"SKIP_SAVE"})
+    x: bpy.props.FloatProperty(name="X", description="Pixels from the left of the photo", options={"SKIP_SAVE"})
+    y: bpy.props.FloatProperty(name="Y", description="Pixels from the top of the photo", options={"SKIP_SAVE"})
+
+    _job: Job | None = None
+    _timer: bpy.types.Timer | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if keypoints.active_person(context.scene) is None:
+            cls.poll_message_set("Find the people in a photo first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        person = keypoints.active_person(context.scene)
+        if self.index >= len(person.keypoints):
+            self.report({"ERROR"}, f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.")
+            return {"CANCELLED"}
+        self._place(person.keypoints[self.index], self.x, self.y)
+        if person.uid not in session.results:
+            return {"FINISHED"}
+        try:
+            self._show(context, session.engine().wait(self._send(context)))
+        except KinflowError as error:
+            # the keypoint stays where it was put; only the body could not follow
+            context.scene.kinflow.message = str(error)
+            self.report({"WARNING"}, str(error))
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        person = keypoints.active_person(context.scene)
+        if photo_view(context) is None or self.index >= len(person.keypoints):
+            self.report({"WARNING"}, "Look through the photo's camera to drag keypoints.")
+            return {"CANCELLED"}
+        point = person.keypoints[self.index]
+        self._uid, self._name = person.uid, point.name
+        self._before = (point.x, point.y, point.confidence)
+        self._last = session.results.get(person.uid)
+        self._refits, self._moved, self._stale = 0, False, False
+        self._timer = context.window_manager.event_timer_add(POLL_SECONDS, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        person = next((p for p in context.scene.kinflow.people if p.uid == self._uid), None)
+        view = photo_view(context)
+        if person is None or view is None:
+            return self._end(context, {"CANCELLED"})
+        point = person.keypoints[self.index]
+        if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
+            point.x, point.y, point.confidence = self._before
+            if self._last is not None and self._refits:
+                session.results[self._uid] = self._last
+                self._apply(context, self._last)
+            return self._end(context, {"CANCELLED"})
+        if event.type == "MOUSEMOVE":
+            self._place(point, *view.to_photo(event.mouse_region_x, event.mouse_region_y))
+            self._moved = self._stale = True
+            redraw(context)
+        try:
+            self._follow(context)
+        except KinflowError as error:
+            context.scene.kinflow.message = str(error)
+            self._last, self._job, self._stale = None, None, False
+        if event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            self._finish_refit(context)
+            return self._end(context, {"FINISHED"} if self._moved else {"CANCELLED"})
+        return {"RUNNING_MODAL"}
+
+    def _place(self, point: bpy.types.PropertyGroup, x: float, y: float) -> None:
+        # who puts a keypoint somewhere is sure of it
+        point.x, point.y, point.confidence, point.enabled = x, y, 1.0, True
+
+    def _send(self, context: bpy.types.Context) -> Job:
+        person = keypoints.active_person(context.scene)
+        return session.engine().submit(
+            "refit", observation=keypoints.observation_of(context.scene, person), last=session.results[person.uid],
+            prior=preferences.get("prior"), device=preferences.get("device"),
+        )  # fmt: skip
+
+    def _follow(self, context: bpy.types.Context) -> None:
+        """Takes a finished refit, and asks for the next where the keypoint has moved since."""
+        if self._last is None:
+            return
+        if self._job is not None:
+            session.engine().poll()
+            if not self._job.done:
+                return
+            value, self._job = self._job.result(), None
+            self._show(context, value)
+        if self._stale and self._job is None:
+            self._job, self._stale = self._send(context), False
+
+    def _finish_refit(self, context: bpy.types.Context) -> None:
+        """At release the last place of the keypoint counts."""
+        try:
+            if self._last is not None and (self._stale or self._job is not None):
+                self._show(context, session.engine().wait(self._send(context) if self._stale else self._job))
+        except KinflowError as error:
+            context.scene.kinflow.message = str(error)
+
+    def _show(self, context: bpy.types.Context, result: object) -> None:
+        person = keypoints.active_person(context.scene)
+        session.results[person.uid] = result
+        self._refits = getattr(self, "_refits", 0) + 1
+        self._apply(context, result)
+        name = person.keypoints[self.index].name.replace("_", " ")
+        context.scene.kinflow.message = f"{name} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
+        redraw(context)
+
+    def _apply(self, context: bpy.types.Context, result: object) -> None:
+        uid = keypoints.active_person(context.scene).uid
+        armature = next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
+        matched = camera.find_camera()
+        if armature is not None and result.status in ("converged", "max_iterations"):
+            show_result(armature, result, float(matched.matrix_world.translation.z) if matched is not None else 1.5)
+
+    def _end(self, context: bpy.types.Context, status: set[str]) -> set[str]:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        redraw(context)
+        return status

@@ -1,0 +1,35 @@
+"""Switch a limb's keypoints off and on again."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene import limbs
+from ..scene.keypoints import active_person
+
+
+ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]
+
+
+class KINFLOW_OT_toggle_limb(bpy.types.Operator):
+    """Use this limb's keypoints in fits, or leave the limb to the prior"""
+
+    bl_idname = "kinflow.toggle_limb"
+    bl_label = "Use Limb"
+    bl_options = {"REGISTER", "UNDO"}
+
+    limb: bpy.props.EnumProperty(name="Limb", items=ITEMS)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if active_person(context.scene) is None:
+            cls.poll_message_set("Find the people in a photo first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        points = [p for p in active_person(context.scene).keypoints if limbs.shows(self.limb, p.name)]
+        enabled = not any(p.enabled for p in points)
+        for point in points:
+            point.enabled = enabled
+        return {"FINISHED"}

@@ -1,0 +1,48 @@
+"""Between pixels of the photo and pixels of a viewport that looks through the photo's camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+from . import camera
+
+
+@dataclass(frozen=True)
+class PhotoView:
+    """region = origin + scale * photo, y turned: Blender's regions begin at the bottom."""
+
+    origin: tuple[float, float]
+    scale: tuple[float, float]
+
+    def to_region(self, points: np.ndarray) -> np.ndarray:
+        """Photo px (N, 2) -> region px (N, 2)."""
+        return np.asarray(points, float) * np.array(self.scale) + np.array(self.origin)
+
+    def to_photo(self, x: float, y: float) -> tuple[float, float]:
+        """Region px -> photo px."""
+        return (x - self.origin[0]) / self.scale[0], (y - self.origin[1]) / self.scale[1]
+
+
+def photo_view(context: bpy.types.Context) -> PhotoView | None:
+    """How this viewport shows the photo; None where it does not look through the photo's camera."""
+    region, space, scene = context.region, context.space_data, context.scene
+    view = getattr(space, "region_3d", None)
+    if view is None or region is None or view.view_perspective != "CAMERA":
+        return None
+    found = scene.camera
+    if found is None or found != camera.find_camera():
+        return None
+    # corners of the image plane: upper right, lower right, lower left, upper left
+    corners = [location_3d_to_region_2d(region, view, found.matrix_world @ c) for c in found.data.view_frame(scene=scene)]
+    if any(c is None for c in corners):
+        return None
+    right, left = max(c.x for c in corners), min(c.x for c in corners)
+    top, bottom = max(c.y for c in corners), min(c.y for c in corners)
+    width, height = scene.render.resolution_x, scene.render.resolution_y
+    if right - left < 1 or top - bottom < 1:
+        return None
+    return PhotoView((left, top), ((right - left) / width, -(top - bottom) / height))
