@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 
 from kinflow.client import Job
@@ -10,6 +12,7 @@ from kinflow.errors import CancelledError, KinflowError
 from .. import session
 
 POLL_SECONDS = 0.03
+SHOW_SECONDS = 0.25
 
 
 def active_body(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -50,6 +53,7 @@ class EngineJob:
 
     _job: Job | None = None
     _timer: bpy.types.Timer | None = None
+    _shown = 0.0
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -84,9 +88,12 @@ class EngineJob:
         try:
             session.engine().poll()
             if not self._job.done:
-                state.job_fraction = self._job.fraction
-                state.job_text = f"{self._job.message or session.state()} (Esc cancels)"
-                redraw(context)
+                text = f"{self._job.message or session.state()} (Esc cancels)"
+                now = time.monotonic()
+                if now - self._shown > SHOW_SECONDS and (text, self._job.fraction) != (state.job_text, state.job_fraction):
+                    self._shown = now
+                    state.job_text, state.job_fraction = text, self._job.fraction
+                    redraw(context, {"UI"})
                 return {"PASS_THROUGH"}
             value = self._job.result()
         except KinflowError as error:
@@ -109,9 +116,11 @@ class EngineJob:
         return {"CANCELLED"}
 
 
-def redraw(context: bpy.types.Context) -> None:
-    """Redraws the viewports and their sidebars."""
+def redraw(context: bpy.types.Context, regions: set[str] | None = None) -> None:
+    """Redraws the viewports, or only some of their regions: {"UI"} is the sidebar, which costs little."""
     if context.screen is not None:
         for area in context.screen.areas:
             if area.type == "VIEW_3D":
-                area.tag_redraw()
+                for region in area.regions:
+                    if regions is None or region.type in regions:
+                        region.tag_redraw()

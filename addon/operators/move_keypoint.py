@@ -8,14 +8,14 @@ from kinflow.client import Job
 from kinflow.errors import KinflowError
 
 from .. import preferences, session
-from ..scene import body, camera, keypoints
-from ..scene.photo_view import photo_view
+from ..scene import body, camera, keypoints, limbs
+from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import show_result
 from .common import POLL_SECONDS, redraw
 
 
 class KINFLOW_OT_move_keypoint(bpy.types.Operator):
-    """Drag a keypoint; the body is fitted again as it moves. Esc puts it back"""
+    """Drag the keypoint under the mouse; the body is fitted again as it moves. Esc puts it back"""
 
     bl_idname = "kinflow.move_keypoint"
     bl_label = "Move Keypoint"
@@ -40,7 +40,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         if self.index >= len(person.keypoints):
             self.report({"ERROR"}, f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.")
             return {"CANCELLED"}
-        self._place(person.keypoints[self.index], self.x, self.y)
+        self._before = _state(person)
+        self._place(person, self.x, self.y)
         if person.uid not in session.results:
             return {"FINISHED"}
         try:
@@ -53,12 +54,13 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         person = keypoints.active_person(context.scene)
-        if photo_view(context) is None or self.index >= len(person.keypoints):
+        view = photo_view(context)
+        if view is None or not len(person.keypoints):
             self.report({"WARNING"}, "Look through the photo's camera to drag keypoints.")
             return {"CANCELLED"}
-        point = person.keypoints[self.index]
-        self._uid, self._name = person.uid, point.name
-        self._before = (point.x, point.y, point.confidence)
+        self.index, _ = nearest_keypoint(person, view, (event.mouse_region_x, event.mouse_region_y))
+        self._uid = person.uid
+        self._before = _state(person)
         self._last = session.results.get(person.uid)
         self._refits, self._moved, self._stale = 0, False, False
         self._timer = context.window_manager.event_timer_add(POLL_SECONDS, window=context.window)
@@ -70,15 +72,15 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         view = photo_view(context)
         if person is None or view is None:
             return self._end(context, {"CANCELLED"})
-        point = person.keypoints[self.index]
         if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
-            point.x, point.y, point.confidence = self._before
+            for point, (x, y, confidence, enabled) in zip(person.keypoints, self._before, strict=True):
+                point.x, point.y, point.confidence, point.enabled = x, y, confidence, enabled
             if self._last is not None and self._refits:
                 session.results[self._uid] = self._last
                 self._apply(context, self._last)
             return self._end(context, {"CANCELLED"})
         if event.type == "MOUSEMOVE":
-            self._place(point, *view.to_photo(event.mouse_region_x, event.mouse_region_y))
+            self._place(person, *view.to_photo(event.mouse_region_x, event.mouse_region_y))
             self._moved = self._stale = True
             redraw(context)
         try:
@@ -91,9 +93,13 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             return self._end(context, {"FINISHED"} if self._moved else {"CANCELLED"})
         return {"RUNNING_MODAL"}
 
-    def _place(self, point: bpy.types.PropertyGroup, x: float, y: float) -> None:
+    def _place(self, person: bpy.types.PropertyGroup, x: float, y: float) -> None:
+        point, (from_x, from_y, *_) = person.keypoints[self.index], self._before[self.index]
         # who puts a keypoint somewhere is sure of it
         point.x, point.y, point.confidence, point.enabled = x, y, 1.0, True
+        for other, (other_x, other_y, *_) in zip(person.keypoints, self._before, strict=True):
+            if limbs.follows(other.name, point.name):
+                other.x, other.y = other_x + x - from_x, other_y + y - from_y
 
     def _send(self, context: bpy.types.Context) -> Job:
         person = keypoints.active_person(context.scene)
@@ -145,3 +151,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             self._timer = None
         redraw(context)
         return status
+
+
+def _state(person: bpy.types.PropertyGroup) -> list[tuple[float, float, float, bool]]:
+    return [(p.x, p.y, p.confidence, p.enabled) for p in person.keypoints]

@@ -36,3 +36,13 @@ def joints(limb: str) -> list[int]:
         side, _, part = limb.partition("_")
         wanted = {f"{side}_{name}" for name in _JOINTS[part]}
     return [i for i, name in enumerate(JOINT_NAMES[1:]) if name in wanted]
+
+
+def follows(keypoint: str, moved: str) -> bool:
+    """Whether a keypoint goes along when another is moved: fingers with the wrist, toes and heel with the ankle, the face
+    with the nose. Left behind they would outvote it."""
+    if moved == "nose":
+        return keypoint != "nose" and shows("head", keypoint)
+    side, _, part = moved.partition("_")
+    own = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "toe", "foot_index")}.get(part, ())
+    return keypoint.startswith(side) and any(word in keypoint for word in own) and ("foot" in keypoint) <= (part == "ankle")

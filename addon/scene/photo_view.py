@@ -46,3 +46,9 @@ def photo_view(context: bpy.types.Context) -> PhotoView | None:
     if right - left < 1 or top - bottom < 1:
         return None
     return PhotoView((left, top), ((right - left) / width, -(top - bottom) / height))
+
+
+def nearest_keypoint(person: bpy.types.PropertyGroup, view: PhotoView, place: tuple[float, float]) -> tuple[int, float]:
+    """Number of the keypoint nearest to a place of the region, and its distance in region px."""
+    apart = np.linalg.norm(view.to_region(np.array([(p.x, p.y) for p in person.keypoints])) - np.array(place), axis=1)
+    return int(apart.argmin()), float(apart.min())

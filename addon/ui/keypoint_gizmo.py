@@ -10,7 +10,7 @@ from gpu_extras.batch import batch_for_shader
 from kinflow.keypoint_names import edges
 
 from ..scene.keypoints import active_person
-from ..scene.photo_view import photo_view
+from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
 LEFT, RIGHT, MIDDLE, OFF = (1.0, 0.58, 0.16, 1.0), (0.24, 0.55, 1.0, 1.0), (0.95, 0.95, 0.95, 1.0), (0.5, 0.5, 0.5, 0.6)
@@ -59,19 +59,13 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
         person, view = active_person(context.scene), photo_view(context)
         if person is None or view is None or not len(person.keypoints):
             return -1
-        places = view.to_region(np.array([(p.x, p.y) for p in person.keypoints]))
-        apart = np.linalg.norm(places - np.array(location), axis=1)
-        nearest = int(apart.argmin())
-        within = apart[nearest] < REACH * context.preferences.system.ui_scale
+        nearest, apart = nearest_keypoint(person, view, location)
+        within = apart < REACH * context.preferences.system.ui_scale
         part = nearest if within else -1
         if part != KINFLOW_GT_keypoints.part:
             KINFLOW_GT_keypoints.part = part
             context.area.tag_redraw()
         return 0 if within else -1
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        bpy.ops.kinflow.move_keypoint("INVOKE_DEFAULT", index=max(0, self.part))
-        return {"FINISHED"}
 
 
 class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
@@ -91,6 +85,7 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)
         gizmo.use_draw_modal = True
+        gizmo.target_set_operator("kinflow.move_keypoint")
 
 
 def _colour(point: bpy.types.PropertyGroup) -> tuple[float, ...]:

@@ -75,11 +75,13 @@ class BenchRegressor(Common):
     folder: Path | None = None
     """Drawn people and trained networks are kept here; by default the cache."""
     seeds: int = 3
+    only_seed: int | None = None
+    """Train for this seed alone, and print nothing: several processes may share the work."""
     steps: int = 6000
     """Of full supervision."""
     weak_steps: int = 600
     people: int = 16000
-    unlabelled: int = 4000
+    unlabelled: int = 16000
     test: int = 500
     threads: int = 2
 
