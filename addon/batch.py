@@ -168,7 +168,12 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--no-render", action="store_true")
     options = parser.parse_args(arguments)
     only = Path(options.photos[0])
-    if len(options.photos) == 1 and options.format == "blend" and only.suffix.lower() in PHOTO_SUFFIXES and not any(c in only.name for c in "*?["):
+    if (
+        len(options.photos) == 1
+        and options.format == "blend"
+        and only.suffix.lower() in PHOTO_SUFFIXES
+        and not any(c in only.name for c in "*?[")
+    ):
         report = fit_photo(only, options.output, not options.no_render)
         print(json.dumps({"photo": str(only)} | report), flush=True)
         if "error" in report:

@@ -42,13 +42,17 @@ def test_a_moved_keypoint_takes_the_body_along_and_becomes_certain(fitted):
     assert bpy.ops.kinflow.move_keypoint(index=index, x=x - 40, y=person.keypoints[index].y) == {"FINISHED"}
     assert person.keypoints[index].x == pytest.approx(x - 40) and person.keypoints[index].confidence == 1
     assert not np.allclose(before, bone(fitted, "left_elbow"), atol=1e-3)
-    from addon.scene.camera import find_camera
     from bpy_extras.object_utils import world_to_camera_view
+
+    from addon.scene.camera import find_camera
 
     place = fitted.matrix_world @ fitted.pose.bones["left_wrist"].head
     scene = bpy.context.scene
     shown = world_to_camera_view(scene, find_camera(), place)
-    apart = np.hypot(shown.x * scene.render.resolution_x - person.keypoints[index].x, (1 - shown.y) * scene.render.resolution_y - person.keypoints[index].y)
+    apart = np.hypot(
+        shown.x * scene.render.resolution_x - person.keypoints[index].x,
+        (1 - shown.y) * scene.render.resolution_y - person.keypoints[index].y,
+    )
     assert apart < 25  # px: the hand goes to the mouse and is not held back by its fingers
     with pytest.raises(RuntimeError, match="no keypoint 99"):
         bpy.ops.kinflow.move_keypoint(index=99)

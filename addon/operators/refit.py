@@ -37,4 +37,3 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
     def finish(self, context: bpy.types.Context, value: object) -> set[str]:
         session.results[self._uid] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
-

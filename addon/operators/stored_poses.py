@@ -41,7 +41,9 @@ class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Pose Preset"
     preset_menu = "KINFLOW_MT_pose_presets"
     preset_subdir = "kinflow/pose"
-    preset_defines = ["body = next(o for o in (bpy.context.active_object, bpy.context.active_object.parent) if o and o.kinflow.is_body).kinflow"]
+    preset_defines = [
+        "body = next(o for o in (bpy.context.active_object, bpy.context.active_object.parent) if o and o.kinflow.is_body).kinflow"
+    ]
     preset_values = [f"body.latent_{page}" for page in range(5)]
 
     @classmethod

@@ -7,7 +7,6 @@ import bpy
 from ..scene import limbs
 from ..scene.keypoints import active_person
 
-
 ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]
 
 

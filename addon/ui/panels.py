@@ -110,8 +110,7 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
     bl_label = "Pose"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, state = self.layout, context.scene.kinflow
-        armature = active_body(context)
+        layout, armature = self.layout, active_body(context)
         if armature is None:
             layout.operator("kinflow.add_body", icon="OUTLINER_OB_ARMATURE")
             return
@@ -134,7 +133,7 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
         row.operator("kinflow.store_pose", text="A", depress=bool(body.stored_a)).slot = "A"
         slider = row.row(align=True)
         slider.enabled = bool(body.stored_a and body.stored_b)
-        slider.prop(body, "blend", text="Blend" if slider.enabled else "Store A and B to blend")
+        slider.prop(body, "blend", text="Blend")
         row.operator("kinflow.store_pose", text="B", depress=bool(body.stored_b)).slot = "B"
 
 

@@ -17,7 +17,7 @@ from kinflow import FitResult, fit, load_body
 from kinflow.bodies.parts import NUM_PARTS
 from kinflow.commands.bench import BenchFit
 from kinflow.drawing.zbuffer import part_iou, part_map, rasterise
-from kinflow.fitting.fit import FitConfig
+from kinflow.fitting.fit import NEAR_START, FitConfig
 from kinflow.flows.prior import load_prior
 from kinflow.metrics import mpjpe, pa_mpjpe
 from kinflow.training.prior import clip_interval
@@ -28,16 +28,17 @@ from .make_heldout import VALIDATION
 from .synthetic import SIZE, make_people
 
 WEIGHTS = (0.1, 0.3, 1.0, 3.0)
-PRIORS = ("vposer", "light", "realnvp", "none", "mixture", "light-aa", "light-rotmat")
+REGRESSOR = "light+regressor"  # the light prior from the regressor's guess instead of four rotations
+PRIORS = ("vposer", "light", REGRESSOR, "realnvp", "none", "mixture", "light-aa", "light-rotmat")
 LOSSES = (("ka",), ("ka", "ba"))
 
 
-def fit_all(people, prior, losses, weight: float) -> list[FitResult]:
+def fit_all(people, prior, losses, weight: float, starts: str | None = None) -> list[FitResult]:
     """Everybody in one batch. Of a mixture's components the one whose keypoint fit has the lowest energy (max-mixture)."""
-    config = FitConfig()
+    config = NEAR_START if starts == "regressor" else FitConfig()
     config = replace(config, weights=replace(config.weights, latent=weight))
     if not isinstance(prior, Mixture):
-        return fit(people, prior=prior, losses=losses, device="cpu", config=config)
+        return fit(people, prior=prior, losses=losses, device="cpu", config=config, starts=starts)
     runs = [fit(people, prior=c, losses=("ka",), device="cpu", config=config) for c in prior.components]
     energies = np.array([[r.hypotheses[0].energy if r.hypotheses else np.inf for r in run] for run in runs])
     best = (energies + weight * np.array([[c.offset] for c in prior.components])).argmin(0)
@@ -93,23 +94,24 @@ def run(options: BenchFit) -> dict[str, float]:
     print(
         f"{options.count} held-out poses, {options.noise} px noise, {options.threads} thread(s); weights from {options.validation} validation poses"
     )
-    print(f"{'prior':>13} {'loss':>6} {'MPJPE mm':>21} {'vs vposer':>21} {'PA-MPJPE':>9} {'MPVPE mm':>21} {'2D px':>6} {'mIoU':>5} {'weight':>6} "
+    print(f"{'prior':>15} {'loss':>6} {'MPJPE mm':>21} {'vs vposer':>21} {'PA-MPJPE':>9} {'MPVPE mm':>21} {'2D px':>6} {'mIoU':>5} {'weight':>6} "
           f"{'ms':>5}")  # fmt: skip
     cells: dict[tuple[str, str], Cell] = {}
     names = [n for n in PRIORS if n in (options.priors or PRIORS)]
     for name in names:
-        prior = baselines[name] if name in baselines else load_prior(name)
+        starts = "regressor" if name == REGRESSOR else None
+        prior = baselines[name] if name in baselines else load_prior(name.removesuffix("+regressor"))
         for losses in LOSSES:
-            errors = [np.mean([mpjpe(r.joints, j) for r, j in zip(fit_all(trial_people, prior, losses, w), trial_joints, strict=True)])
+            errors = [np.mean([mpjpe(r.joints, j) for r, j in zip(fit_all(trial_people, prior, losses, w, starts), trial_joints, strict=True)])
                       for w in WEIGHTS]  # fmt: skip
             weight = WEIGHTS[int(np.argmin(errors))]
             started = time.perf_counter()
-            results = fit_all(people, prior, losses, weight)
+            results = fit_all(people, prior, losses, weight, starts)
             ms = 1e3 * (time.perf_counter() - started) / len(people)
             cell = cells[name, "+".join(losses)] = measure(results, joints, meshes, truth, ms)
             show = lambda values: "{:.1f} [{:.1f}, {:.1f}]".format(*clip_interval(values, clip))  # noqa: E731
             other = cells.get(("vposer", "+".join(losses)))
             paired = show(cell.mpjpe - other.mpjpe) if other and name != "vposer" else ""
-            print(f"{name:>13} {'+'.join(losses):>6} {show(cell.mpjpe):>21} {paired:>21} {cell.pa_mpjpe.mean():>9.1f} {show(cell.mpvpe):>21} "
+            print(f"{name:>15} {'+'.join(losses):>6} {show(cell.mpjpe):>21} {paired:>21} {cell.pa_mpjpe.mean():>9.1f} {show(cell.mpvpe):>21} "
                   f"{cell.pixels:>6.2f} {cell.iou:>5.2f} {weight:>6} {ms:>5.0f}", flush=True)  # fmt: skip
     return {f"{name} {losses}": float(cell.mpjpe.mean()) for (name, losses), cell in cells.items()}

@@ -70,7 +70,7 @@ def whole(crowd, tmp_path_factory) -> Path:
 
 
 def test_a_broken_photo_is_a_row_of_the_report_and_not_the_end(whole):
-    rows = list(csv.DictReader(open(whole / "report.csv", encoding="utf-8")))
+    rows = list(csv.DictReader((whole / "report.csv").read_text("utf-8").splitlines()))
     assert [Path(r["photo"]).stem for r in rows] == [f"{n:02d}" for n in range(20)]
     assert [r["status"] for r in rows].count("failed") == 1 and rows[7]["message"].endswith("Give a keypoint file.")
 
@@ -187,7 +187,8 @@ def test_the_report_comes_back_from_the_journal_with_commas_and_quotes(tmp_path)
     journal.commit(Done({source.key: [[source.key, "", "failed", "", "", "", "", 'odd, "very"\nodd']]}), [source])
     good, failed = Journal(tmp_path, {}).write_report([source])
     assert good == 0 and failed == {source.key: 'odd, "very"\nodd'}
-    assert next(csv.DictReader(open(tmp_path / "report.csv", newline="", encoding="utf-8")))["message"] == 'odd, "very"\nodd'
+    with open(tmp_path / "report.csv", newline="", encoding="utf-8") as stream:
+        assert next(csv.DictReader(stream))["message"] == 'odd, "very"\nodd'
 
 
 @pytest.mark.slow

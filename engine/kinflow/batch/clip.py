@@ -66,6 +66,10 @@ def _common(people: Sequence[Observation]) -> Camera | None:
     return replace(cameras[0], fx=float(np.median([c.fx for c in cameras])), fy=float(np.median([c.fy for c in cameras])))
 
 
+def _part(tell: Progress, number: int, count: int) -> Progress:
+    return lambda share, text: tell(0.6 + 0.3 * (number + share) / count, f"person {number + 1}: {text}")
+
+
 def run_clip(sources: Sequence[Source], out: Path, settings: Settings, progress: Progress | None = None) -> Outcome:
     """Fits everybody who is seen in at least MIN_FRAMES frames; writes <stem>.<person>.npz a frame, overlays and report.csv.
 
@@ -88,8 +92,7 @@ def run_clip(sources: Sequence[Source], out: Path, settings: Settings, progress:
     shown: dict[int, list[FitResult]] = {}
     people = 0
     for number, one in enumerate(tracks):
-        part = 0.3 / len(tracks)
-        results = fit_track(one, settings, lambda share, text, n=number, p=part: tell(0.6 + p * (n + share), f"person {n + 1}: {text}"))
+        results = fit_track(one, settings, _part(tell, number, len(tracks)))
         for frame, person, result in zip(one.frames, one.people, results, strict=True):
             replace(result, timings={}).save(out / f"{sources[frame].stem}.{number}.npz")
             rows.setdefault(frame, []).append(row_of(sources[frame], number, person, result))

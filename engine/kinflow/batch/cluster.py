@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
 from ..errors import KinflowError
@@ -26,7 +27,10 @@ def run_on_ray(units: Iterable[Unit], settings: Settings, address: str) -> Itera
     if own:
         try:
             ray.init(
-                address=address if address != "local" else "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+                address=address if address != "local" else "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise KinflowError(

@@ -62,6 +62,10 @@ class FitConfig:
     """Try the four rotations also for people for whom a start is given."""
 
 
+NEAR_START = FitConfig(fine_iterations=10, hypotheses=False)
+"""For starts that are near already."""
+
+
 def fit(
     observations: Observation | Sequence[Observation], *, body: Body | None = None, prior: Prior | str | None = None,
     camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
@@ -72,7 +76,8 @@ def fit(
 
     camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka" keypoints,
     "ba" body parts or mask where an observation has them. starts: a previous result or guess an observation (or None), tried
-    besides the four rotated ones; or "regressor": the shipped network's guess instead of them. shared_betas: one shape for all. progress(fraction, message) may return False to
+    besides the four rotated ones; or "regressor": the shipped network's guess instead of them, which is so near that a few
+    steps are enough and, unless `config` asks for it, nothing else is tried (one hypothesis). shared_betas: one shape for all. progress(fraction, message) may return False to
     cancel (CancelledError).
 
     One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
@@ -90,7 +95,7 @@ def fit(
     if starts is not None and not isinstance(starts, str) and len(starts) != len(people):
         raise InvalidInputError(f"{len(starts)} starts are given for {len(people)} observations.", "Give one each, or None.")
     torch_device = pick_device(device)
-    config = config or FitConfig()
+    config = config or (NEAR_START if starts == "regressor" else FitConfig())
     body = (body or load_body()).to(torch_device)
     if prior is None or isinstance(prior, (str, Path)):
         prior = load_prior(prior or "light")

@@ -18,6 +18,7 @@ from ..records import Camera, Observation
 from ..regression.inputs import KEYPOINT_SET, coco_keypoints, observed_inputs
 from ..regression.network import Regressor, load_regressor
 from ..rotations import matrix_to_axis_angle
+from .setup import assumed_camera
 from .translation import weak_perspective_translation
 
 MIN_KEYPOINTS = 3
@@ -48,7 +49,8 @@ def guess(
     body = body or load_body()
     device = body.device
     net, prior = net.to(device), load_prior("light").to(device)
-    lenses = [c or p.camera or Camera.guess(1000, 1000) for c, p in zip(cameras or [None] * len(people), people, strict=True)]
+    given: Sequence[Camera | None] = cameras if cameras is not None else [None] * len(people)
+    lenses = [c or p.camera or assumed_camera(p) for c, p in zip(given, people, strict=True)]
     # the network knows COCO's keypoints alone
     rows = [i for i, p in enumerate(people) if int((coco_keypoints(p)[1] > 0).sum()) >= MIN_KEYPOINTS]
     result: list[Guess | None] = [None] * len(people)

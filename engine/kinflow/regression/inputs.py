@@ -142,5 +142,5 @@ def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
     if not inner.size:
         return np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
     rims = (max(0, -low[1]), max(0, high[1] - height), max(0, -low[0]), max(0, high[0] - width))
-    square = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=0) if any(rims) else inner
+    square = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=(0, 0, 0)) if any(rims) else inner
     return cv2.resize(square, (CROP, CROP), interpolation=interpolation)

@@ -53,7 +53,9 @@ def _pair_up(diagonal: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, T
 
 def _solve_banded(diagonal: Tensor, below: Tensor, right: Tensor) -> Tensor:
     """Block-tridiagonal Cholesky: (P, N, N), (P - 1, N, N), (P, N, k) -> (P, N, k)."""
-    factors, links, forward = [], [], []
+    factors: list[Tensor] = []
+    links: list[Tensor] = []
+    forward: list[Tensor] = []
     for p in range(len(diagonal)):
         block, b = diagonal[p], right[p]
         if p:

@@ -123,16 +123,21 @@ def _in_windows(
         held = 0 if start == 0 else config.overlap
         if start and held:
             state = replace(state, betas=state.betas[:1].expand(count, -1))
+        part = _part(tell, start / count, (end - start) / count)
         window = Window(times[rows], config.smooth, held, start > 0)
         solved, energy = solve_window(
             problem.pick(rows), state.pick(rows), window, config.iterations,
-            lambda i, n, start=start: tell((start + (end - start) * i / n) / count, "whole clip"),
+            part,
         )  # fmt: skip
         energies[rows] = energy
         state = State(*(_with_rows(getattr(state, name), rows, getattr(solved, name)) for name in ("z", "root", "betas", "transl")))
         if end == count:
             return replace(state, betas=solved.betas[:1].expand(count, -1)), energies
         start = end - config.overlap
+
+
+def _part(tell: Callable[[float, str], bool | None], low: float, share: float) -> Callable[[int, int], bool | None]:
+    return lambda i, n: tell(low + share * i / n, "whole clip")
 
 
 def _with_rows(target: Tensor, rows: Tensor, values: Tensor) -> Tensor:

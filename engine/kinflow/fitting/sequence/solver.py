@@ -81,8 +81,9 @@ def _chunks(state: State) -> tuple[Tensor, ...]:
 def _system(problem: Problem, state: State, window: Window) -> tuple[Tensor, ...]:
     """Normal equations: blocks of [z, root, transl] a frame (T, n, n), couplings to the next two, the shape's border."""
     weights, dim, count = problem.weights, state.z.shape[1], len(state.z)
-    blocks, borders, corner, right = [], [], 0, []
-    shared = 0
+    blocks, borders, right = [], [], []
+    corner = torch.zeros(NUM_BETAS, NUM_BETAS, dtype=torch.float64, device=state.z.device)
+    shared = torch.zeros(NUM_BETAS, dtype=torch.float64, device=state.z.device)
     for rows in _chunks(state):
         lin = linearise(problem.pick(rows), state.pick(rows))
         turn, shape, place = lin.by_global[..., :3], lin.by_global[..., 3 : 3 + NUM_BETAS], lin.by_global[..., -3:]

@@ -41,7 +41,9 @@ def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.tensor(_swapped(COCO17), device=device), torch.tensor(_swapped(PART_NAMES), device=device)
 
 
-def augment(inputs: Inputs, pixels: Tensor, labels: Tensor, how: Augmentation, generator: torch.Generator) -> tuple[Inputs, Inputs, Tensor, Tensor]:
+def augment(
+    inputs: Inputs, pixels: Tensor, labels: Tensor, how: Augmentation, generator: torch.Generator
+) -> tuple[Inputs, Inputs, Tensor, Tensor]:
     """Another view of everybody. pixels (B, P, 2) px of the photo, labels (B, P).
 
     -> what the network sees, the same with all keypoints for the losses, and the pixels and labels of that view.
@@ -85,4 +87,3 @@ def augment(inputs: Inputs, pixels: Tensor, labels: Tensor, how: Augmentation, g
     poor = (seen.confidence > 0).sum(1) < 4
     seen = replace(seen, confidence=torch.where(poor[:, None], confidence, seen.confidence))
     return seen, whole, move(pixels), torch.where(mirrored[:, None], parts_of[labels], labels)
-

@@ -86,7 +86,8 @@ def polygon_mask(segmentation: Any, height: int, width: int) -> np.ndarray | Non
     if isinstance(segmentation, list) and segmentation:
         mask = np.zeros((height, width), np.uint8)
         rings = [np.array(ring, np.float64).reshape(-1, 2).round().astype(np.int32) for ring in segmentation if len(ring) >= 6]
-        cv2.fillPoly(mask, rings, 1)
+        for ring in rings:
+            cv2.fillPoly(mask, [ring], (1,))
         return mask > 0
     if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
         counts = np.array(segmentation["counts"], int)

@@ -157,7 +157,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
         crowd = drawn(config.out / "unlabelled.npz", config.unlabelled, config.seed + 5, OTHER_CASTING, poses, report)
         unlabelled = unlabelled_of_people(crowd, OTHER_STYLE, config.seed)
     if unlabelled is not None:
-        net = refine(net, unlabelled, config.weak, model, config.seed, people, report)
+        net = refine(net, unlabelled, config.weak, model, config.seed, people, report)  # type: ignore[assignment]
         after = score(model, net, validation, OTHER_STYLE)
         answer |= {"ws_px": after.pixels, "ws_miou": after.part_iou, "ws_mpjpe_mm": after.mpjpe}
     save_regressor(
