@@ -57,7 +57,7 @@ class KINFLOW_PT_keypoints(_Panel, bpy.types.Panel):
         layout.prop(state, "show_keypoints")
         layout.operator("kinflow.refit", icon="FILE_REFRESH")
         layout.label(text="Use in fits:")
-        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for limb in limbs.LIMBS:
             on = any(p.enabled for p in person.keypoints if limbs.shows(limb, p.name))
             grid.operator("kinflow.toggle_limb", text=limbs.label(limb), depress=on).limb = limb
@@ -129,11 +129,12 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
         row.operator("kinflow.scale_latent", text="Less").factor = 0.8
         row.operator("kinflow.scale_latent", text="More").factor = 1.25
         body = armature.kinflow
-        row = layout.row(align=True)
+        row = layout.split(factor=0.14, align=True)
         row.operator("kinflow.store_pose", text="A", depress=bool(body.stored_a)).slot = "A"
+        row = row.split(factor=0.84, align=True)
         slider = row.row(align=True)
         slider.enabled = bool(body.stored_a and body.stored_b)
-        slider.prop(body, "blend", text="Blend")
+        slider.prop(body, "blend")
         row.operator("kinflow.store_pose", text="B", depress=bool(body.stored_b)).slot = "B"
 
 
@@ -148,11 +149,11 @@ class KINFLOW_PT_sample(_Panel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, state = self.layout, context.scene.kinflow
-        row = layout.row(align=True)
-        row.prop(state, "temperature")
-        row.prop(state, "seed")
+        column = layout.column(align=True)
+        column.prop(state, "temperature", slider=True)
+        column.prop(state, "seed")
         layout.label(text="Keep as it is:")
-        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for limb in limbs.LIMBS:
             grid.prop(state, f"lock_{limb}", toggle=True)
         layout.operator("kinflow.sample", icon="SHADERFX")

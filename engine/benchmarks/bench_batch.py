@@ -70,14 +70,14 @@ def _children(pid: int) -> list[int]:
     return own + [c for child in own for c in _children(child)]
 
 
-def start(photos: Path, out: Path) -> subprocess.Popen:
-    words = [sys.executable, "-m", "kinflow.cli", "fit", str(photos), "--out", str(out), "--no-overlay"]
+def start(photos: Path, out: Path, search: str) -> subprocess.Popen:
+    words = [sys.executable, "-m", "kinflow.cli", "fit", str(photos), "--out", str(out), "--no-overlay", "--search", search]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def whole_run(photos: Path, out: Path) -> tuple[float, float]:
+def whole_run(photos: Path, out: Path, search: str) -> tuple[float, float]:
     """-> seconds, peak MB of all its processes."""
-    process, peak = start(photos, out), [0.0]
+    process, peak = start(photos, out, search), [0.0]
 
     def watch() -> None:
         while process.poll() is None:
@@ -102,12 +102,12 @@ def run(options: BenchBatch) -> dict[str, float]:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kinflow-batch-"))
     source = options.photos or SAMPLES
     answer: dict[str, float] = {}
-    print(f"{os.cpu_count()} cores; photos of at most {LONGEST} px made from {source}")
+    print(f"{os.cpu_count()} cores; photos of at most {LONGEST} px made from {source}; {options.search} search")
     for count in (options.count // 10, options.count):
         photos, out = folder / f"photos-{count}", folder / f"out-{count}"
         make_photos(source, photos, count)
         shutil.rmtree(out, ignore_errors=True)
-        seconds, peak = whole_run(photos, out)
+        seconds, peak = whole_run(photos, out, options.search)
         people = len(list(out.glob("*.npz")))
         print(
             f"{count:>6} photos: {people} people, {seconds:.0f} s, {count / seconds:.2f} photos/s, peak {peak:.0f} MB of memory", flush=True
@@ -118,7 +118,7 @@ def run(options: BenchBatch) -> dict[str, float]:
     shutil.rmtree(broken, ignore_errors=True)
     pick = random.Random(options.seed)
     for number in range(options.kills):
-        process = start(photos, broken)
+        process = start(photos, broken, options.search)
         wait = pick.uniform(0.4, 1.6) * seconds / (options.kills + 1)
         try:
             process.wait(wait)
@@ -127,7 +127,7 @@ def run(options: BenchBatch) -> dict[str, float]:
             process.wait()
         done = max(0, (broken / "journal.jsonl").read_bytes().count(b"\n") - 1) if (broken / "journal.jsonl").exists() else 0
         say(f"killed {number + 1} of {options.kills} after {wait:.0f} s, {done} units done")
-    start(photos, broken).wait()
+    start(photos, broken, options.search).wait()
     a, b = digest(whole), digest(broken)
     different = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
     print(f"killed {options.kills} times with SIGKILL and resumed: {len(a)} files, {len(different)} of them different {different[:5]}")

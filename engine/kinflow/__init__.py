@@ -13,7 +13,8 @@ from ._version import __version__ as __version__
 _HOME = {
     "Camera": "records", "Observation": "records", "FitResult": "records", "Hypothesis": "records",
     "KinflowError": "errors", "observe": "perception", "load_body": "bodies.files", "Body": "bodies.model",
-    "load_prior": "flows.prior", "Prior": "flows.prior", "fit": "fitting.fit", "Engine": "client",
+    "load_prior": "flows.prior", "Prior": "flows.prior", "fit": "fitting.fit",
+    "fit_sequence": "fitting.sequence", "guess": "fitting.guess", "Engine": "client",
 }  # fmt: skip
 __all__ = sorted(_HOME)
 

@@ -36,7 +36,8 @@ def observe_clip(sources: Sequence[Source], settings: Settings, progress: Progre
             image = next(images) if source.frame is not None else read_photo(source.path, settings.fov).rgb
             if isinstance(image, KinflowError):
                 raise image
-            found = observe(source.path if source.frame is None else image, fov_degrees=settings.fov, models=settings.models)
+            found = observe(source.path if source.frame is None else image, fov_degrees=settings.fov, models=settings.models,
+                            search=settings.search)  # fmt: skip
         except KinflowError as error:
             failed[source.key] = str(error)
         else:

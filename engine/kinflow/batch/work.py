@@ -36,6 +36,7 @@ class Settings:
     fov: float | None = None
     models: tuple[str, ...] = ()
     start: str = "rotations"
+    search: str = "thorough"
     device: str = "auto"
     seed: int = 0
 
@@ -121,12 +122,12 @@ def _observe(source: Source, settings: Settings, frames: dict[int, np.ndarray], 
         people = read_observations(source.given)
         return [replace(p, camera=p.camera or camera, image_path=source.path) for p in people]
     if source.frame is None:
-        return observe(source.path, fov_degrees=settings.fov, models=settings.models)
+        return observe(source.path, fov_degrees=settings.fov, models=settings.models, search=settings.search)
     (image,) = read_frames([source])
     if isinstance(image, KinflowError):
         raise image
     frames[number] = image
-    return observe(image, fov_degrees=settings.fov, models=settings.models)
+    return observe(image, fov_degrees=settings.fov, models=settings.models, search=settings.search)
 
 
 def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:

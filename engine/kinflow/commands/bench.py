@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import KinflowError
 from .common import Common
@@ -64,6 +64,7 @@ class BenchBatch(Common):
     """Folder of photos to make them from; by default the sample photos of the tests."""
     count: int = 1000
     kills: int = 5
+    search: Literal["thorough", "quick"] = "thorough"
     folder: Path | None = None
     """Where to work; by default a temporary folder."""
 

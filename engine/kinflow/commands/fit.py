@@ -37,6 +37,9 @@ class Fit(Common):
     """What the solver starts from: four rotations of the mean pose, or the regressor's guess."""
     sequence: bool = False
     """The photos are frames of one clip: track each person, and fit all frames together."""
+    search: Literal["auto", "thorough", "quick"] = "auto"
+    """How hard to look for people: thorough finds small and half-hidden ones, quick is many times faster; auto is thorough
+    for photos and quick for videos and sequences."""
     workers: int = 0
     """Processes; 0: one a core."""
     ray: str | None = None
@@ -54,9 +57,11 @@ def run_fit(command: Fit) -> dict[str, Any]:
     from ..batch.work import Settings
 
     sources = list_sources(command.photos, command.observations)
+    clip = command.sequence or any(source.frame is not None for source in sources)
+    search = command.search if command.search != "auto" else "quick" if clip else "thorough"
     settings = Settings(
         command.prior, None if command.body is None else str(command.body), command.losses, command.overlay, command.hypotheses,
-        command.fov, tuple(str(m) for m in command.models), command.start, command.device, command.seed,
+        command.fov, tuple(str(m) for m in command.models), command.start, search, command.device, command.seed,
     )  # fmt: skip
     if command.sequence and (command.ray or command.observations):
         raise KinflowError("A sequence is solved as a whole, on one machine, from photos.", "Leave out --ray and --observations.")

@@ -116,7 +116,7 @@ def fit_sequence(
     from ..fitting.sequence import track
 
     sources = list_sources([Path(p) for p in photos])
-    settings = Settings(prior=prior or DEFAULT_PRIOR, losses=tuple(losses or ("ka", "ba")), device=device)
+    settings = Settings(prior=prior or DEFAULT_PRIOR, losses=tuple(losses or ("ka", "ba")), device=device, search="quick")
     frames, _ = observe_clip(sources, settings, lambda share, text: progress(0.6 * share, text))
     results: list[FitResult | None] = [None] * len(sources)
     tell = lambda share, text: progress(0.6 + 0.4 * share, text)  # noqa: E731
