@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from kinflow.batch.stream import UNIT
 from kinflow.commands.bench import BenchBatch
 from kinflow.commands.common import say
 
@@ -75,21 +76,28 @@ def start(photos: Path, out: Path, search: str) -> subprocess.Popen:
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def whole_run(photos: Path, out: Path, search: str) -> tuple[float, float]:
-    """-> seconds, peak MB of all its processes."""
-    process, peak = start(photos, out, search), [0.0]
+def whole_run(photos: Path, out: Path, search: str, fifths: int) -> tuple[float, list[float]]:
+    """-> seconds, peak MB of all its processes in each fifth of its units (`fifths` of them)."""
+    process, peaks = start(photos, out, search), [0.0] * 5
 
     def watch() -> None:
         while process.poll() is None:
-            peak[0] = max(peak[0], memory_of(process.pid))
-            time.sleep(1.0)
+            at = min(4, units_done(out) // max(1, fifths))
+            peaks[at] = max(peaks[at], memory_of(process.pid))
+            time.sleep(0.5)
 
     began = time.perf_counter()
     watcher = threading.Thread(target=watch)
     watcher.start()
     process.wait()
     watcher.join()
-    return time.perf_counter() - began, peak[0]
+    return time.perf_counter() - began, peaks
+
+
+def units_done(out: Path) -> int:
+    """Lines of the journal after its header."""
+    journal = out / "journal.jsonl"
+    return max(0, journal.read_bytes().count(b"\n") - 1) if journal.exists() else 0
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -107,12 +115,12 @@ def run(options: BenchBatch) -> dict[str, float]:
         photos, out = folder / f"photos-{count}", folder / f"out-{count}"
         make_photos(source, photos, count)
         shutil.rmtree(out, ignore_errors=True)
-        seconds, peak = whole_run(photos, out, options.search)
+        seconds, peaks = whole_run(photos, out, options.search, -(-count // (5 * UNIT)))
         people = len(list(out.glob("*.npz")))
-        print(
-            f"{count:>6} photos: {people} people, {seconds:.0f} s, {count / seconds:.2f} photos/s, peak {peak:.0f} MB of memory", flush=True
-        )
-        answer |= {f"{count} photos/s": count / seconds, f"{count} peak MB": peak}
+        memory = ", ".join(f"{p:.0f}" for p in peaks)
+        print(f"{count:>6} photos: {people} people, {seconds:.0f} s, {count / seconds:.2f} photos/s", flush=True)
+        print(f"{'':>6} peak memory of all processes in each fifth of the run: {memory} MB", flush=True)
+        answer |= {f"{count} photos/s": count / seconds, f"{count} peak MB": max(peaks)}
     photos, whole = folder / f"photos-{options.count}", folder / f"out-{options.count}"
     broken = folder / "out-killed"
     shutil.rmtree(broken, ignore_errors=True)
@@ -125,8 +133,7 @@ def run(options: BenchBatch) -> dict[str, float]:
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-        done = max(0, (broken / "journal.jsonl").read_bytes().count(b"\n") - 1) if (broken / "journal.jsonl").exists() else 0
-        say(f"killed {number + 1} of {options.kills} after {wait:.0f} s, {done} units done")
+        say(f"killed {number + 1} of {options.kills} after {wait:.0f} s, {units_done(broken)} units done")
     start(photos, broken, options.search).wait()
     a, b = digest(whole), digest(broken)
     different = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
