@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from kinflow.client import Engine
+from kinflow.client import Engine, Job
 from kinflow.errors import EngineError
 from kinflow.records import FitResult, Observation
 
@@ -14,6 +14,7 @@ _engine: Engine | None = None
 observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
 sequence: list[FitResult | None] = []
+running_job: Job | None = None
 
 
 class TimerGaps:
@@ -48,6 +49,11 @@ def engine() -> Engine:
         close()
         _engine = Engine(found.path)
     return _engine
+
+
+def busy() -> bool:
+    """Whether a job of this window's is still running."""
+    return running_job is not None and not running_job.done
 
 
 def state() -> str:

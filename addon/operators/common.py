@@ -55,6 +55,13 @@ class EngineJob:
     _timer: bpy.types.Timer | None = None
     _shown = 0.0
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.busy():
+            cls.poll_message_set("The engine is at work: wait for it, or press Esc")
+            return False
+        return True
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             return self.finish(context, session.engine().wait(self.send(context)))
@@ -69,6 +76,8 @@ class EngineJob:
         except KinflowError as error:
             return self._fail(context, error)
         self._gaps = session.TimerGaps()
+        session.running_job = self._job
+        context.scene.kinflow.message = ""
         manager = context.window_manager
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
         manager.modal_handler_add(self)
@@ -103,6 +112,7 @@ class EngineJob:
         return self.finish(context, value)
 
     def _end(self, context: bpy.types.Context) -> None:
+        session.running_job = None
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None

@@ -23,7 +23,7 @@ class KINFLOW_OT_detect(EngineJob, bpy.types.Operator):
         if not context.scene.kinflow.photo_path:
             cls.poll_message_set("Open a photo first")
             return False
-        return True
+        return super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         path = bpy.path.abspath(context.scene.kinflow.photo_path)

@@ -27,7 +27,7 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         if not len(context.scene.kinflow.people):
             cls.poll_message_set("Find the people in the photo first")
             return False
-        return True
+        return super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         state = context.scene.kinflow

@@ -33,6 +33,9 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         if keypoints.active_person(context.scene) is None:
             cls.poll_message_set("Find the people in a photo first")
             return False
+        if session.busy():
+            cls.poll_message_set("The engine is at work: wait for it, or press Esc")
+            return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -90,6 +93,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             self._last, self._job, self._stale = None, None, False
         if event.type == "LEFTMOUSE" and event.value == "RELEASE":
             self._finish_refit(context)
+            if self._moved and not self._refits:
+                context.scene.kinflow.message = f"{person.keypoints[self.index].name.replace('_', ' ')} moved; press Fit"
             return self._end(context, {"FINISHED"} if self._moved else {"CANCELLED"})
         return {"RUNNING_MODAL"}
 

@@ -24,7 +24,7 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         if person is None or person.uid not in session.results:
             cls.poll_message_set("Fit this person first")
             return False
-        return True
+        return super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         person = keypoints.active_person(context.scene)

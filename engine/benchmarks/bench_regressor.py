@@ -31,6 +31,7 @@ from .make_heldout import HELDOUT, TRAINING
 
 SHARES = (0.1, 0.3, 0.6, 1.0)
 OVERLAPS = 200
+MIXED = 0.25  # share of drawn people with labels in a batch
 
 
 class Rows:
@@ -73,7 +74,7 @@ def run(options: BenchRegressor) -> dict[str, float]:
             for name, part in (("WS+KA", 0.0), ("WS+KA+BA", WeakConfig().part)):
 
                 def train(base=base, chosen=chosen, name=name, part=part, share=share, seed=seed) -> Score:
-                    config = replace(WeakConfig(), steps=options.weak_steps, part=part)
+                    config = replace(WeakConfig(), steps=options.weak_steps, part=part, supervised=MIXED)
                     net = refine(base, chosen, config, model, seed, people)
                     save_regressor(folder / f"{name}-{share}-{seed}.safetensors", net)  # type: ignore[arg-type]
                     return score(model, net, test, OTHER_STYLE, overlaps=OVERLAPS)

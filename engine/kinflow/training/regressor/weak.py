@@ -35,7 +35,7 @@ class WeakConfig:
     latent: float = 0.01
     """Weight of the prior, |z|^2."""
     betas: float = 0.02
-    supervised: float = 0.25
+    supervised: float = 0.5
     """Share of each batch that are drawn people with labels, so that depth is not forgotten."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
