@@ -102,6 +102,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         point, (from_x, from_y, *_) = person.keypoints[self.index], self._before[self.index]
         # who puts a keypoint somewhere is sure of it
         point.x, point.y, point.confidence, point.enabled = x, y, 1.0, True
+        self.x, self.y = x, y  # what "Adjust Last Operation" starts from
         for other, (other_x, other_y, *_) in zip(person.keypoints, self._before, strict=True):
             if limbs.follows(other.name, point.name):
                 other.x, other.y = other_x + x - from_x, other_y + y - from_y
