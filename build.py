@@ -38,6 +38,7 @@ ENGINE_PINS = (
     "absl-py==2.5.1", "certifi==2026.10.18", "flatbuffers==25.12.19", "matplotlib==3.11.2", "sounddevice==0.5.6", "cffi==2.1.1",
 )  # fmt: skip
 NO_DEPS_PINS = ("mediapipe==1.2.2",)
+RAY = "ray==2.60.0"  # for the slow tests alone
 TEST_PINS = ("pytest==9.2.0", "hypothesis==6.170.15", "safetensors==0.8.0", "smplx==0.1.28", "scipy==1.17.1", "onnx==1.23.2",
              "onnxruntime==1.32.0", "ruff==0.17.6", "mypy==2.4.1")  # fmt: skip
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -233,6 +234,8 @@ def test(arguments: list[str]) -> int:
     install_engine()
     install_bpy()
     install_tests()
+    if slow:
+        ensure(VENV, "Ray (70 MB)", RAY, lambda: pip(VENV, RAY, "psutil"))
     run([venv_python(), "-m", "kinflow.cli", "setup"], env=environment())
     status = lint()
     marker = [] if slow else ["-m", "not slow"]

@@ -38,7 +38,7 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         observations = [keypoints.observation_of(context.scene, p) for p in people]
         return session.engine().submit(
             "fit", observations=observations, prior=preferences.get("prior"), device=preferences.get("device"),
-            losses=["ka", "ba"] if state.use_parts else ["ka"],
+            losses=["ka", "ba"] if state.use_parts else ["ka"], starts="both",
         )  # fmt: skip
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:

@@ -334,14 +334,14 @@ class Engine:
     def fit(
         self, observations: Observation | Sequence[Observation], *, body: str | None = None, prior: str | None = None,
         camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
-        starts: Sequence[FitResult | None] | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
+        starts: Sequence[FitResult | None] | str | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
         progress: Callable[[float, str], bool | None] | None = None,
     ) -> list[FitResult]:  # fmt: skip
         """As `kinflow.fit`."""
         people = [observations] if isinstance(observations, Observation) else list(observations)
         return self.call(
             "fit", progress, observations=people, body=body, prior=prior, camera=camera, losses=list(losses), solver=solver,
-            starts=None if starts is None else list(starts), shared_betas=shared_betas, device=device, seed=seed,
+            starts=starts if starts is None or isinstance(starts, str) else list(starts), shared_betas=shared_betas, device=device, seed=seed,
         )  # fmt: skip
 
     def decode(self, z: np.ndarray, prior: str | None = None) -> np.ndarray:

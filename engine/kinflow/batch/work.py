@@ -35,7 +35,7 @@ class Settings:
     hypotheses: bool = False
     fov: float | None = None
     models: tuple[str, ...] = ()
-    start: str = "rotations"
+    start: str = "both"
     search: str = "thorough"
     device: str = "auto"
     seed: int = 0
@@ -72,7 +72,7 @@ def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
 
 
 def _starts(settings: Settings) -> Any:
-    return "regressor" if settings.start == "regressor" else None
+    return settings.start
 
 
 def process(unit: Sequence[Source], settings: Settings) -> Done:

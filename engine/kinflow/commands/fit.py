@@ -33,8 +33,8 @@ class Fit(Common):
     """Keypoint files (OpenPose, COCO or kinflow JSON), one a photo, instead of any detector."""
     hypotheses: bool = False
     """Also draw every hypothesis side by side."""
-    start: Literal["rotations", "regressor"] = "rotations"
-    """What the solver starts from: four rotations of the mean pose, or the regressor's guess."""
+    start: Literal["rotations", "regressor", "both"] = "both"
+    """What the solver starts from: four rotations of the mean pose, the regressor's guess (faster, one answer), or both."""
     sequence: bool = False
     """The photos are frames of one clip: track each person, and fit all frames together."""
     search: Literal["auto", "thorough", "quick"] = "auto"

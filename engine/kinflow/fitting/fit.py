@@ -40,7 +40,7 @@ MAX_BATCH = 256  # people at once on a GPU: bounds memory, and is large enough t
 CPU_BATCH = 16  # numpy gains nothing beyond
 LOSSES = ("ka", "ba")
 SOLVERS = ("lm", "adam", "lbfgs")
-STARTS = ("rotations", "regressor")
+STARTS = ("rotations", "regressor", "both")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def fit(
 
     camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka" keypoints,
     "ba" body parts or mask where an observation has them. starts: a previous result or guess an observation (or None), tried
-    besides the four rotated ones; or "regressor": the shipped network's guess instead of them, which is so near that a few
-    steps are enough and, unless `config` asks for it, nothing else is tried (one hypothesis). shared_betas: one shape for all. progress(fraction, message) may return False to
+    besides the four rotated ones (which are what None tries); or "regressor": the shipped network's guess instead of them, which is so near that a few
+    steps are enough and, unless `config` asks for it, nothing else is tried (one hypothesis); or "both". shared_betas: one shape for all. progress(fraction, message) may return False to
     cancel (CancelledError).
 
     One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
@@ -127,8 +127,8 @@ def fit(
         for i, found in zip(unknown_lens, estimate_focal([cameras[i] for i in unknown_lens], fit_with), strict=True):
             cameras[i] = found
     if isinstance(starts, str):
-        config = replace(config, rotated_starts=starts == "rotations")
-        starts = guess(people, cameras=cameras, body=body) if starts == "regressor" else None
+        config = replace(config, rotated_starts=starts != "regressor")
+        starts = None if starts == "rotations" else guess(people, cameras=cameras, body=body)
     groups: dict[str, list[int]] = {}
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)

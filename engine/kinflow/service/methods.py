@@ -55,13 +55,13 @@ def observe(
 
 def fit_people(
     progress: Progress, observations: list[Observation], body: str | None = None, prior: str | None = None,
-    camera: Camera | None = None, losses: list[str] | None = None, solver: str = "lm", starts: list | None = None,
+    camera: Camera | None = None, losses: list[str] | None = None, solver: str = "lm", starts: list | str | None = None,
     shared_betas: bool = False, device: str = "auto", seed: int = 0,
 ) -> list[FitResult]:  # fmt: skip
     if not isinstance(observations, list) or not all(isinstance(o, Observation) for o in observations):
         raise InvalidInputError("fit needs a list of observations.")
 
-    def call(people: list[Observation], given: list | None, where: str) -> list[FitResult]:
+    def call(people: list[Observation], given: list | str | None, where: str) -> list[FitResult]:
         return fit(
             people,
             body=_body(body),
@@ -80,7 +80,10 @@ def fit_people(
 
 
 def fit_in_memory(
-    call: Callable[[list[Observation], list | None, str], list[FitResult]], people: list[Observation], starts: list | None, device: str
+    call: Callable[[list[Observation], list | str | None, str], list[FitResult]],
+    people: list[Observation],
+    starts: list | str | None,
+    device: str,
 ) -> list[FitResult]:
     """Fits in one batch; where the device runs out of memory in halves, and one person alone on the CPU.
 
@@ -94,7 +97,7 @@ def fit_in_memory(
         else:
             half = len(people) // 2
             parts = [
-                fit_in_memory(call, people[rows], None if starts is None else starts[rows], device)
+                fit_in_memory(call, people[rows], None if starts is None else starts if isinstance(starts, str) else starts[rows], device)
                 for rows in (slice(0, half), slice(half, None))
             ]
             results, told = parts[0] + parts[1], "The device ran out of memory, so fewer people were fitted at once."
