@@ -243,3 +243,19 @@ def test_a_folder_is_fitted_by_the_engines_batch_and_goes_on_where_it_stopped(tm
     batch.run([str(photos), "--output", str(out), "--no-render"])
     assert (out / "a" / "scene.blend").stat().st_mtime_ns == stamp
     assert camera.find_camera() is not None
+
+
+def test_without_an_engine_photos_get_a_sentence_and_bodies_and_sliders_work(monkeypatch):
+    from addon import engine_setup
+
+    missing = engine_setup.find_python("/nowhere/python")
+    assert missing.path is None and "There is no file" in missing.sentence
+    monkeypatch.setattr(engine_setup, "find_python", lambda chosen="": type(missing)(None, "No Python with kinflow was found"))
+    bpy.ops.kinflow.import_photo(filepath=str(SAMPLES / "punch.png"))
+    with pytest.raises(RuntimeError, match="No Python with kinflow was found"):
+        bpy.ops.kinflow.detect()
+    assert bpy.ops.kinflow.add_body() == {"FINISHED"}
+    armature = body.find_bodies()[0]
+    before = bone(armature, "left_elbow")
+    armature.kinflow.latent_0[0] = 1.5
+    assert not np.allclose(before, bone(armature, "left_elbow"), atol=1e-3)
