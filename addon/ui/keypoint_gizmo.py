@@ -22,6 +22,7 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
     """All keypoints of one person in one gizmo: its parts are their numbers."""
 
     bl_idname = "KINFLOW_GT_keypoints"
+    part = -1  # the keypoint under the mouse; on the class, because Blender keeps no Python attributes of a gizmo
 
     def draw(self, context: bpy.types.Context) -> None:
         person, view = active_person(context.scene), photo_view(context)
@@ -51,8 +52,6 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
             flat.uniform_float("color", GRABBED if grabbed else _colour(point))
             batch_for_shader(flat, "TRIS", {"pos": triangles}).draw(flat)
         gpu.state.blend_set("NONE")
-
-    part: int = -1
 
     def test_select(self, context: bpy.types.Context, location: tuple[float, float]) -> int:
         """Number of the keypoint under the mouse, -1 for none."""

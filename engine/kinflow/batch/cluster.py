@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from ..errors import KinflowError
-from .pool import GONE, Unit, lost
+from .pool import Unit, lost
 from .sources import Source
 from .work import Done, Settings, process
 
@@ -80,5 +80,3 @@ def _process(unit: tuple[Source, ...], settings: Settings) -> Done | KinflowErro
     except KinflowError as error:
         return error
 
-
-__all__ = ["GONE", "run_on_ray"]
