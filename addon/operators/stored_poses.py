@@ -31,7 +31,12 @@ class KINFLOW_MT_pose_presets(bpy.types.Menu):
     bl_label = "Pose Presets"
     preset_subdir = "kinflow/pose"
     preset_operator = "script.execute_preset"
-    draw = bpy.types.Menu.draw_preset
+
+    def draw(self, context: bpy.types.Context) -> None:
+        if is_active(context):
+            bpy.types.Menu.draw_preset(self, context)
+        else:
+            self.layout.label(text="Select the body's rig first")
 
 
 class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
@@ -41,15 +46,18 @@ class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Pose Preset"
     preset_menu = "KINFLOW_MT_pose_presets"
     preset_subdir = "kinflow/pose"
-    preset_defines = [
-        "body = next(o for o in (bpy.context.active_object, bpy.context.active_object.parent) if o and o.kinflow.is_body).kinflow"
-    ]
-    preset_values = [f"body.latent_{page}" for page in range(5)]
+    # no preset_defines: Blender evaluates them in a way that Python 3.13 broke (4.3 as Debian builds it)
+    preset_values = [f"bpy.context.active_object.kinflow.latent_{page}" for page in range(5)]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        obj = context.active_object
-        if obj is None or active_body(context) not in (obj, obj.parent):
-            cls.poll_message_set("Select a kinflow body")
+        if not is_active(context):
+            cls.poll_message_set("Select the body's rig first")
             return False
         return True
+
+
+def is_active(context: bpy.types.Context) -> bool:
+    """Whether a body's armature itself is the active object: a preset names what it sets by that."""
+    obj = context.active_object
+    return obj is not None and obj.type == "ARMATURE" and obj.kinflow.is_body
