@@ -79,4 +79,3 @@ def _process(unit: tuple[Source, ...], settings: Settings) -> Done | KinflowErro
         return process(unit, settings)
     except KinflowError as error:
         return error
-
