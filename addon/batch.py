@@ -205,6 +205,9 @@ if __name__ == "__main__":
     installed = [name for name in bpy.context.preferences.addons.keys() if name.split(".")[-1] == "kinflow"]
     if installed:
         package = importlib.import_module(installed[0])
+    elif importlib.util.find_spec("kinflow") is None:
+        print("kinflow is not in this Blender: install the extension (python3 build.py addon), then run this again.", file=sys.stderr)
+        sys.exit(1)
     else:
         spec = importlib.util.spec_from_file_location("kinflow_addon", Path(__file__).parent / "__init__.py")
         package = importlib.util.module_from_spec(spec)
