@@ -201,8 +201,6 @@ def test_a_scaled_and_moved_armature_keeps_its_pose_and_sliders(armature):
 
 
 def test_undo_and_redo_take_sliders_and_bones_along_together(armature):
-    if not bpy.ops.ed.undo_push.poll():
-        pytest.skip("no undo stack in this Blender")
     name = armature.name
     bpy.ops.ed.undo_push(message="begin")
     bpy.ops.kinflow.sample()

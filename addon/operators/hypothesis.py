@@ -57,8 +57,6 @@ def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
     """Poses a body as one of its hypotheses says."""
     state = armature.kinflow
     numbers = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
-    matched = camera.find_camera()
-    height = float(matched.matrix_world.translation.z) if matched is not None else 1.5
-    apply_hypothesis(armature, SimpleNamespace(**numbers), height)
+    apply_hypothesis(armature, SimpleNamespace(**numbers), camera.camera_height())
     state.active_hypothesis = index
     state.error_px = state.hypotheses[index].error_px

@@ -147,9 +147,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def _apply(self, context: bpy.types.Context, result: object) -> None:
         uid = keypoints.active_person(context.scene).uid
         armature = next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
-        matched = camera.find_camera()
         if armature is not None and result.status in ("converged", "max_iterations"):
-            show_result(armature, result, float(matched.matrix_world.translation.z) if matched is not None else 1.5)
+            show_result(armature, result, camera.camera_height())
 
     def _end(self, context: bpy.types.Context, status: set[str]) -> set[str]:
         if self._timer is not None:

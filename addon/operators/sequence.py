@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from kinflow.batch.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from kinflow.client import Job
 from kinflow.errors import KinflowError
 
@@ -16,7 +17,7 @@ from .apply_fit import show_result
 from .common import BodyOperator, EngineJob, active_body
 from .key_pose import key_bones
 
-SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 
 
 class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):

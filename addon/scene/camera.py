@@ -15,6 +15,12 @@ def find_camera() -> bpy.types.Object | None:
     return next((o for o in bpy.data.objects if o.type == "CAMERA" and o.get("kinflow_camera")), None)
 
 
+def camera_height() -> float:
+    """Height of the photo's camera above the ground, m; eye height where it is gone."""
+    found = find_camera()
+    return float(found.matrix_world.translation.z) if found is not None else 1.5
+
+
 def match_camera(context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float) -> bpy.types.Object:
     """Makes or updates the photo's camera: level, at `height` metres, looking along +Y; sets the render's size."""
     scene = context.scene

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...batch.sources import PHOTO_SUFFIXES
 from ...errors import InvalidInputError, KinflowError
 from ...perception.part_labels import label_parts
 from ...perception.photos import Photo, read_photo
@@ -20,7 +21,6 @@ from .weak import Unlabelled, unlabelled_of
 MIN_CONFIDENT, CONFIDENT = 8, 0.4
 MIN_HEIGHT_PX = 48.0
 PERSON_LABELS = {"/m/01g317", "/m/04yx4", "/m/03bt1vf", "/m/01bl7v", "/m/05r655"}  # person, man, woman, boy, girl
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 Found = tuple[Observation, Photo]
 
 
@@ -34,7 +34,7 @@ def folder_people(folder: Path) -> Iterator[Found | None]:
     """Everybody whom the detector finds in a folder's photos; None for a photo that shows nobody or cannot be read."""
     from ...perception import observe
 
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES):
         try:
             photo, people = read_photo(path), observe(path)
         except KinflowError:
