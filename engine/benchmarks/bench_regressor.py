@@ -19,10 +19,10 @@ import torch
 from kinflow import load_body, load_prior
 from kinflow.commands.bench import BenchRegressor
 from kinflow.commands.common import say
+from kinflow.fitting.figure import Figure
 from kinflow.paths import cache_folder
 from kinflow.regression.network import Regressor, load_regressor, save_regressor
 from kinflow.training.regressor.evaluate import Score, score
-from kinflow.training.regressor.losses import Model
 from kinflow.training.regressor.supervised import OTHER_CASTING, OTHER_STYLE, captured_poses, drawn, train_supervised
 from kinflow.training.regressor.weak import WeakConfig, refine, unlabelled_of_people
 from kinflow.training.synthetic import Casting
@@ -31,7 +31,6 @@ from .make_heldout import HELDOUT, TRAINING
 
 SHARES = (0.1, 0.3, 0.6, 1.0)
 OVERLAPS = 200
-MIXED = 0.25  # share of drawn people with labels in a batch
 
 
 class Rows:
@@ -59,7 +58,7 @@ def run(options: BenchRegressor) -> dict[str, float]:
     people = drawn(folder / "fs.npz", options.people, 0, Casting(), None, say)
     crowd = drawn(folder / "weak.npz", options.unlabelled, 5, OTHER_CASTING, captured_poses((TRAINING,), options.unlabelled, 5), say)
     test = drawn(folder / "test.npz", options.test, 7, OTHER_CASTING, captured_poses((HELDOUT,), options.test, 7), say)
-    model = Model.of(load_body(), load_prior("light"))
+    figure = Figure.of(load_body(), load_prior("light"))
     rows = Rows(folder / "rows.jsonl")
     for seed in range(options.seeds) if options.only_seed is None else (options.only_seed,):
         path = folder / f"fs{seed}.safetensors"
@@ -67,17 +66,17 @@ def run(options: BenchRegressor) -> dict[str, float]:
             net, _ = train_supervised(people, options.steps, 48, 1e-3, seed, torch.device("cpu"), say)
             save_regressor(path, net)
         base: Regressor = load_regressor(path)
-        rows.get(("FS", 0.0, seed), lambda base=base: score(model, base, test, OTHER_STYLE, overlaps=OVERLAPS))
+        rows.get(("FS", 0.0, seed), lambda base=base: score(figure, base, test, OTHER_STYLE, overlaps=OVERLAPS))
         unlabelled = unlabelled_of_people(crowd, OTHER_STYLE, seed)
         for share in SHARES:
             chosen = unlabelled.pick(torch.arange(round(share * len(unlabelled))))
             for name, part in (("WS+KA", 0.0), ("WS+KA+BA", WeakConfig().part)):
 
                 def train(base=base, chosen=chosen, name=name, part=part, share=share, seed=seed) -> Score:
-                    config = replace(WeakConfig(), steps=options.weak_steps, part=part, supervised=MIXED)
-                    net = refine(base, chosen, config, model, seed, people)
+                    config = replace(WeakConfig(), steps=options.weak_steps, part=part)
+                    net = refine(base, chosen, config, figure, seed, people)
                     save_regressor(folder / f"{name}-{share}-{seed}.safetensors", net)  # type: ignore[arg-type]
-                    return score(model, net, test, OTHER_STYLE, overlaps=OVERLAPS)
+                    return score(figure, net, test, OTHER_STYLE, overlaps=OVERLAPS)
 
                 rows.get((name, share, seed), train)
     if options.only_seed is not None:

@@ -24,8 +24,8 @@ from .model import Body
 
 
 @lru_cache(maxsize=8)
-def _subtree(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """(24, 24): entry [a, j] is 1 where j is a or below it."""
+def subtree(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """-> (24, 24): entry [a, j] is 1 where j is a or below it."""
     table = torch.zeros(NUM_JOINTS, NUM_JOINTS)
     for j in range(NUM_JOINTS):
         a = j
@@ -94,16 +94,15 @@ def pose_points(body: Body, points: PointSet, rotations: Tensor, betas: Tensor, 
     if not jacobian:
         return PosedPoints(mixed, world, joints)
 
-    subtree = _subtree(rotations.device, rotations.dtype)
-    below = torch.einsum("aj,bnjx->bnax", subtree, carried)
-    weight_below = weight @ subtree.T
-    total = _joint_moments(points, joints, subtree)
+    below_of = subtree(rotations.device, rotations.dtype)
+    below = torch.einsum("aj,bnjx->bnax", below_of, carried)
+    weight_below = weight @ below_of.T
+    total = _joint_moments(points, joints, below_of)
     total = total + torch.einsum("pn,bnax->bpax", points.vertex_weights, below)
-    mass = points.joint_weights @ subtree.T + points.vertex_weights @ weight_below
+    mass = points.joint_weights @ below_of.T + points.vertex_weights @ weight_below
     arm = total - mass[None, :, :, None] * joints[:, None]
     d_world = -skew(arm).transpose(2, 3)  # (b, p, 3, a, 3)
-    parent_world = _parent_world(world)
-    d_rotation = torch.einsum("bpxay,bayz->bpxaz", d_world, parent_world)
+    d_rotation = torch.einsum("bpxay,bayz->bpxaz", d_world, parent_world(world))
 
     blend = torch.einsum("nj,bjxy->bnxy", weight, world)
     joint, row, column = columns // 9 + 1, columns % 9 // 3, columns % 3
@@ -124,7 +123,8 @@ def pose_points(body: Body, points: PointSet, rotations: Tensor, betas: Tensor, 
     return PosedPoints(mixed, world, joints, d_rotation, d_betas)
 
 
-def _parent_world(world: Tensor) -> Tensor:
+def parent_world(world: Tensor) -> Tensor:
+    """Of each joint the world rotation of its parent, the identity for the root. (B, 24, 3, 3) -> the same."""
     eye = torch.eye(3, dtype=world.dtype, device=world.device).expand(len(world), 1, 3, 3)
     return torch.cat((eye, world[:, list(PARENTS[1:])]), 1)
 
@@ -133,22 +133,21 @@ def _joint_betas(world: Tensor, rest_dirs: Tensor) -> Tensor:
     """d joints / d betas. world (B, 24, 3, 3), rest_dirs (24, 3, 10) -> (B, 24, 3, 10)."""
     offsets = rest_dirs.clone()
     offsets[1:] -= rest_dirs[list(PARENTS[1:])]
-    turned = _parent_world(world) @ offsets
-    subtree = _subtree(world.device, world.dtype)
-    return torch.einsum("aj,baxk->bjxk", subtree, turned)
+    turned = parent_world(world) @ offsets
+    return torch.einsum("aj,baxk->bjxk", subtree(world.device, world.dtype), turned)
 
 
-def _joint_moments(points: PointSet, joints: Tensor, subtree: Tensor) -> Tensor:
+def _joint_moments(points: PointSet, joints: Tensor, below_of: Tensor) -> Tensor:
     """Sum over joints below a of their weight times their place. -> (B, P, 24, 3)."""
-    table = (points.joint_weights[:, None] * subtree).flatten(0, 1)
+    table = (points.joint_weights[:, None] * below_of).flatten(0, 1)
     return (table @ joints).unflatten(1, (-1, NUM_JOINTS))
 
 
 def _joint_jacobian(body: Body, points: PointSet, world: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-    subtree = _subtree(world.device, world.dtype)
-    total = _joint_moments(points, joints, subtree)
-    mass = points.joint_weights @ subtree.T
+    below_of = subtree(world.device, world.dtype)
+    total = _joint_moments(points, joints, below_of)
+    mass = points.joint_weights @ below_of.T
     arm = total - mass[None, :, :, None] * joints[:, None]
-    d_rotation = torch.einsum("bpxay,bayz->bpxaz", -skew(arm).transpose(2, 3), _parent_world(world))
+    d_rotation = torch.einsum("bpxay,bayz->bpxaz", -skew(arm).transpose(2, 3), parent_world(world))
     d_betas = torch.einsum("pj,bjxk->bpxk", points.joint_weights, _joint_betas(world, body.J_shapedirs))
     return d_rotation, d_betas

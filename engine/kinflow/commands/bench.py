@@ -78,9 +78,9 @@ class BenchRegressor(Common):
     seeds: int = 3
     only_seed: int | None = None
     """Train for this seed alone, and print nothing: several processes may share the work."""
-    steps: int = 6000
+    steps: int = 3000
     """Of full supervision."""
-    weak_steps: int = 600
+    weak_steps: int = 400
     people: int = 16000
     unlabelled: int = 16000
     test: int = 500

@@ -10,16 +10,14 @@ import numpy as np
 import torch
 
 from ..bodies.files import load_body
-from ..bodies.jacobians import pose_points
-from ..bodies.keypoints import keypoint_points
 from ..bodies.model import Body
 from ..flows.prior import load_prior
 from ..records import Camera, Observation
-from ..regression.inputs import KEYPOINT_SET, coco_keypoints, observed_inputs
+from ..regression.inputs import coco_keypoints, observed_inputs
 from ..regression.network import Regressor, load_regressor
 from ..rotations import matrix_to_axis_angle
+from .figure import Figure, place
 from .setup import assumed_camera
-from .translation import weak_perspective_translation
 
 MIN_KEYPOINTS = 3
 
@@ -47,8 +45,8 @@ def guess(
     """
     net = network if isinstance(network, Regressor) else load_regressor(network)
     body = body or load_body()
-    device = body.device
-    net, prior = net.to(device), load_prior("light").to(device)
+    figure = Figure.of(body, load_prior("light").to(body.device))
+    net = net.to(body.device)
     given: Sequence[Camera | None] = cameras if cameras is not None else [None] * len(people)
     lenses = [c or p.camera or assumed_camera(p) for c, p in zip(given, people, strict=True)]
     # the network knows COCO's keypoints alone
@@ -57,12 +55,10 @@ def guess(
     if not rows:
         return result
     images = None if photos is None else [photos[i] for i in rows]
-    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(device)
-    z, root, betas = net(inputs)
-    pose = prior.decode(z)
-    points = pose_points(body, keypoint_points(body, KEYPOINT_SET), torch.cat((root[:, None], pose), 1), betas, jacobian=False).points
-    transl = weak_perspective_translation(points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre)
-    columns = (matrix_to_axis_angle(root), matrix_to_axis_angle(pose), betas, transl, z)
+    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(body.device)
+    got = place(figure, net(inputs, figure.look), inputs)
+    pose = matrix_to_axis_angle(got.rotations)
+    columns = (pose[:, 0], pose[:, 1:], got.betas, got.transl, got.z)
     arrays = [c.float().cpu().numpy() for c in columns]
     for k, i in enumerate(rows):
         result[i] = Guess(*(a[k] for a in arrays))

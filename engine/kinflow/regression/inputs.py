@@ -18,6 +18,8 @@ KEYPOINT_SET = "coco17"
 NUM_KEYPOINTS = 17
 CROP_MARGIN = 1.4  # keypoints end at ankles, wrists and eyes; bodies do not
 HEAT_DEVIATION = 1.5
+ANY_PART = 255
+PART_PIXELS = 48
 NUM_PLANES = 3 + 1 + NUM_KEYPOINTS + NUM_PARTS
 NUM_NUMBERS = 3 * NUM_KEYPOINTS + 3
 
@@ -79,6 +81,18 @@ def make_numbers(inputs: Inputs) -> Tensor:
     local = 2 * (inputs.keypoints - middle) / side * (inputs.confidence > 0)[..., None]
     lens = torch.cat((crop_ray(inputs), inputs.crop[:, 2:] / inputs.focal[:, :1]), 1)
     return torch.cat((local.flatten(1), inputs.confidence, lens), 1)
+
+
+def part_pixels(inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """PART_PIXELS of the part map, spread evenly over its lines; of the mask, with the label ANY_PART, where there is no map.
+    -> pixels (B, P, 2) px of the photo, labels (B, P), 0 where there is neither."""
+    plain = torch.where(inputs.mask > 127, ANY_PART, 0).to(torch.uint8)
+    plane = torch.where((inputs.parts > 0).flatten(1).any(1)[:, None, None], inputs.parts, plain).flatten(1)
+    count = (plane > 0).cumsum(1)
+    wanted = (torch.arange(PART_PIXELS, device=plane.device) + 0.5) / PART_PIXELS * count[:, -1:]
+    index = torch.searchsorted(count.to(wanted.dtype), wanted.contiguous()).clamp_max(CROP * CROP - 1)
+    cells = torch.stack((index % CROP, index // CROP), -1) + 0.5
+    return inputs.crop[:, None, :2] + cells / CROP * inputs.crop[:, None, 2:], plane.gather(1, index).long()
 
 
 def crop_ray(inputs: Inputs) -> Tensor:

@@ -7,24 +7,18 @@ energy, since most trials are taken.
 from __future__ import annotations
 
 import contextlib
-from functools import lru_cache
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 
 from ...errors import CancelledError
 from ..evaluate import NUM_BETAS, NUM_GLOBAL
 from ..problem import Problem, State
 from ..solver import Progress, Solution, SolverConfig
 from .evaluate import LeanLinearisation, LeanProblem, LeanState, linearise
+from .threads import one_thread
 
 FEW_STARTS = 16
-
-
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def step(lin: LeanLinearisation, state: LeanState, damping: np.ndarray, latent: float, betas: float) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +63,7 @@ def apply(state: LeanState, dz: np.ndarray, d_global: np.ndarray) -> LeanState:
 def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
     """As `fitting.solver.levenberg_marquardt`, for tensors on the CPU."""
     # for a few starts the products are too small to be shared between threads
-    threads = _controller().limit(limits=1, user_api="blas") if len(state.z) <= FEW_STARTS else contextlib.nullcontext()
+    threads = one_thread() if len(state.z) <= FEW_STARTS else contextlib.nullcontext()
     with threads, np.errstate(all="ignore"):  # a start may run away; its energy is then not finite and the trial refused
         return _minimise(
             LeanProblem(problem), LeanState(*(getattr(state, n).numpy() for n in ("z", "root", "betas", "transl"))), config, progress

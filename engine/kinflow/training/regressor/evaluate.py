@@ -9,11 +9,12 @@ import torch
 
 from ...bodies.parts import NUM_PARTS
 from ...drawing.zbuffer import part_iou, part_map, rasterise
+from ...fitting.figure import Figure
 from ...metrics import mpjpe
 from ...regression.inputs import CROP
 from ..synthetic import PHOTO, People
 from .examples import Style, Truth, make_inputs
-from .losses import Model, predict
+from .losses import predict
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,25 @@ class Score:
 
 
 @torch.no_grad()
-def score(model: Model, net: torch.nn.Module, people: People, style: Style, seed: int = 99, overlaps: int | None = None) -> Score:
+def score(figure: Figure, net: torch.nn.Module, people: People, style: Style, seed: int = 99, overlaps: int | None = None) -> Score:
     """Errors on corrupted inputs, always the same for one seed. overlaps: draw only so many for the mIoU."""
-    device = model.body.device
+    device = figure.body.device
     training = net.training
     net.eval()
     inputs = make_inputs(people, style, np.random.default_rng(seed)).to(device)
-    got = [predict(model, net, inputs.pick(rows)) for rows in torch.arange(len(people), device=device).split(256)]
+    got = [predict(figure, net, inputs.pick(rows)) for rows in torch.arange(len(people), device=device).split(256)]
     net.train(training)
     keypoints = torch.cat([g.keypoints for g in got]).cpu().numpy()
     pixels = float(np.linalg.norm(keypoints - people.keypoints, axis=-1).mean())
     truth = Truth.of(people)
-    _, wanted = model.body(*(t.to(device) for t in (truth.rotations[:, :1].flatten(1, 2), truth.rotations[:, 1:], truth.betas)))
+    _, wanted = figure.body(*(t.to(device) for t in (truth.rotations[:, :1].flatten(1, 2), truth.rotations[:, 1:], truth.betas)))
     joints = torch.cat([g.joints for g in got])
     error = 1e3 * float(mpjpe(joints.cpu().numpy(), wanted.cpu().numpy()).mean())
     overlap = []
-    faces, labels = model.body.faces.cpu().numpy(), model.body.parts.cpu().numpy()
+    faces, labels = figure.body.faces.cpu().numpy(), figure.body.parts.cpu().numpy()
     rotations, betas, transl = (torch.cat([getattr(g, n) for g in got]) for n in ("rotations", "betas", "transl"))
     for i in range(min(len(people), overlaps or len(people))):
-        vertices, _ = model.body(rotations[i : i + 1, 0], rotations[i : i + 1, 1:], betas[i : i + 1], transl[i : i + 1])
+        vertices, _ = figure.body(rotations[i : i + 1, 0], rotations[i : i + 1, 1:], betas[i : i + 1], transl[i : i + 1])
         v = vertices[0].double().cpu().numpy()
         image = v[:, :2] / np.maximum(v[:, 2:], 1e-3) * people.focal[i] + PHOTO / 2
         local = (image - people.crop[i, :2]) / people.crop[i, 2] * CROP

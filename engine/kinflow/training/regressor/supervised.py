@@ -16,13 +16,14 @@ from torch import Tensor
 from ...bodies.files import load_body
 from ...devices import pick_device
 from ...errors import InvalidInputError
+from ...fitting.figure import Figure
 from ...flows.prior import load_prior
 from ...regression.network import BACKBONES, Regressor, save_regressor
 from ...rotations import axis_angle_to_matrix
 from ..synthetic import Casting, People, make_people
 from .evaluate import Score, score
 from .examples import Style, Truth, make_inputs
-from .losses import Model, SupervisedWeights, predict, supervised
+from .losses import SupervisedWeights, supervised_descent
 from .weak import WeakConfig, refine, unlabelled_of_people
 
 Report = Callable[[str], None]
@@ -38,7 +39,7 @@ class TrainRegressor:
     out: Path
     """Folder for regressor.safetensors, its curve and the drawn people."""
     people: int = 16000
-    steps: int = 6000
+    steps: int = 3000
     batch: int = 48
     lr: float = 1e-3
     poses: tuple[Path, ...] = ()
@@ -99,7 +100,7 @@ def train_supervised(
         raise InvalidInputError(f"Unknown backbone '{backbone}'.", f"Use one of {', '.join(BACKBONES)}.")
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    model = Model.of(load_body().to(device), load_prior("light").to(device))
+    figure = Figure.of(load_body().to(device), load_prior("light").to(device))
     net = Regressor(backbone).to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=1e-4)
     style, weights = Style(), SupervisedWeights()
@@ -109,7 +110,7 @@ def train_supervised(
         chosen = people.pick(random.integers(0, len(people), batch))
         inputs = make_inputs(chosen, style, random).to(device)
         truth = Truth(*(t.to(device) for t in vars(Truth.of(chosen)).values()))
-        loss = supervised(model, predict(model, net, inputs), truth, inputs, weights)
+        loss = supervised_descent(figure, net, truth, inputs, weights)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -119,7 +120,7 @@ def train_supervised(
             result = (
                 Score(float("nan"), float("nan"), float("nan"))
                 if validation is None
-                else score(model, net, validation, style, overlaps=100)
+                else score(figure, net, validation, style, overlaps=100)
             )
             rows.append([str(step + 1), f"{running:.4f}", f"{result.pixels:.2f}", f"{result.part_iou:.4f}", f"{result.mpjpe:.1f}"])
             report(f"{step + 1}/{steps}  loss {running:.3f}  2D {result.pixels:.1f} px  mIoU {result.part_iou:.3f}  MPJPE {result.mpjpe:.0f} mm  "
@@ -134,7 +135,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
 
     config.out.mkdir(parents=True, exist_ok=True)
     device = pick_device(config.device)
-    model = Model.of(load_body().to(device), load_prior("light").to(device))
+    figure = Figure.of(load_body().to(device), load_prior("light").to(device))
     validation = drawn(config.out / "validation.npz", 300, config.seed + 1000, OTHER_CASTING, None, report)
     people = drawn(config.out / "people.npz", config.people, config.seed, Casting(), None, report)
     if config.start is not None:
@@ -146,7 +147,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
         with open(config.out / "regressor.csv", "w", newline="") as stream:
             csv.writer(stream).writerows([["step", "train_loss", "pixels", "part_miou", "mpjpe_mm"], *curve])
         save_regressor(config.out / "regressor-fs.safetensors", net, recipe=f"FS {config.steps} steps", data="drawn people")
-    before = score(model, net, validation, OTHER_STYLE)
+    before = score(figure, net, validation, OTHER_STYLE)
     answer: dict[str, float | int] = {"fs_px": before.pixels, "fs_miou": before.part_iou, "fs_mpjpe_mm": before.mpjpe}
     unlabelled = None
     if config.photos is not None:
@@ -157,8 +158,8 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
         crowd = drawn(config.out / "unlabelled.npz", config.unlabelled, config.seed + 5, OTHER_CASTING, poses, report)
         unlabelled = unlabelled_of_people(crowd, OTHER_STYLE, config.seed)
     if unlabelled is not None:
-        net = refine(net, unlabelled, config.weak, model, config.seed, people, report)  # type: ignore[assignment]
-        after = score(model, net, validation, OTHER_STYLE)
+        net = refine(net, unlabelled, config.weak, figure, config.seed, people, report)  # type: ignore[assignment]
+        after = score(figure, net, validation, OTHER_STYLE)
         answer |= {"ws_px": after.pixels, "ws_miou": after.part_iou, "ws_mpjpe_mm": after.mpjpe}
     save_regressor(
         config.out / "regressor.safetensors", net, f"FS {config.steps} + WS {config.weak.steps} steps", "drawn people; poses CMU"

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ...errors import InvalidInputError
+from ...fitting.figure import Figure
 from ...regression.inputs import CROP, Inputs
 from ..synthetic import People
 from .augment import Augmentation, augment
 from .examples import Style, Truth, make_inputs
-from .losses import Model, SupervisedWeights, alignment, overlap, predict, supervised
+from .losses import SupervisedWeights, alignment, overlap, predict, supervised_descent
 
 NUM_PIXELS = 192
 
@@ -28,7 +29,7 @@ class WeakConfig:
 
     steps: int = 1000
     batch: int = 40
-    lr: float = 5e-4
+    lr: float = 3e-4
     part: float = 4.0
     """Weight of BA; 0 is KA alone."""
     keypoint: float = 20.0
@@ -78,7 +79,7 @@ def unlabelled_of_people(people: People, style: Style, seed: int = 0) -> Unlabel
 
 
 def refine(
-    net: torch.nn.Module, unlabelled: Unlabelled, config: WeakConfig, model: Model, seed: int = 0, people: People | None = None,
+    net: torch.nn.Module, unlabelled: Unlabelled, config: WeakConfig, figure: Figure, seed: int = 0, people: People | None = None,
     report: Callable[[str], None] | None = None,
 ) -> torch.nn.Module:  # fmt: skip
     """A copy of the network, refined on photos without 3D. people: drawn ones with labels to mix in.
@@ -87,7 +88,7 @@ def refine(
     """
     if not len(unlabelled):
         raise InvalidInputError("There is no photo to learn from.", "Give photos with people whose keypoints are seen clearly.")
-    device = model.body.device
+    device = figure.body.device
     torch.manual_seed(seed)
     random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     net = copy.deepcopy(net).requires_grad_(True).train()
@@ -103,17 +104,17 @@ def refine(
         rows, order = order[: config.batch - mixed], order[config.batch - mixed :]
         batch = unlabelled.pick(torch.from_numpy(rows).to(device))
         seen, whole, pixels, labels = augment(batch.inputs, batch.pixels, batch.labels, config.augmentation, generator)
-        got = predict(model, net, seen, whole)
+        got = predict(figure, net, seen, whole)
         loss = config.keypoint * alignment(got, whole).mean()
         loss = loss + config.latent * got.z.square().sum(-1).mean() + config.betas * got.betas.square().mean()
         if config.part:
-            loss = loss + config.part * config.keypoint * overlap(model, got, whole, pixels, labels).mean()
+            loss = loss + config.part * config.keypoint * overlap(figure, got, whole, pixels, labels).mean()
         if mixed and people is not None:
             labelled = people.pick(random.integers(0, len(people), mixed))
             inputs = make_inputs(labelled, Style(), random).to(device)
             truth = Truth(*(t.to(device) for t in vars(Truth.of(labelled)).values()))
             share = mixed / config.batch
-            loss = (1 - share) * loss + share * supervised(model, predict(model, net, inputs), truth, inputs, SupervisedWeights())
+            loss = (1 - share) * loss + share * supervised_descent(figure, net, truth, inputs, SupervisedWeights())
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
