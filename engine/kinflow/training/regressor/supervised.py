@@ -44,7 +44,7 @@ class TrainRegressor:
     lr: float = 1e-3
     poses: tuple[Path, ...] = ()
     """Captured poses (.npz with `pose` (N, 23, 3)) for the people without labels; without, the priors' samples."""
-    unlabelled: int = 16000
+    unlabelled: int = 6000
     """Drawn people whose 3D is not used, for the second stage; 0 leaves it out."""
     photos: Path | None = None
     """A folder of your own photos for the second stage instead of drawn people."""
