@@ -113,6 +113,10 @@ def test_other_settings_are_refused_and_restart_begins_again(crowd, whole, tmp_p
     with pytest.raises(InvalidInputError, match="other settings"):
         run(sources, tmp_path, replace(QUICK, seed=1))
     assert run(sources, tmp_path, replace(QUICK, seed=1), restart=True).done == 2
+    (tmp_path / "journal.jsonl").write_text("what is this?\n")
+    with pytest.raises(InvalidInputError, match="damaged"):
+        run(sources, tmp_path, QUICK)
+    assert run(sources, tmp_path, QUICK, restart=True).done == 2
 
 
 def test_a_photo_that_changed_is_fitted_again_and_failures_on_request(crowd, tmp_path):

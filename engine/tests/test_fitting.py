@@ -9,8 +9,9 @@ from kinflow.errors import CancelledError, InvalidInputError
 from kinflow.fitting.evaluate import energy, linearise
 from kinflow.fitting.losses import keypoint_alignment
 from kinflow.fitting.problem import Problem, State, Weights
+from kinflow.fitting.residuals.keypoints import project
 from kinflow.fitting.solver import apply
-from kinflow.fitting.translation import weak_perspective_translation
+from kinflow.fitting.translation import perspective_translation, weak_perspective_translation
 from kinflow.metrics import mpjpe, pa_mpjpe
 from kinflow.rotations import axis_angle_to_matrix
 
@@ -242,8 +243,34 @@ def test_degenerate_translations_are_finite_and_in_front(case):
     else:
         confidence[:] = 0
     out = weak_perspective_translation(joints, keypoints, confidence, torch.full((1, 2), 500.0), torch.full((1, 2), 50.0))
-    assert torch.isfinite(out).all()
+    better = perspective_translation(
+        joints, keypoints, confidence, torch.full((1, 2), 500.0), torch.full((1, 2), 50.0), torch.full((1,), 10.0)
+    )
+    assert torch.isfinite(out).all() and torch.isfinite(better).all() and (better[:, 2] > 0).all()
     assert (out[:, 2] + (joints * confidence[..., None]).sum(1)[:, 2] / confidence.sum().clamp_min(1) > 0).all()
+
+
+def test_under_perspective_the_true_place_is_found_where_equation_2_misses_it():
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(6, 17, 3, generator=generator, dtype=torch.float64) * torch.tensor([0.3, 0.7, 0.3], dtype=torch.float64)
+    true = torch.tensor([0.2, -0.1, 2.0], dtype=torch.float64).expand(6, 3)
+    focal, centre = torch.full((6, 2), 400.0, dtype=torch.float64), torch.full((6, 2), 240.0, dtype=torch.float64)
+    keypoints, _ = project(points + true[:, None], focal, centre)
+    confidence, scale = torch.ones(6, 17, dtype=torch.float64), torch.full((6,), 40.0, dtype=torch.float64)
+    confidence[:, 3], keypoints[:, 3] = 0, torch.nan
+    weak = weak_perspective_translation(points, keypoints, confidence, focal, centre)
+    better = perspective_translation(points, keypoints, confidence, focal, centre, scale)
+    assert (better - true).norm(dim=1).max() < 0.1 * (weak - true).norm(dim=1).max()
+    wrong = keypoints.clone()
+    wrong[:, 7] += 150  # one swapped keypoint
+    robust = perspective_translation(points, wrong, confidence, focal, centre, scale, steps=6)
+    pulled = perspective_translation(points, wrong, confidence, focal, centre, 1e6 * scale, steps=6)
+    assert ((robust - true).norm(dim=1) < (pulled - true).norm(dim=1)).all()
+    given = torch.where(confidence[..., None] > 0, keypoints, torch.zeros_like(keypoints))
+    assert torch.autograd.gradcheck(
+        lambda p: perspective_translation(p, given[:1], confidence[:1], focal[:1], centre[:1], scale[:1]),
+        points[:1].clone().requires_grad_(),
+    )
 
 
 def test_keypoint_alignment_is_equation_1():

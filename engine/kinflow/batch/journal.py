@@ -39,7 +39,13 @@ class Journal:
             first = stream.readline()
             if not first.endswith(b"\n"):
                 return False
-            if json.loads(first) != header:
+            try:
+                known = json.loads(first)
+            except ValueError:
+                known = None
+            if known is None:
+                raise InvalidInputError(f"{self.path} is damaged.", "Give another --out, or --restart to fit all of it again.")
+            if known != header:
                 raise InvalidInputError(
                     f"{self.folder} holds a run with other settings.", "Give another --out, or --restart to fit all of it again."
                 )  # fmt: skip

@@ -59,7 +59,7 @@ def check_settings(settings: Settings) -> None:
 
     body, prior = load_models(settings.body, settings.prior)
     model_people.load_models([Path(m) for m in settings.models])
-    fit([], body=body, prior=prior, losses=settings.losses, device=settings.device, starts=_starts(settings))
+    fit([], body=body, prior=prior, losses=settings.losses, device=settings.device, starts=settings.start)
 
 
 @lru_cache(maxsize=1)
@@ -69,10 +69,6 @@ def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
     from ..flows.prior import load_prior
 
     return load_body(body), load_prior(prior)
-
-
-def _starts(settings: Settings) -> Any:
-    return settings.start
 
 
 def process(unit: Sequence[Source], settings: Settings) -> Done:
@@ -137,7 +133,7 @@ def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:
         return []
     body, prior = load_models(settings.body, settings.prior)
     results = fit(
-        people, body=body, prior=prior, losses=settings.losses, device=settings.device, seed=settings.seed, starts=_starts(settings)
+        people, body=body, prior=prior, losses=settings.losses, device=settings.device, seed=settings.seed, starts=settings.start
     )  # fmt: skip
     # what depends on the clock alone would make two runs differ
     return [replace(r, timings={}) for r in results]

@@ -78,7 +78,7 @@ class BenchRegressor(Common):
     seeds: int = 3
     only_seed: int | None = None
     """Train for this seed alone, and print nothing: several processes may share the work."""
-    steps: int = 3000
+    steps: int = 2400
     """Of full supervision."""
     weak_steps: int = 400
     people: int = 16000

@@ -17,12 +17,13 @@ from ..regression.network import Seen, State
 from .backend import uses_numpy
 from .residuals.keypoints import project
 from .residuals.parts import MARGIN_METRES, SCALE_METRES, SkinSample, sampled_points
-from .translation import weak_perspective_translation
+from .translation import perspective_translation
 
 # what is believed before a Gauss-Newton step, besides z and betas of deviation 1
 KEYPOINT_SHARE = 0.03  # a keypoint's deviation, of the crop's side
 ROOT_RADIANS = 0.5
 DEPTH_SHARE = 0.3
+PLACING_SHARE = 0.1  # beyond this share of the crop a keypoint no longer tells where the body is
 PIXEL_SHARE = 0.04  # a part's pixel, likewise
 PIXELS_WORTH = 24.0  # of all pixels together: they lie close, and err together
 
@@ -65,11 +66,17 @@ class Placed:
     keypoints: Tensor
 
 
+def on_keypoints(points: Tensor, inputs: Inputs) -> Tensor:
+    """Translation that puts keypoints (B, 17, 3) m on the observed ones. -> (B, 3)."""
+    scale = PLACING_SHARE * inputs.crop[:, 2]
+    return perspective_translation(points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre, scale)
+
+
 def place(figure: Figure, state: State, inputs: Inputs) -> Placed:
-    """A state where equation 2 puts it on the observed keypoints; differentiable."""
+    """A state where it lies best on the observed keypoints; differentiable."""
     rotations = torch.cat((state.root[:, None], figure.prior.decode_with_trace(state.z)[0]), 1)
     posed = pose_points(figure.body, figure.keypoints, rotations, state.betas, jacobian=False)
-    transl = weak_perspective_translation(posed.points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre)
+    transl = on_keypoints(posed.points, inputs)
     pixels, _ = project(posed.points + transl[:, None], inputs.focal, inputs.centre)
     return Placed(state.z, rotations, state.betas, transl, posed.joints, pixels)
 
@@ -88,7 +95,7 @@ def look(figure: Figure, state: State, inputs: Inputs) -> Seen:
     body_rotations, trace = figure.prior.decode_with_trace(state.z)
     rotations = torch.cat((state.root[:, None], body_rotations), 1)
     posed = pose_points(figure.body, figure.keypoints, rotations, state.betas)
-    transl = weak_perspective_translation(posed.points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre)
+    transl = on_keypoints(posed.points, inputs)
     pixels, of_keypoints = keypoint_rows(posed, transl, inputs)
     both = zip(of_keypoints, pixel_rows(figure, rotations, state.betas, transl, inputs), strict=True)
     turns, by_betas, by_transl, miss, weight = (torch.cat(pair, 1) for pair in both)

@@ -41,7 +41,7 @@ def guess(
     """Pose, shape and place of everybody at once, in milliseconds; None for who has too few keypoints.
 
     cameras: one each where the observations hold none. photos: upright (H, W, 3) uint8 RGB each, where at hand.
-    The translation is the closed form of equation 2. Raises AssetError for a damaged checkpoint.
+    The translation is equation 2, set right for perspective. Raises AssetError for a damaged checkpoint.
     """
     net = network if isinstance(network, Regressor) else load_regressor(network)
     body = body or load_body()

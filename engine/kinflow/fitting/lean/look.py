@@ -9,9 +9,8 @@ import torch
 
 from ...regression.inputs import ANY_PART, Inputs, part_pixels
 from ...regression.network import Seen, State
-from ..figure import DEPTH_SHARE, KEYPOINT_SHARE, PIXEL_SHARE, PIXELS_WORTH, ROOT_RADIANS, Figure
+from ..figure import DEPTH_SHARE, KEYPOINT_SHARE, PIXEL_SHARE, PIXELS_WORTH, ROOT_RADIANS, Figure, on_keypoints
 from ..residuals.parts import MARGIN_METRES, SCALE_METRES
-from ..translation import weak_perspective_translation
 from .evaluate import project
 from .flow import LeanFlow
 from .pose import NUM_BETAS, ROTATIONS, WIDTH, pose_points, pose_skeleton, rows_of
@@ -43,8 +42,7 @@ def _look(figure: Figure, state: State, inputs: Inputs) -> Seen:
     rotations = np.concatenate((root[:, None], joints), 1)
     skeleton = pose_skeleton(body, rotations, betas)
     posed = pose_points(points, skeleton)
-    placed = torch.from_numpy(posed.points)
-    transl = weak_perspective_translation(placed, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre).numpy()
+    transl = on_keypoints(torch.from_numpy(posed.points), inputs).numpy()
     seen = {name: getattr(inputs, name).numpy() for name in ("keypoints", "confidence", "focal", "centre", "crop")}
     pixels, of_keypoints = _keypoint_rows(body, posed, transl, seen)
     where, labels = (t.numpy() for t in part_pixels(inputs))

@@ -17,7 +17,7 @@ from .examples import Truth
 
 
 def predict(figure: Figure, net: torch.nn.Module, inputs: Inputs, placed_by: Inputs | None = None) -> Placed:
-    """The network's people, placed by equation 2 (on the keypoints of `placed_by`, where the network sees fewer);
+    """The network's people, placed on the keypoints (on those of `placed_by`, where the network sees fewer);
     differentiable."""
     return place(figure, net(inputs, figure.look), placed_by or inputs)
 

@@ -39,7 +39,7 @@ class TrainRegressor:
     out: Path
     """Folder for regressor.safetensors, its curve and the drawn people."""
     people: int = 16000
-    steps: int = 3000
+    steps: int = 2400
     batch: int = 48
     lr: float = 1e-3
     poses: tuple[Path, ...] = ()
