@@ -80,9 +80,9 @@ class BenchRegressor(Common):
     """Train for this seed alone, and print nothing: several processes may share the work."""
     steps: int = 2400
     """Of full supervision."""
-    weak_steps: int = 400
+    weak_steps: int = 200
     people: int = 16000
-    unlabelled: int = 16000
+    unlabelled: int = 2000
     test: int = 500
     threads: int = 2
 

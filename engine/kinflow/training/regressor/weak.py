@@ -27,15 +27,16 @@ NUM_PIXELS = 192
 class WeakConfig:
     """How photos without 3D refine a regressor."""
 
-    steps: int = 1000
+    steps: int = 400
     batch: int = 40
-    lr: float = 3e-4
+    lr: float = 2e-4
     part: float = 4.0
     """Weight of BA; 0 is KA alone."""
     keypoint: float = 20.0
     latent: float = 0.01
     """Weight of the prior, |z|^2."""
-    betas: float = 0.02
+    betas: float = 0.3
+    """Of the shape, |betas|^2 / 10. With less, clothes that stand off the body make every body larger."""
     supervised: float = 0.5
     """Share of each batch that are drawn people with labels, so that depth is not forgotten."""
     augmentation: Augmentation = field(default_factory=Augmentation)
