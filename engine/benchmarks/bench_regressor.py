@@ -59,11 +59,15 @@ def run(options: BenchRegressor) -> dict[str, float]:
     crowd = drawn(folder / "weak.npz", options.unlabelled, 5, OTHER_CASTING, captured_poses((TRAINING,), options.unlabelled, 5), say)
     test = drawn(folder / "test.npz", options.test, 7, OTHER_CASTING, captured_poses((HELDOUT,), options.test, 7), say)
     figure = Figure.of(load_body(), load_prior("light"))
-    rows = Rows(folder / "rows.jsonl")
+    kept = folder / f"{options.descent}-steps"
+    kept.mkdir(exist_ok=True)
+    rows = Rows(kept / "rows.jsonl")
     for seed in range(options.seeds) if options.only_seed is None else (options.only_seed,):
-        path = folder / f"fs{seed}.safetensors"
+        path = kept / f"fs{seed}.safetensors"
         if not path.exists():
-            net, _ = train_supervised(people, options.steps, 48, 1e-3, seed, torch.device("cpu"), say)
+            net, _ = train_supervised(
+                people, options.steps, 48, 1e-3, seed, torch.device("cpu"), say, descent=options.descent
+            )  # fmt: skip
             save_regressor(path, net)
         base: Regressor = load_regressor(path)
         rows.get(("FS", 0.0, seed), lambda base=base: score(figure, base, test, OTHER_STYLE, overlaps=OVERLAPS))
@@ -75,7 +79,7 @@ def run(options: BenchRegressor) -> dict[str, float]:
                 def train(base=base, chosen=chosen, name=name, part=part, share=share, seed=seed) -> Score:
                     config = replace(WeakConfig(), steps=options.weak_steps, part=part)
                     net = refine(base, chosen, config, figure, seed, people)
-                    save_regressor(folder / f"{name}-{share}-{seed}.safetensors", net)  # type: ignore[arg-type]
+                    save_regressor(kept / f"{name}-{share}-{seed}.safetensors", net)  # type: ignore[arg-type]
                     return score(figure, net, test, OTHER_STYLE, overlaps=OVERLAPS)
 
                 rows.get((name, share, seed), train)

@@ -19,7 +19,7 @@ from kinflow.fitting.lean.look import look as lean_look
 from kinflow.fitting.residuals.keypoints import project
 from kinflow.metrics import mpjpe
 from kinflow.regression.inputs import CROP, NUM_PLANES, cut, keypoint_crop, make_planes, observed_inputs, part_pixels, ray_rotation
-from kinflow.regression.network import Regressor, State, load_regressor, save_regressor
+from kinflow.regression.network import Regressor, Seen, State, load_regressor, save_regressor
 from kinflow.rotations import axis_angle_to_matrix
 from kinflow.tensorfile import read_tensors, write_tensors
 from kinflow.training.regressor.augment import Augmentation, augment
@@ -168,6 +168,13 @@ def test_pixels_of_a_part_that_lies_elsewhere_pull_it_there(people, figure, ligh
     assert (near < far).float().mean() > 0.9
 
 
+def test_without_steps_the_network_gives_one_answer_and_needs_no_look(people):
+    inputs = observed_inputs(_observations(people), [o.camera for o in _observations(people)])
+    net = Regressor(steps=0).eval()
+    states = net.states(inputs, lambda state, inputs: pytest.fail("it looked"))
+    assert len(states) == 1 and len(Regressor(steps=2).eval().states(inputs, lambda s, i: Seen(i.keypoints, torch.zeros(24, 151)))) == 3
+
+
 def test_body_parts_pull_towards_the_truth(people, figure, light):
     inputs = make_inputs(people, Style(no_parts=0, no_mask=0), np.random.default_rng(0))
     unlabelled = unlabelled_of(inputs)
@@ -284,6 +291,10 @@ def test_a_checkpoint_comes_back_and_a_damaged_one_is_told(tmp_path):
     write_tensors(tmp_path / "bad.safetensors", {}, {"kinflow_kind": "regressor", "format_version": "1", "backbone": "small"})
     with pytest.raises(AssetError, match="field"):
         load_regressor(tmp_path / "bad.safetensors")
+    for steps in ("many", "1000", "-1"):
+        write_tensors(tmp_path / "odd.safetensors", tensors, header | {"steps": steps})
+        with pytest.raises(AssetError, match="steps"):
+            load_regressor(tmp_path / "odd.safetensors")
     with pytest.raises(AssetError, match="not a kinflow regressor"):
         write_tensors(tmp_path / "other.safetensors", {}, {"kinflow_kind": "prior"})
         load_regressor(tmp_path / "other.safetensors")

@@ -81,6 +81,8 @@ class BenchRegressor(Common):
     steps: int = 2400
     """Of full supervision."""
     weak_steps: int = 200
+    descent: int = 5
+    """Learned steps after the network's first answer; 0 is the supplement's network."""
     people: int = 16000
     unlabelled: int = 2000
     test: int = 500

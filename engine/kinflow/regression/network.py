@@ -25,6 +25,7 @@ ASSET = Path(__file__).parent.parent / "assets" / "regressor.safetensors"
 LATENT, BETAS = 138, 10
 BETAS_LIMIT = 3.0
 STEPS, TRAINED_STEPS = 5, 3  # measured: trained through three, the same step goes on to help until the sixth
+MAX_STEPS = 20
 STEP_LIMIT = 2.0  # of one number of a Gauss-Newton step: outliers among the keypoints make it wild
 TRUNK = 384
 SEEN = LATENT + 6 + BETAS + 5 * NUM_KEYPOINTS + LATENT + 3 + BETAS
@@ -75,11 +76,11 @@ BACKBONES: dict[str, type[nn.Module]] = {"small": SmallBackbone}
 
 
 class Regressor(nn.Module):
-    """Inputs -> a State, through the states of its steps."""
+    """Inputs -> a State, through the states of its steps. Without any steps it is the supplement's network: one answer."""
 
-    def __init__(self, backbone: str = "small") -> None:
+    def __init__(self, backbone: str = "small", steps: int = STEPS) -> None:
         super().__init__()
-        self.backbone_name = backbone
+        self.backbone_name, self.steps = backbone, steps
         self.backbone = BACKBONES[backbone]()
         width = int(self.backbone.width)  # type: ignore[arg-type]
         self.points = nn.Sequential(nn.Linear(NUM_NUMBERS, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU())
@@ -98,14 +99,14 @@ class Regressor(nn.Module):
         return self.states(inputs, look)[-1]
 
     def states(self, inputs: Inputs, look: Look) -> list[State]:
-        """The first answer and those after each step, TRAINED_STEPS of them in training. Differentiable, but not through what
-        `look` shows."""
+        """The first answer and those after each step, at most TRAINED_STEPS of them in training. Differentiable, but not through
+        what `look` shows."""
         features = self.trunk(torch.cat((self.backbone(make_planes(inputs)), self.points(make_numbers(inputs))), 1))
         ray = ray_rotation(crop_ray(inputs))
         z, sixd, shape = self.head(features).split((LATENT, 6, BETAS), 1)
         root = sixd_to_matrix(sixd[:, None])[:, 0]  # as if the person stood on the camera's axis
         states = [State(z, ray @ root, bounded(shape))]
-        for _ in range(TRAINED_STEPS if self.training else STEPS):
+        for _ in range(min(self.steps, TRAINED_STEPS) if self.training else self.steps):
             with torch.no_grad():
                 seen, step = self._features(inputs, look(states[-1], inputs), ray)
             hidden = self.descent(torch.cat((features, z, root.flatten(1)[:, :6], shape, seen, step), 1))
@@ -143,7 +144,7 @@ def save_regressor(path: str | Path, net: Regressor, recipe: str = "", data: str
         scale = np.maximum(np.abs(array).reshape(len(array), -1).max(1), 1e-12) / 127
         tensors[name] = np.rint(array / _per_row(scale, array)).astype(np.int8)
         tensors[f"{name}.scale"] = scale.astype(np.float32)
-    header = {"kinflow_kind": "regressor", "format_version": str(FORMAT_VERSION), "backbone": net.backbone_name}
+    header = {"kinflow_kind": "regressor", "format_version": str(FORMAT_VERSION), "backbone": net.backbone_name, "steps": str(net.steps)}
     write_tensors(path, tensors, header | {"prior": "light", "recipe": recipe, "data": data})
 
 
@@ -162,7 +163,10 @@ def _load(path: str) -> Regressor:
     check_header(path, metadata, "regressor")
     if metadata.get("backbone") not in BACKBONES:
         raise AssetError(f"{path}: unknown backbone '{metadata.get('backbone')}'.", "Update kinflow.")
-    net = Regressor(metadata["backbone"])
+    steps = metadata.get("steps", str(STEPS))
+    if not steps.isdecimal() or int(steps) > MAX_STEPS:
+        raise AssetError(f"{path}: 'steps' should be a number up to {MAX_STEPS}, not '{steps[:20]}'.", "Train the regressor again.")
+    net = Regressor(metadata["backbone"], int(steps))
     state = {}
     for name, parameter in net.state_dict().items():
         array, scale = tensors.get(name), tensors.get(f"{name}.scale")

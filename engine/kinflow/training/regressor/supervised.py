@@ -18,7 +18,7 @@ from ...devices import pick_device
 from ...errors import InvalidInputError
 from ...fitting.figure import Figure
 from ...flows.prior import load_prior
-from ...regression.network import BACKBONES, Regressor, save_regressor
+from ...regression.network import BACKBONES, STEPS, Regressor, save_regressor
 from ...rotations import axis_angle_to_matrix
 from ..synthetic import Casting, People, make_people
 from .evaluate import Score, score
@@ -93,15 +93,15 @@ def captured_poses(paths: tuple[Path, ...], count: int, seed: int) -> Tensor | N
 
 def train_supervised(
     people: People, steps: int, batch: int, lr: float, seed: int, device: torch.device, report: Report, backbone: str = "small",
-    validation: People | None = None,
+    validation: People | None = None, descent: int = STEPS,
 ) -> tuple[Regressor, list[list[str]]]:  # fmt: skip
-    """Trains a regressor on drawn people. -> the network, rows of its curve (step, loss, validation px, mIoU, MPJPE mm)."""
+    """Trains a regressor on drawn people, with `descent` steps after its first answer. -> the network, rows of its curve (step, loss, validation px, mIoU, MPJPE mm)."""
     if backbone not in BACKBONES:
         raise InvalidInputError(f"Unknown backbone '{backbone}'.", f"Use one of {', '.join(BACKBONES)}.")
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     figure = Figure.of(load_body().to(device), load_prior("light").to(device))
-    net = Regressor(backbone).to(device)
+    net = Regressor(backbone, descent).to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=1e-4)
     style, weights = Style(), SupervisedWeights()
     rows, started, running = [], time.perf_counter(), 0.0
