@@ -11,7 +11,6 @@ from ..bodies.jacobians import PointSet, PosedPoints, parent_world, pose_points,
 from ..bodies.keypoints import keypoint_points
 from ..bodies.model import Body
 from ..flows.prior import Prior
-from ..identity_cache import IdentityCache
 from ..regression.inputs import ANY_PART, KEYPOINT_SET, Inputs, part_pixels
 from ..regression.network import Seen, State
 from .backend import uses_numpy
@@ -39,7 +38,7 @@ class Figure:
 
     @staticmethod
     def of(body: Body, prior: Prior) -> Figure:
-        return _figures.get((body, prior), lambda: Figure(body, prior, keypoint_points(body, KEYPOINT_SET), sampled_points(body)))
+        return Figure(body, prior, keypoint_points(body, KEYPOINT_SET), sampled_points(body))
 
     def look(self, state: State, inputs: Inputs) -> Seen:
         """How a state looks beside what was observed: `regression.network.Look`. In numpy on the CPU."""
@@ -48,9 +47,6 @@ class Figure:
 
             return lean_look(self, state, inputs)
         return look(self, state, inputs)
-
-
-_figures = IdentityCache()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class FitConfig:
     """Try the four rotations also for people for whom a start is given."""
 
 
-NEAR_START = FitConfig(fine_iterations=10, hypotheses=False)
+NEAR_START = FitConfig(fine_iterations=6, hypotheses=False)
 """For starts that are near already."""
 
 

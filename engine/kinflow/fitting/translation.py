@@ -1,4 +1,4 @@
-"""Translation by closed-form weak-perspective least squares (equation 2 of the paper)."""
+"""Where a posed body stands: closed-form weak-perspective least squares (equation 2 of the paper), and that set right for perspective."""
 
 from __future__ import annotations
 

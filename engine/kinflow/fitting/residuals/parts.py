@@ -179,11 +179,16 @@ _samples = IdentityCache()
 
 
 def sampled_points(body: Body) -> SkinSample:
-    index, normals = _sampled_vertices(BodyKey(body))
-    chosen = torch.from_numpy(index).to(body.device)
-    none = torch.zeros(len(index), 24).to(body.v_template)
-    points = PointSet.of(body, none, chosen, torch.eye(len(index)).to(body.v_template))
-    return SkinSample(points, torch.from_numpy(normals).to(body.v_template), body.parts[chosen] - 1)
+    """Vertices spread evenly over the skin; the same object for the same body."""
+
+    def make() -> SkinSample:
+        index, normals = _sampled_vertices(BodyKey(body))
+        chosen = torch.from_numpy(index).to(body.device)
+        none = torch.zeros(len(index), 24).to(body.v_template)
+        points = PointSet.of(body, none, chosen, torch.eye(len(index)).to(body.v_template))
+        return SkinSample(points, torch.from_numpy(normals).to(body.v_template), body.parts[chosen] - 1)
+
+    return _samples.get((body,), make)
 
 
 def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, seed: int = 0) -> PartField | None:
@@ -203,7 +208,7 @@ def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, 
     def tensor(index: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.from_numpy(np.stack([row[index] for row in rows])).to(device=body.device, dtype=dtype)
 
-    sample = _samples.get((body,), lambda: sampled_points(body))
+    sample = sampled_points(body)
     part_channel = sample.labels if use_parts else torch.zeros_like(sample.labels)
     return PartField(
         tensor(0), tensor(1), tensor(2), tensor(3), tensor(4, torch.long), tensor(5), tensor(6, torch.bool), tensor(7),
