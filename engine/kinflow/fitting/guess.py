@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from ..bodies.files import load_body
 from ..bodies.model import Body
-from ..flows.prior import load_prior
+from ..flows.prior import Prior, load_prior
 from ..records import Camera, Observation
 from ..regression.inputs import coco_keypoints, observed_inputs
 from ..regression.network import Regressor, load_regressor
@@ -33,6 +34,12 @@ class Guess:
     z: np.ndarray
 
 
+@lru_cache(maxsize=2)
+def _prior(device: torch.device) -> Prior:
+    """The prior that the network answers in, kept: reading it again takes as long as a step of the network."""
+    return load_prior("light").to(device)
+
+
 @torch.no_grad()
 def guess(
     people: Sequence[Observation], *, cameras: Sequence[Camera] | None = None, photos: Sequence[np.ndarray | None] | None = None,
@@ -45,7 +52,7 @@ def guess(
     """
     net = network if isinstance(network, Regressor) else load_regressor(network)
     body = body or load_body()
-    figure = Figure.of(body, load_prior("light").to(body.device))
+    figure = Figure.of(body, _prior(body.device))
     net = net.to(body.device)
     given: Sequence[Camera | None] = cameras if cameras is not None else [None] * len(people)
     lenses = [c or p.camera or assumed_camera(p) for c, p in zip(given, people, strict=True)]
