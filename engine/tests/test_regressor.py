@@ -413,6 +413,8 @@ def test_the_command_trains_both_stages_and_writes_a_checkpoint(tmp_path, capsys
         assert main([*words, "--weak.steps", "2", "--weak.batch", "8"]) == 0
     finally:
         stage.drawn = drawn
-    answer = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    said = capsys.readouterr()
+    assert "after full supervision: 2D" in said.err and "after photos without 3D: 2D" in said.err
+    answer = json.loads(said.out.strip().splitlines()[-1])
     assert {"fs_px", "ws_px", "ws_miou"} <= set(answer) and all(np.isfinite(v) for v in answer.values() if not isinstance(v, bool))
     assert load_regressor(tmp_path / "regressor.safetensors").backbone_name == "small"

@@ -26,6 +26,10 @@ class Score:
     part_iou: float
     mpjpe: float
 
+    def text(self) -> str:
+        """For people to read."""
+        return f"2D {self.pixels:.2f} px, mIoU {self.part_iou:.3f}, MPJPE {self.mpjpe:.1f} mm on held-out drawn people"
+
 
 @torch.no_grad()
 def score(figure: Figure, net: torch.nn.Module, people: People, style: Style, seed: int = 99, overlaps: int | None = None) -> Score:

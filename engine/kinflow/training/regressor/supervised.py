@@ -148,6 +148,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
             csv.writer(stream).writerows([["step", "train_loss", "pixels", "part_miou", "mpjpe_mm"], *curve])
         save_regressor(config.out / "regressor-fs.safetensors", net, recipe=f"FS {config.steps} steps", data="drawn people")
     before = score(figure, net, validation, OTHER_STYLE)
+    report(f"after full supervision: {before.text()}")
     answer: dict[str, float | int] = {"fs_px": before.pixels, "fs_miou": before.part_iou, "fs_mpjpe_mm": before.mpjpe}
     unlabelled = None
     if config.photos is not None:
@@ -160,6 +161,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
     if unlabelled is not None:
         net = refine(net, unlabelled, config.weak, figure, config.seed, people, report)  # type: ignore[assignment]
         after = score(figure, net, validation, OTHER_STYLE)
+        report(f"after photos without 3D: {after.text()}")
         answer |= {"ws_px": after.pixels, "ws_miou": after.part_iou, "ws_mpjpe_mm": after.mpjpe}
     save_regressor(
         config.out / "regressor.safetensors", net, f"FS {config.steps} + WS {config.weak.steps} steps", "drawn people; poses CMU"
