@@ -37,7 +37,9 @@ def light_scene(context: bpy.types.Context) -> None:
     sun.rotation_euler = (0.9, 0.25, -0.6)
     context.collection.objects.link(sun)
     ground = bpy.data.meshes.new("Ground")
-    ground.from_pydata([(-60, -10, 0), (60, -10, 0), (60, 110, 0), (-60, 110, 0)], [], [(0, 1, 2, 3)])
+    ground.from_pydata(
+        [(-60, -10, 0), (60, -10, 0), (60, 110, 0), (-60, 110, 0)], [], [(0, 1, 2, 3)]
+    )
     material = bpy.data.materials.new("Ground")
     material.use_nodes = True
     shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
@@ -54,7 +56,10 @@ def render(context: bpy.types.Context, path: Path, longest: int = 900, samples: 
     scene = context.scene
     compat.prepare_cycles(scene, samples)
     percentage = scene.render.resolution_percentage
-    scene.render.resolution_percentage = max(1, min(100, round(100 * longest / max(scene.render.resolution_x, scene.render.resolution_y))))
+    scene.render.resolution_percentage = max(
+        1,
+        min(100, round(100 * longest / max(scene.render.resolution_x, scene.render.resolution_y))),
+    )
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
@@ -76,7 +81,9 @@ def fit_photo(photo: Path, folder: Path, render_image: bool = True) -> dict[str,
         started = time.perf_counter()
         try:
             result = call(*arguments, **named)
-        except RuntimeError as error:  # an operator that reports an error raises it as RuntimeError in scripts
+        except (
+            RuntimeError
+        ) as error:  # an operator that reports an error raises it as RuntimeError in scripts
             context.scene.kinflow.message = str(error).removeprefix("Error: ").strip()
             result = {"CANCELLED"}
         seconds[name] = round(time.perf_counter() - started, 2)
@@ -88,20 +95,31 @@ def fit_photo(photo: Path, folder: Path, render_image: bool = True) -> dict[str,
         and step("fit", bpy.ops.kinflow.fit, "EXEC_DEFAULT")
     )
     if not done:
-        return {"error": context.scene.kinflow.message or f"{photo} could not be fitted.", "seconds": seconds}
+        return {
+            "error": context.scene.kinflow.message or f"{photo} could not be fitted.",
+            "seconds": seconds,
+        }
     seconds |= save_scene(context, folder, render_image)
-    results = [session.results[p.uid] for p in context.scene.kinflow.people if p.uid in session.results]
+    results = [
+        session.results[p.uid] for p in context.scene.kinflow.people if p.uid in session.results
+    ]
     for index, result in enumerate(results):
         result.save(folder / ("fit.npz" if index == 0 else f"fit-{index + 1}.npz"))
-    (folder / "fit.json").write_text(json.dumps([r.summary() | r.parameters() for r in results], indent=1), "utf-8")
+    (folder / "fit.json").write_text(
+        json.dumps([r.summary() | r.parameters() for r in results], indent=1), "utf-8"
+    )
     good = [r for r in results if r.status in ("converged", "max_iterations")]
     return {
-        "people": len(good), "keypoint_error_px": [round(r.keypoint_error_px, 2) for r in results],
-        "status": [r.status for r in results], "seconds": seconds,
-    }  # fmt: skip
+        "people": len(good),
+        "keypoint_error_px": [round(r.keypoint_error_px, 2) for r in results],
+        "status": [r.status for r in results],
+        "seconds": seconds,
+    }
 
 
-def save_scene(context: bpy.types.Context, folder: Path, render_image: bool, form: str = "blend") -> dict[str, float]:
+def save_scene(
+    context: bpy.types.Context, folder: Path, render_image: bool, form: str = "blend"
+) -> dict[str, float]:
     """Lights, renders and saves the open scene. -> seconds by step."""
     started, seconds = time.perf_counter(), {}
     if form == "glb":
@@ -124,16 +142,29 @@ def fit_many(inputs: list[str], output: Path, render_image: bool, form: str) -> 
 
     from . import preferences, session
 
-    tell = lambda share, text: print(f"fitting {100 * share:3.0f}%  {text}", file=sys.stderr, flush=True)  # noqa: E731
+    tell = lambda share, text: print(
+        f"fitting {100 * share:3.0f}%  {text}", file=sys.stderr, flush=True
+    )  # noqa: E731
     answer = session.engine().call(
-        "fit_folder", tell, inputs=inputs, out=str(output), prior=preferences.get("prior"), device=preferences.get("device"), overlay=False
-    )  # fmt: skip
+        "fit_folder",
+        tell,
+        inputs=inputs,
+        out=str(output),
+        prior=preferences.get("prior"),
+        device=preferences.get("device"),
+        overlay=False,
+    )
     failed = dict(answer["failed"])
     for source in answer["sources"]:
         key = source["path"] if source["frame"] is None else f"{source['path']}#{source['frame']}"
         fits = sorted(output.glob(f"{glob.escape(source['stem'])}.*.npz"))
         if key in failed or not fits:
-            print(json.dumps({"photo": key, "error": failed.setdefault(key, "Nobody could be fitted.")}), flush=True)
+            print(
+                json.dumps(
+                    {"photo": key, "error": failed.setdefault(key, "Nobody could be fitted.")}
+                ),
+                flush=True,
+            )
             continue
         folder = output / source["stem"]
         scene = folder / f"scene.{form}"
@@ -161,7 +192,9 @@ def run(arguments: list[str]) -> int:
     """The command line. Exit code 0 only if every photo was fitted."""
     from kinflow.errors import KinflowError
 
-    parser = argparse.ArgumentParser(prog="kinflow", description="Fit photos and save a scene each.")
+    parser = argparse.ArgumentParser(
+        prog="kinflow", description="Fit photos and save a scene each."
+    )
     parser.add_argument("photos", nargs="+", help="photos, folders, patterns in quotes, or videos")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--format", choices=("blend", "glb"), default="blend")
@@ -180,7 +213,11 @@ def run(arguments: list[str]) -> int:
             print(f"{only}: {report['error']}", file=sys.stderr, flush=True)
         return 1 if "error" in report else 0
     try:
-        return 1 if fit_many(options.photos, options.output, not options.no_render, options.format) else 0
+        return (
+            1
+            if fit_many(options.photos, options.output, not options.no_render, options.format)
+            else 0
+        )
     except KinflowError as error:
         print(error, file=sys.stderr, flush=True)
         return 1
@@ -202,14 +239,21 @@ if __name__ == "__main__":
     import importlib.util
 
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    installed = [name for name in bpy.context.preferences.addons.keys() if name.split(".")[-1] == "kinflow"]
+    installed = [
+        name for name in bpy.context.preferences.addons.keys() if name.split(".")[-1] == "kinflow"
+    ]
     if installed:
         package = importlib.import_module(installed[0])
     elif importlib.util.find_spec("kinflow") is None:
-        print("kinflow is not in this Blender: install the extension (python3 build.py addon), then run this again.", file=sys.stderr)
+        print(
+            "kinflow is not in this Blender: install the extension (python3 build.py addon), then run this again.",
+            file=sys.stderr,
+        )
         sys.exit(1)
     else:
-        spec = importlib.util.spec_from_file_location("kinflow_addon", Path(__file__).parent / "__init__.py")
+        spec = importlib.util.spec_from_file_location(
+            "kinflow_addon", Path(__file__).parent / "__init__.py"
+        )
         package = importlib.util.module_from_spec(spec)
         sys.modules["kinflow_addon"] = package
         spec.loader.exec_module(package)

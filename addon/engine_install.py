@@ -17,7 +17,10 @@ from kinflow.paths import cache_folder, engine_note
 
 HERE = Path(__file__).parent
 MINORS = (11, 12, 13, 14)  # Pythons that torch has builds for
-SIZES = {"cpu": "about 350 MB to fetch and 1.5 GB on disk", "cuda": "about 3.5 GB to fetch and 8 GB on disk"}
+SIZES = {
+    "cpu": "about 350 MB to fetch and 1.5 GB on disk",
+    "cuda": "about 3.5 GB to fetch and 8 GB on disk",
+}
 
 
 def default_folder() -> Path:
@@ -34,7 +37,9 @@ def base_python(chosen: str = "") -> str | None:
     """A Python to make the environment with: the chosen one, Blender's own where torch has a build, one on the PATH."""
     if chosen:
         return chosen if Path(chosen).is_file() else None
-    if sys.version_info[:2] in [(3, minor) for minor in MINORS] and Path(sys.executable).name.startswith("python"):
+    if sys.version_info[:2] in [(3, minor) for minor in MINORS] and Path(
+        sys.executable
+    ).name.startswith("python"):
         return sys.executable
     found = (shutil.which(f"python3.{minor}") for minor in MINORS)
     return next((path for path in found if path), None)
@@ -42,7 +47,11 @@ def base_python(chosen: str = "") -> str | None:
 
 def clean_environment() -> dict[str, str]:
     """Blender's variables would lead another Python astray."""
-    return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT")}
+    return {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT")
+    }
 
 
 @dataclass
@@ -77,9 +86,20 @@ class Installation:
             *(["--cuda"] if cuda else []),
         ]
         # a group of its own, so that cancelling ends pip too
-        group = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"start_new_session": True}
+        group = (
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+            if os.name == "nt"
+            else {"start_new_session": True}
+        )
         with open(self.log, "wb") as log, open(self._lines, "wb") as lines:
-            self.process = subprocess.Popen(command, stdout=lines, stderr=log, stdin=subprocess.DEVNULL, env=clean_environment(), **group)
+            self.process = subprocess.Popen(
+                command,
+                stdout=lines,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=clean_environment(),
+                **group,
+            )
 
     def poll(self) -> bool:
         """Reads what is new; True once it has ended."""
@@ -97,14 +117,19 @@ class Installation:
             except ValueError:
                 continue
         if ended and not self.progress.python and not self.progress.error:
-            self.progress.error, self.progress.hint = "The installation ended unexpectedly.", "Copy the diagnostics for the details."
+            self.progress.error, self.progress.hint = (
+                "The installation ended unexpectedly.",
+                "Copy the diagnostics for the details.",
+            )
         return ended
 
     def cancel(self) -> None:
         """Ends the worker with all that it started, and takes away what it made."""
         if self.process.poll() is None:
             if os.name == "nt":
-                subprocess.run(["taskkill", "/T", "/F", "/PID", str(self.process.pid)], capture_output=True)
+                subprocess.run(
+                    ["taskkill", "/T", "/F", "/PID", str(self.process.pid)], capture_output=True
+                )
             else:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

@@ -25,7 +25,9 @@ def find_python(chosen: str = "") -> FoundPython:
     if chosen:
         if Path(chosen).is_file():
             return FoundPython(chosen, f"Engine: {chosen}")
-        return FoundPython(None, f"There is no file {chosen}; choose a Python that has kinflow installed")
+        return FoundPython(
+            None, f"There is no file {chosen}; choose a Python that has kinflow installed"
+        )
     if (path := os.environ.get("KINFLOW_PYTHON")) and Path(path).is_file():
         return FoundPython(path, f"Engine: {path} (KINFLOW_PYTHON)")
     try:
@@ -36,4 +38,7 @@ def find_python(chosen: str = "") -> FoundPython:
         pass
     if importlib.util.find_spec("torch") and importlib.util.find_spec("kinflow"):
         return FoundPython(sys.executable, f"Engine: {sys.executable}")
-    return FoundPython(None, "No engine found: press Install Engine in the add-on's preferences, or choose a Python that has kinflow")
+    return FoundPython(
+        None,
+        "No engine found: press Install Engine in the add-on's preferences, or choose a Python that has kinflow",
+    )

@@ -19,23 +19,59 @@ from pathlib import Path
 
 TORCH = "torch>=2.6"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-LIBRARIES = ("numpy>=1.26", "opencv-python>=4.11,<5", "pillow>=10", "tyro>=0.9", "threadpoolctl>=3", "absl-py>=2.3", "certifi", "flatbuffers>=25.9",
-             "matplotlib", "sounddevice>=0.5")  # fmt: skip
+LIBRARIES = (
+    "numpy>=1.26",
+    "opencv-python>=4.11,<5",
+    "pillow>=10",
+    "tyro>=0.9",
+    "threadpoolctl>=3",
+    "absl-py>=2.3",
+    "certifi",
+    "flatbuffers>=25.9",
+    "matplotlib",
+    "sounddevice>=0.5",
+)
 # asks for opencv-contrib-python, which would be a second cv2
 DETECTOR = "mediapipe==1.2.2"
 NEEDED_BYTES = {False: 2_000_000_000, True: 9_000_000_000}
 COMPLETE = "kinflow-engine.json"
 # what pip and the system say -> what it means
 EXPLANATIONS = (
-    (("No space left", "not enough free space", "Errno 28"), "The disk is full.", "Free some space or choose another folder."),
-    (("Permission denied", "Errno 13", "Read-only file system"), "The folder cannot be written to.", "Choose a folder of your own."),
-    (("Temporary failure in name resolution", "Failed to establish a new connection", "Network is unreachable", "getaddrinfo failed",
-      "Name or service not known", "Connection refused", "ProxyError", "timed out"),
-     "The network cannot be reached.", "Check the connection and the proxy, then try again."),
-    (("No matching distribution", "Could not find a version"), "There is no build of a package for this Python or system.",
-     "Choose another Python, best 3.11."),
-    (("ensurepip", "No module named venv"), "This Python cannot make environments.", "Install its venv package (python3-venv) or choose another."),
-)  # fmt: skip
+    (
+        ("No space left", "not enough free space", "Errno 28"),
+        "The disk is full.",
+        "Free some space or choose another folder.",
+    ),
+    (
+        ("Permission denied", "Errno 13", "Read-only file system"),
+        "The folder cannot be written to.",
+        "Choose a folder of your own.",
+    ),
+    (
+        (
+            "Temporary failure in name resolution",
+            "Failed to establish a new connection",
+            "Network is unreachable",
+            "getaddrinfo failed",
+            "Name or service not known",
+            "Connection refused",
+            "ProxyError",
+            "timed out",
+        ),
+        "The network cannot be reached.",
+        "Check the connection and the proxy, then try again.",
+    ),
+    (
+        ("No matching distribution", "Could not find a version"),
+        "There is no build of a package for this Python or system.",
+        "Choose another Python, best 3.11.",
+    ),
+    (
+        ("ensurepip", "No module named venv"),
+        "This Python cannot make environments.",
+        "Install its venv package (python3-venv) or choose another.",
+    ),
+)
 
 
 class InstallError(Exception):
@@ -51,7 +87,9 @@ def explain(output: str) -> tuple[str, str]:
     for signs, meaning, hint in EXPLANATIONS:
         if any(sign.lower() in output.lower() for sign in signs):
             return meaning, hint
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
+    last = next(
+        (line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output"
+    )
     return f"A step failed: {last[:300]}", "Copy the diagnostics for the details."
 
 
@@ -68,7 +106,9 @@ def environment_python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def pip_commands(python: str, wheel: str, cuda: bool, cpu_index: bool) -> list[tuple[str, list[str]]]:
+def pip_commands(
+    python: str, wheel: str, cuda: bool, cpu_index: bool
+) -> list[tuple[str, list[str]]]:
     """The steps that pip takes, with their names: exactly what is run.
 
     cpu_index: whether torch has to come from its CPU index, because the usual one would bring gigabytes of CUDA.
@@ -85,7 +125,19 @@ def pip_commands(python: str, wheel: str, cuda: bool, cpu_index: bool) -> list[t
 
 def brings_cuda(python: str) -> bool:
     """Whether torch from the usual index would bring CUDA's libraries."""
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--dry-run", "--quiet", "--report", "-", TORCH]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--dry-run",
+        "--quiet",
+        "--report",
+        "-",
+        TORCH,
+    ]
     names = [item["metadata"]["name"].lower() for item in json.loads(run(command))["install"]]
     return any(name.startswith(("nvidia-", "cuda-")) for name in names)
 
@@ -99,8 +151,10 @@ def install(folder: Path, wheel: Path, cuda: bool, models: bool) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
         if free < NEEDED_BYTES[cuda]:
-            raise InstallError(f"Only {free / 1e9:.1f} GB are free in {folder}; {NEEDED_BYTES[cuda] / 1e9:.0f} GB are needed.",
-                               "Free some space or choose another folder.")  # fmt: skip
+            raise InstallError(
+                f"Only {free / 1e9:.1f} GB are free in {folder}; {NEEDED_BYTES[cuda] / 1e9:.0f} GB are needed.",
+                "Free some space or choose another folder.",
+            )
         target.mkdir()
     except OSError as error:
         raise InstallError(*explain(f"{error}")) from error
@@ -117,8 +171,16 @@ def install(folder: Path, wheel: Path, cuda: bool, models: bool) -> Path:
             say(step="getting the detector's models", fraction=0.9)
             run([python, "-m", "kinflow.cli", "setup"])
         say(step="testing", fraction=0.96)
-        run([python, "-c", "import kinflow, torch; kinflow.load_prior('light').sample(1, seed=0); kinflow.load_body()"])
-        (target / COMPLETE).write_text(json.dumps({"python": python, "made_by": sys.version}), "utf-8")
+        run(
+            [
+                python,
+                "-c",
+                "import kinflow, torch; kinflow.load_prior('light').sample(1, seed=0); kinflow.load_body()",
+            ]
+        )
+        (target / COMPLETE).write_text(
+            json.dumps({"python": python, "made_by": sys.version}), "utf-8"
+        )
         return Path(python)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)

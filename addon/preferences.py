@@ -21,7 +21,9 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     install_folder: bpy.props.StringProperty(
-        name="Folder", description="Where the engine is installed. Left empty, Blender's data folder", subtype="DIR_PATH"
+        name="Folder",
+        description="Where the engine is installed. Left empty, Blender's data folder",
+        subtype="DIR_PATH",
     )
     install_kind: bpy.props.EnumProperty(
         name="Build",
@@ -80,7 +82,14 @@ class KinflowPreferences(bpy.types.AddonPreferences):
 def get(name: str) -> str:
     """A preference, or its default where the add-on runs without being an installed extension."""
     addon = bpy.context.preferences.addons.get(__package__)
-    defaults = {"engine_python": "", "base_python": "", "install_folder": "", "install_kind": "cpu", "device": "auto", "prior": "light"}
+    defaults = {
+        "engine_python": "",
+        "base_python": "",
+        "install_folder": "",
+        "install_kind": "cpu",
+        "device": "auto",
+        "prior": "light",
+    }
     return getattr(addon.preferences, name) if addon and addon.preferences else defaults[name]
 
 

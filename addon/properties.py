@@ -17,7 +17,9 @@ class KinflowKeypoint(bpy.types.PropertyGroup):
     x: bpy.props.FloatProperty(name="X", description="Pixels from the left of the photo")
     y: bpy.props.FloatProperty(name="Y", description="Pixels from the top of the photo")
     confidence: bpy.props.FloatProperty(name="Confidence", min=0.0, max=1.0)
-    enabled: bpy.props.BoolProperty(name="Use", description="Use this keypoint in fits", default=True)
+    enabled: bpy.props.BoolProperty(
+        name="Use", description="Use this keypoint in fits", default=True
+    )
 
 
 class KinflowPerson(bpy.types.PropertyGroup):
@@ -46,16 +48,28 @@ class KinflowScene(bpy.types.PropertyGroup):
     people: bpy.props.CollectionProperty(type=KinflowPerson)
     active_person: bpy.props.IntProperty(name="Person", min=0)
     use_parts: bpy.props.BoolProperty(
-        name="Use Silhouette", description="Fit the body's outline to the person mask besides the keypoints", default=True
+        name="Use Silhouette",
+        description="Fit the body's outline to the person mask besides the keypoints",
+        default=True,
     )
     temperature: bpy.props.FloatProperty(
-        name="Temperature", description="How far samples stray from the mean pose, in sigmas", default=0.8, min=0.0, max=2.0
+        name="Temperature",
+        description="How far samples stray from the mean pose, in sigmas",
+        default=0.8,
+        min=0.0,
+        max=2.0,
     )
     show_keypoints: bpy.props.BoolProperty(
-        name="Show Keypoints", description="Draw the active person's keypoints over the photo, to be grabbed there", default=True
+        name="Show Keypoints",
+        description="Draw the active person's keypoints over the photo, to be grabbed there",
+        default=True,
     )
-    page: bpy.props.IntProperty(name="Page", description="Which of the further axes are shown", default=1, min=1, max=PAGES)
-    seed: bpy.props.IntProperty(name="Seed", description="Same seed, same sample; it moves on with every sample", min=0)
+    page: bpy.props.IntProperty(
+        name="Page", description="Which of the further axes are shown", default=1, min=1, max=PAGES
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Same seed, same sample; it moves on with every sample", min=0
+    )
     job_text: bpy.props.StringProperty()
     job_fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")
     message: bpy.props.StringProperty()
@@ -88,14 +102,23 @@ class KinflowBody(bpy.types.PropertyGroup):
     mesh_uid: bpy.props.StringProperty()
     prior: bpy.props.StringProperty(default="light")
     betas: bpy.props.FloatVectorProperty(
-        name="Shape", description="Body shape, in standard deviations", size=10, soft_min=-3.0, soft_max=3.0, update=_betas_update
+        name="Shape",
+        description="Body shape, in standard deviations",
+        size=10,
+        soft_min=-3.0,
+        soft_max=3.0,
+        update=_betas_update,
     )
     stored_a: bpy.props.StringProperty()
     stored_b: bpy.props.StringProperty()
     blend: bpy.props.FloatProperty(
-        name="Blend", description="From the stored pose A to the stored pose B, along the latent", min=0.0, max=1.0, subtype="FACTOR",
+        name="Blend",
+        description="From the stored pose A to the stored pose B, along the latent",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
         update=_blend_update,
-    )  # fmt: skip
+    )
     hypotheses: bpy.props.CollectionProperty(type=KinflowHypothesis)
     active_hypothesis: bpy.props.IntProperty()
     error_px: bpy.props.FloatProperty()
@@ -105,9 +128,13 @@ class KinflowBody(bpy.types.PropertyGroup):
 # The latent has 138 numbers and a vector property at most 32: pages latent_0 ... latent_4.
 for _page in range(PAGES):
     KinflowBody.__annotations__[f"latent_{_page}"] = bpy.props.FloatVectorProperty(
-        name="Pose", description="Pose along the latent axes, in sigmas: believable poses lie within about 2", size=AXES_PER_PAGE,
-        soft_min=-3.0, soft_max=3.0, update=_latent_update,
-    )  # fmt: skip
+        name="Pose",
+        description="Pose along the latent axes, in sigmas: believable poses lie within about 2",
+        size=AXES_PER_PAGE,
+        soft_min=-3.0,
+        soft_max=3.0,
+        update=_latent_update,
+    )
 
 _CLASSES = (KinflowKeypoint, KinflowPerson, KinflowHypothesis, KinflowScene, KinflowBody)
 

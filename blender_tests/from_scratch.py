@@ -34,7 +34,9 @@ sys.exit(0 if "FINISHED" in result else 1)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("blender")
     parser.add_argument("--python", default="")
     parser.add_argument("--folder", type=Path, default=None)
@@ -42,22 +44,55 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kinflow-"))
     folder.mkdir(parents=True, exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KINFLOW")}
-    environment |= {"BLENDER_USER_RESOURCES": str(folder / "blender"), "KINFLOW_CACHE": str(folder / "cache")}
+    environment |= {
+        "BLENDER_USER_RESOURCES": str(folder / "blender"),
+        "KINFLOW_CACHE": str(folder / "cache"),
+    }
     zips = sorted((ROOT / "dist").glob("kinflow-*.zip"))
     if not zips:
         sys.exit("Build the add-on first: python3 build.py addon")
     script = folder / "install.py"
     script.write_text(INSTALL)
     steps = {
-        "install the zip": ["--command", "extension", "install-file", "-r", "user_default", "-e", str(zips[-1])],
-        "set up the engine": ["--background", "--online-mode", "--python-exit-code", "1", "--python", str(script), "--",
-                              options.python, str(folder / "engine")],
-        "fit the sample": ["--command", "kinflow", "fit", str(SAMPLE), "--output", str(folder / "out"), "--no-render"],
-    }  # fmt: skip
+        "install the zip": [
+            "--command",
+            "extension",
+            "install-file",
+            "-r",
+            "user_default",
+            "-e",
+            str(zips[-1]),
+        ],
+        "set up the engine": [
+            "--background",
+            "--online-mode",
+            "--python-exit-code",
+            "1",
+            "--python",
+            str(script),
+            "--",
+            options.python,
+            str(folder / "engine"),
+        ],
+        "fit the sample": [
+            "--command",
+            "kinflow",
+            "fit",
+            str(SAMPLE),
+            "--output",
+            str(folder / "out"),
+            "--no-render",
+        ],
+    }
     for name, arguments in steps.items():
         started = time.perf_counter()
-        done = subprocess.run([options.blender, *arguments], env=environment, capture_output=True, text=True)
-        print(f"{name}: exit code {done.returncode}, {time.perf_counter() - started:.1f} s", flush=True)
+        done = subprocess.run(
+            [options.blender, *arguments], env=environment, capture_output=True, text=True
+        )
+        print(
+            f"{name}: exit code {done.returncode}, {time.perf_counter() - started:.1f} s",
+            flush=True,
+        )
         if done.returncode:
             print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
             return 1

@@ -28,7 +28,11 @@ class _InstalledAddon(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.package = package
 
     def find_spec(self, name, path=None, target=None):
-        return importlib.machinery.ModuleSpec(name, self) if name == "addon" or name.startswith("addon.") else None
+        return (
+            importlib.machinery.ModuleSpec(name, self)
+            if name == "addon" or name.startswith("addon.")
+            else None
+        )
 
     def create_module(self, spec):
         return importlib.import_module(self.package + spec.name.removeprefix("addon"))
@@ -38,7 +42,14 @@ class _InstalledAddon(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def main() -> None:
-    package = next((name for name in bpy.context.preferences.addons.keys() if name.split(".")[-1] == "kinflow"), None)
+    package = next(
+        (
+            name
+            for name in bpy.context.preferences.addons.keys()
+            if name.split(".")[-1] == "kinflow"
+        ),
+        None,
+    )
     if package is None:
         sys.exit("kinflow is not installed in this Blender")
     # pure Python alone: pytest and what it needs
@@ -47,7 +58,9 @@ def main() -> None:
     import pytest
 
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    status = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE), *words, str(HERE)])
+    status = pytest.main(
+        ["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE), *words, str(HERE)]
+    )
     sys.stdout.flush()
     os._exit(int(status))
 

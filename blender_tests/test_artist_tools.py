@@ -39,8 +39,13 @@ def test_a_moved_keypoint_takes_the_body_along_and_becomes_certain(fitted):
     person = active_person(bpy.context.scene)
     index = [p.name for p in person.keypoints].index("left_wrist")
     before, x = bone(fitted, "left_elbow"), person.keypoints[index].x
-    assert bpy.ops.kinflow.move_keypoint(index=index, x=x - 40, y=person.keypoints[index].y) == {"FINISHED"}
-    assert person.keypoints[index].x == pytest.approx(x - 40) and person.keypoints[index].confidence == 1
+    assert bpy.ops.kinflow.move_keypoint(index=index, x=x - 40, y=person.keypoints[index].y) == {
+        "FINISHED"
+    }
+    assert (
+        person.keypoints[index].x == pytest.approx(x - 40)
+        and person.keypoints[index].confidence == 1
+    )
     assert not np.allclose(before, bone(fitted, "left_elbow"), atol=1e-3)
     from bpy_extras.object_utils import world_to_camera_view
 
@@ -236,7 +241,11 @@ def test_a_folder_is_fitted_by_the_engines_batch_and_goes_on_where_it_stopped(tm
     (photos / "b.png").write_bytes(b"no image")
     out = tmp_path / "out"
     assert batch.run([str(photos), "--output", str(out), "--no-render"]) == 1
-    assert (out / "a" / "scene.blend").exists() and (out / "a.0.npz").exists() and "cannot be read" in (out / "report.csv").read_text()
+    assert (
+        (out / "a" / "scene.blend").exists()
+        and (out / "a.0.npz").exists()
+        and "cannot be read" in (out / "report.csv").read_text()
+    )
     stamp = (out / "a" / "scene.blend").stat().st_mtime_ns
     batch.run([str(photos), "--output", str(out), "--no-render"])
     assert (out / "a" / "scene.blend").stat().st_mtime_ns == stamp
@@ -248,7 +257,11 @@ def test_without_an_engine_photos_get_a_sentence_and_bodies_and_sliders_work(mon
 
     missing = engine_setup.find_python("/nowhere/python")
     assert missing.path is None and "There is no file" in missing.sentence
-    monkeypatch.setattr(engine_setup, "find_python", lambda chosen="": type(missing)(None, "No Python with kinflow was found"))
+    monkeypatch.setattr(
+        engine_setup,
+        "find_python",
+        lambda chosen="": type(missing)(None, "No Python with kinflow was found"),
+    )
     bpy.ops.kinflow.import_photo(filepath=str(SAMPLES / "punch.png"))
     with pytest.raises(RuntimeError, match="No Python with kinflow was found"):
         bpy.ops.kinflow.detect()

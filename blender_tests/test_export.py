@@ -15,7 +15,11 @@ from addon.scene import body, pose
 def posed():
     bpy.ops.kinflow.add_body()
     armature = body.find_bodies()[0]
-    armature.kinflow.latent_0[0], armature.kinflow.latent_0[1], armature.kinflow.betas[0] = 1.5, -1.0, 1.0
+    armature.kinflow.latent_0[0], armature.kinflow.latent_0[1], armature.kinflow.betas[0] = (
+        1.5,
+        -1.0,
+        1.0,
+    )
     bpy.context.view_layer.update()
     return armature
 
@@ -42,7 +46,11 @@ def farthest(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def imported_mesh(before: set) -> bpy.types.Object:
-    return next(o for o in bpy.data.objects if o.type == "MESH" and o.name not in before and o.find_armature() is not None)
+    return next(
+        o
+        for o in bpy.data.objects
+        if o.type == "MESH" and o.name not in before and o.find_armature() is not None
+    )
 
 
 def select(armature) -> None:
@@ -71,7 +79,9 @@ def test_fbx_comes_back_as_the_same_mesh(posed, tmp_path):
     bpy.context.scene.frame_set(1)
     bpy.ops.kinflow.key_pose()
     select(posed)
-    bpy.ops.export_scene.fbx(filepath=str(tmp_path / "b.fbx"), use_selection=True, add_leaf_bones=False, bake_anim=True)
+    bpy.ops.export_scene.fbx(
+        filepath=str(tmp_path / "b.fbx"), use_selection=True, add_leaf_bones=False, bake_anim=True
+    )
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.import_scene.fbx(filepath=str(tmp_path / "b.fbx"))
     bpy.context.scene.frame_set(1)
@@ -89,16 +99,26 @@ def test_bvh_plays_in_a_fresh_scene(posed, tmp_path):
         posed.kinflow.latent_0[0] = 0.7 * frame
         bpy.ops.kinflow.key_pose()
         bpy.context.view_layer.update()
-        heads.append([np.array(posed.matrix_world @ posed.pose.bones[n].head) for n in ("left_wrist", "right_ankle", "head")])
+        heads.append(
+            [
+                np.array(posed.matrix_world @ posed.pose.bones[n].head)
+                for n in ("left_wrist", "right_ankle", "head")
+            ]
+        )
     select(posed)
     bpy.ops.export_anim.bvh(filepath=str(tmp_path / "b.bvh"), frame_start=1, frame_end=3)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "b.bvh"), axis_forward="Y", axis_up="Z", rotate_mode="QUATERNION")
+    bpy.ops.import_anim.bvh(
+        filepath=str(tmp_path / "b.bvh"), axis_forward="Y", axis_up="Z", rotate_mode="QUATERNION"
+    )
     again = next(o for o in bpy.data.objects if o.type == "ARMATURE")
     for frame, wanted in zip((1, 2, 3), heads, strict=True):
         bpy.context.scene.frame_set(frame)
         bpy.context.view_layer.update()
-        found = [np.array(again.matrix_world @ again.pose.bones[n].head) for n in ("left_wrist", "right_ankle", "head")]
+        found = [
+            np.array(again.matrix_world @ again.pose.bones[n].head)
+            for n in ("left_wrist", "right_ankle", "head")
+        ]
         assert np.abs(np.array(found) - np.array(wanted)).max() < 2e-3
 
 
@@ -112,7 +132,9 @@ def test_several_photos_become_keys_of_one_body(tmp_path):
         out.filepath_raw, out.file_format = str(tmp_path / f"frame-{index}.png"), "PNG"
         out.save()
     files = [{"name": f"frame-{i}.png"} for i in range(3)]
-    assert bpy.ops.kinflow.fit_sequence("EXEC_DEFAULT", directory=str(tmp_path), files=files, step=5) == {"FINISHED"}
+    assert bpy.ops.kinflow.fit_sequence(
+        "EXEC_DEFAULT", directory=str(tmp_path), files=files, step=5
+    ) == {"FINISHED"}
     (armature,) = body.find_bodies()
     scene = bpy.context.scene
     assert "2 photos keyed" in scene.kinflow.message and "1" in scene.kinflow.message.split(";")[1]
@@ -126,7 +148,9 @@ def test_several_photos_become_keys_of_one_body(tmp_path):
 
 def test_a_sequence_without_photos_is_a_plain_sentence(tmp_path):
     with pytest.raises(RuntimeError, match="No photo was chosen"):
-        bpy.ops.kinflow.fit_sequence("EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "notes.txt"}])
+        bpy.ops.kinflow.fit_sequence(
+            "EXEC_DEFAULT", directory=str(tmp_path), files=[{"name": "notes.txt"}]
+        )
 
 
 def test_a_pose_becomes_an_asset_and_the_rig_keeps_its_own_action(posed):

@@ -19,7 +19,10 @@ def test_open_find_and_fit_make_a_body():
     assert scene.kinflow.people[0].keypoints[0].name == "nose"
     assert bpy.ops.kinflow.fit() == {"FINISHED"}
     armature = body.find_bodies()[0]
-    assert armature.kinflow.status in ("converged", "max_iterations") and 0 < armature.kinflow.error_px < 15
+    assert (
+        armature.kinflow.status in ("converged", "max_iterations")
+        and 0 < armature.kinflow.error_px < 15
+    )
     point = scene.kinflow.people[0].keypoints[15]
     point.x += 25
     before = np.array(armature.pose.bones["left_shoulder"].matrix)
@@ -44,7 +47,10 @@ def test_a_keypoint_switched_off_is_not_used():
     assert observation_of(bpy.context.scene, person).confidence[15] == 0
 
 
-@pytest.mark.parametrize("name,content,sentence", [("none.jpg", None, "no file"), ("text.jpg", b"hello", "cannot be read")])
+@pytest.mark.parametrize(
+    "name,content,sentence",
+    [("none.jpg", None, "no file"), ("text.jpg", b"hello", "cannot be read")],
+)
 def test_bad_photos_are_plain_sentences(tmp_path, name, content, sentence):
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -56,7 +62,10 @@ def test_a_photo_without_people_says_so(tmp_path):
     image = bpy.data.images.new("wall", 300, 300)
     image.filepath_raw, image.file_format = str(tmp_path / "wall.png"), "PNG"
     image.save()
-    assert "No person was found" in batch.fit_photo(tmp_path / "wall.png", tmp_path / "out", False)["error"]
+    assert (
+        "No person was found"
+        in batch.fit_photo(tmp_path / "wall.png", tmp_path / "out", False)["error"]
+    )
 
 
 def test_an_engine_that_dies_is_a_sentence_and_the_next_call_works():

@@ -36,7 +36,9 @@ def apply(name, fitted):
 
 
 @pytest.mark.parametrize("name", ["portrait", "landscape", "cropped"])
-def test_evaluated_mesh_equals_the_engines_vertices_within_a_tenth_of_a_millimetre(fitted_samples, name):
+def test_evaluated_mesh_equals_the_engines_vertices_within_a_tenth_of_a_millimetre(
+    fitted_samples, name
+):
     armature, result = apply(name, fitted_samples)
     height = camera.find_camera().matrix_world.translation.z
     wanted = frames.camera_points(result.vertices, height)
@@ -48,10 +50,18 @@ def test_joints_projected_by_blenders_camera_lie_within_half_a_pixel(fitted_samp
     armature, result = apply(name, fitted_samples)
     bpy.context.view_layer.update()
     scene, matched = bpy.context.scene, camera.find_camera()
-    assert (scene.render.resolution_x, scene.render.resolution_y) == (result.camera.width, result.camera.height)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (
+        result.camera.width,
+        result.camera.height,
+    )
     for joint, point in zip(JOINT_NAMES, result.camera.project(result.joints), strict=True):
-        u, v, _ = world_to_camera_view(scene, matched, armature.matrix_world @ armature.pose.bones[joint].head)
-        assert np.hypot(u * result.camera.width - point[0], (1 - v) * result.camera.height - point[1]) < 0.5
+        u, v, _ = world_to_camera_view(
+            scene, matched, armature.matrix_world @ armature.pose.bones[joint].head
+        )
+        assert (
+            np.hypot(u * result.camera.width - point[0], (1 - v) * result.camera.height - point[1])
+            < 0.5
+        )
 
 
 def test_an_off_centre_camera_projects_as_the_engine_does(fitted_samples):
@@ -62,16 +72,27 @@ def test_an_off_centre_camera_projects_as_the_engine_does(fitted_samples):
     armature, result = apply("portrait", {"portrait": (path, people, [shifted])})
     bpy.context.view_layer.update()
     for joint, point in zip(JOINT_NAMES, result.camera.project(result.joints), strict=True):
-        u, v, _ = world_to_camera_view(bpy.context.scene, camera.find_camera(), armature.matrix_world @ armature.pose.bones[joint].head)
-        assert np.hypot(u * result.camera.width - point[0], (1 - v) * result.camera.height - point[1]) < 0.5
+        u, v, _ = world_to_camera_view(
+            bpy.context.scene,
+            camera.find_camera(),
+            armature.matrix_world @ armature.pose.bones[joint].head,
+        )
+        assert (
+            np.hypot(u * result.camera.width - point[0], (1 - v) * result.camera.height - point[1])
+            < 0.5
+        )
 
 
 def test_the_rig_has_smpls_24_bones_in_smpls_tree():
     armature = body.create_body(bpy.context)
-    assert [b.name for b in armature.data.bones] and set(armature.data.bones.keys()) == set(JOINT_NAMES)
+    assert [b.name for b in armature.data.bones] and set(armature.data.bones.keys()) == set(
+        JOINT_NAMES
+    )
     for joint, name in enumerate(JOINT_NAMES):
         parent = armature.data.bones[name].parent
-        assert (parent.name if parent else None) == (JOINT_NAMES[PARENTS[joint]] if PARENTS[joint] >= 0 else None)
+        assert (parent.name if parent else None) == (
+            JOINT_NAMES[PARENTS[joint]] if PARENTS[joint] >= 0 else None
+        )
 
 
 def test_bones_point_to_their_children():
@@ -89,7 +110,9 @@ def test_the_mesh_is_skinned_to_the_rig_with_the_photo_behind(fitted_samples):
     modifier = next(m for m in mesh.modifiers if m.type == "ARMATURE")
     assert modifier.object == armature and {g.name for g in mesh.vertex_groups} == set(JOINT_NAMES)
     data = camera.find_camera().data
-    assert data.show_background_images and data.background_images[0].image.filepath.endswith("punch.png")
+    assert data.show_background_images and data.background_images[0].image.filepath.endswith(
+        "punch.png"
+    )
     assert bpy.context.scene.camera == camera.find_camera()
 
 
@@ -117,11 +140,19 @@ def test_correctives_follow_a_bone_posed_by_hand():
     rotations[index - 1] = turn
     pose.set_body_pose(armature, rotations)
     bpy.context.view_layer.update()
-    keys = body.mesh_of(armature).evaluated_get(bpy.context.evaluated_depsgraph_get()).data.shape_keys
-    values = {k.name: k.value for k in (keys or body.mesh_of(armature).data.shape_keys).key_blocks if k.name.startswith("Corrective")}
+    keys = (
+        body.mesh_of(armature).evaluated_get(bpy.context.evaluated_depsgraph_get()).data.shape_keys
+    )
+    values = {
+        k.name: k.value
+        for k in (keys or body.mesh_of(armature).data.shape_keys).key_blocks
+        if k.name.startswith("Corrective")
+    }
     for number, (joint, row, column) in enumerate(default_body_arrays().features.tolist()):
         want = turn[row, column] - (row == column) if joint == index else 0.0
-        assert values[f"Corrective {number + 1} {JOINT_NAMES[joint]}"] == pytest.approx(want, abs=1e-5)
+        assert values[f"Corrective {number + 1} {JOINT_NAMES[joint]}"] == pytest.approx(
+            want, abs=1e-5
+        )
 
 
 def test_bodies_are_found_after_renaming_and_a_second_fit_updates_them(fitted_samples):
@@ -131,7 +162,10 @@ def test_bodies_are_found_after_renaming_and_a_second_fit_updates_them(fitted_sa
     person = bpy.context.scene.kinflow.people[0]
     session.results[person.uid] = result
     assert bpy.ops.kinflow.apply_fit(uids=person.uid) == {"FINISHED"}
-    assert len(body.find_bodies()) == 1 and len([o for o in bpy.data.objects if o.type == "CAMERA"]) == 1
+    assert (
+        len(body.find_bodies()) == 1
+        and len([o for o in bpy.data.objects if o.type == "CAMERA"]) == 1
+    )
 
 
 def test_a_deleted_mesh_or_bone_does_not_stop_posing(fitted_samples):

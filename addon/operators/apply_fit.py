@@ -24,7 +24,9 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         state = context.scene.kinflow
-        pairs = [(uid, session.results[uid]) for uid in self.uids.split(",") if uid in session.results]
+        pairs = [
+            (uid, session.results[uid]) for uid in self.uids.split(",") if uid in session.results
+        ]
         good = [(uid, r) for uid, r in pairs if r.status in ("converged", "max_iterations")]
         bad = [r for _, r in pairs if r.status not in ("converged", "max_iterations")]
         if not good:
@@ -33,7 +35,9 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
             return {"CANCELLED"}
         # feet on the ground: y points down in the camera's frame
         height = max(float(result.vertices[:, 1].max()) for _, result in good)
-        match = camera.match_camera(context, good[0][1].camera, bpy.path.abspath(state.photo_path) or None, height)
+        match = camera.match_camera(
+            context, good[0][1].camera, bpy.path.abspath(state.photo_path) or None, height
+        )
         for uid, result in good:
             armature = next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
             if armature is None:
@@ -46,7 +50,9 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
         armature.select_set(True)
         context.view_layer.objects.active = armature
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
-        state.message = f"{len(good)} fitted, {mean:.1f} px" + (f"; {len(bad)} not: {bad[0].message}" if bad else "")
+        state.message = f"{len(good)} fitted, {mean:.1f} px" + (
+            f"; {len(bad)} not: {bad[0].message}" if bad else ""
+        )
         return {"FINISHED"}
 
 
@@ -61,12 +67,23 @@ def show_result(armature: bpy.types.Object, result: FitResult, camera_height: fl
     for hypothesis in result.hypotheses:
         entry = state.hypotheses.add()
         entry.energy, entry.error_px = hypothesis.energy, hypothesis.keypoint_error_px
-        entry.data = json.dumps({n: np.asarray(getattr(hypothesis, n), float).tolist() for n in
-                                 ("global_orient", "body_pose", "betas", "transl", "z")})  # fmt: skip
+        entry.data = json.dumps(
+            {
+                n: np.asarray(getattr(hypothesis, n), float).tolist()
+                for n in ("global_orient", "body_pose", "betas", "transl", "z")
+            }
+        )
 
 
-def apply_hypothesis(armature: bpy.types.Object, source: FitResult | Hypothesis, camera_height: float) -> None:
+def apply_hypothesis(
+    armature: bpy.types.Object, source: FitResult | Hypothesis, camera_height: float
+) -> None:
     pose.apply_parameters(
-        armature, global_orient=source.global_orient, body_pose=source.body_pose, betas=source.betas, transl=source.transl, z=source.z,
+        armature,
+        global_orient=source.global_orient,
+        body_pose=source.body_pose,
+        betas=source.betas,
+        transl=source.transl,
+        z=source.z,
         camera_height=camera_height,
-    )  # fmt: skip
+    )

@@ -39,7 +39,9 @@ class BodyOperator:
             cls.poll_message_set("Select a kinflow body, or add one")
             return False
         if armature.library is not None:
-            cls.poll_message_set("This body is linked from another file: append it, or make a library override")
+            cls.poll_message_set(
+                "This body is linked from another file: append it, or make a library override"
+            )
             return False
         return True
 
@@ -81,7 +83,10 @@ class EngineJob:
         manager = context.window_manager
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
         manager.modal_handler_add(self)
-        context.scene.kinflow.job_text, context.scene.kinflow.job_fraction = "Waiting for the engine (Esc cancels)", 0.0
+        context.scene.kinflow.job_text, context.scene.kinflow.job_fraction = (
+            "Waiting for the engine (Esc cancels)",
+            0.0,
+        )
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -99,7 +104,10 @@ class EngineJob:
             if not self._job.done:
                 text = f"{self._job.message or session.state()} (Esc cancels)"
                 now = time.monotonic()
-                if now - self._shown > SHOW_SECONDS and (text, self._job.fraction) != (state.job_text, state.job_fraction):
+                if now - self._shown > SHOW_SECONDS and (text, self._job.fraction) != (
+                    state.job_text,
+                    state.job_fraction,
+                ):
                     self._shown = now
                     state.job_text, state.job_fraction = text, self._job.fraction
                     redraw(context, {"UI"})

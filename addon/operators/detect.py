@@ -33,7 +33,9 @@ class KINFLOW_OT_detect(EngineJob, bpy.types.Operator):
         state = context.scene.kinflow
         keypoints.store_people(context.scene, value)
         if not value:
-            state.message = "No person was found in this photo. Try one with a larger, clearer person."
+            state.message = (
+                "No person was found in this photo. Try one with a larger, clearer person."
+            )
             self.report({"WARNING"}, state.message)
             return {"CANCELLED"}
         # where EXIF turned the photo the engine wrote an upright copy, which Blender can show

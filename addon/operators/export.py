@@ -29,9 +29,11 @@ class KINFLOW_OT_export_parameters(BodyOperator, bpy.types.Operator, ExportHelpe
         path = Path(bpy.path.abspath(self.filepath))
         try:
             np.savez(
-                path, body_pose=matrix_to_axis_angle(pose.read_body_pose(armature)).astype(np.float32),
-                betas=np.array(armature.kinflow.betas[:], np.float32), latent=pose.latent(armature).astype(np.float32),
-            )  # fmt: skip
+                path,
+                body_pose=matrix_to_axis_angle(pose.read_body_pose(armature)).astype(np.float32),
+                betas=np.array(armature.kinflow.betas[:], np.float32),
+                latent=pose.latent(armature).astype(np.float32),
+            )
         except OSError as error:
             self.report({"ERROR"}, f"Cannot write {path}: {error.strerror}. Choose another folder.")
             return {"CANCELLED"}

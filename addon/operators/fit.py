@@ -19,7 +19,10 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     everybody: bpy.props.BoolProperty(
-        name="Everybody", description="Fit everybody in the photo, not just the active person", default=True, options={"SKIP_SAVE"}
+        name="Everybody",
+        description="Fit everybody in the photo, not just the active person",
+        default=True,
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -37,9 +40,13 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         self._uids = [p.uid for p in people]
         observations = [keypoints.observation_of(context.scene, p) for p in people]
         return session.engine().submit(
-            "fit", observations=observations, prior=preferences.get("prior"), device=preferences.get("device"),
-            losses=["ka", "ba"] if state.use_parts else ["ka"], starts="both",
-        )  # fmt: skip
+            "fit",
+            observations=observations,
+            prior=preferences.get("prior"),
+            device=preferences.get("device"),
+            losses=["ka", "ba"] if state.use_parts else ["ka"],
+            starts="both",
+        )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
         session.results.update(zip(self._uids, value, strict=True))

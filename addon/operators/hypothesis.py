@@ -31,7 +31,9 @@ class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        show_hypothesis(armature, (armature.kinflow.active_hypothesis + 1) % len(armature.kinflow.hypotheses))
+        show_hypothesis(
+            armature, (armature.kinflow.active_hypothesis + 1) % len(armature.kinflow.hypotheses)
+        )
         return {"FINISHED"}
 
 
@@ -47,7 +49,10 @@ class KINFLOW_OT_show_hypothesis(BodyOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
         if self.index >= len(armature.kinflow.hypotheses):
-            self.report({"ERROR"}, f"There is no hypothesis {self.index + 1}; the fit found {len(armature.kinflow.hypotheses)}.")
+            self.report(
+                {"ERROR"},
+                f"There is no hypothesis {self.index + 1}; the fit found {len(armature.kinflow.hypotheses)}.",
+            )
             return {"CANCELLED"}
         show_hypothesis(armature, self.index)
         return {"FINISHED"}

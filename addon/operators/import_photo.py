@@ -19,7 +19,9 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
     bl_label = "Open Photo"
     bl_options = {"REGISTER", "UNDO"}
 
-    filter_glob: bpy.props.StringProperty(default="*" + SUFFIXES.replace(";", ";*"), options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(
+        default="*" + SUFFIXES.replace(";", ";*"), options={"HIDDEN"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.filepath))

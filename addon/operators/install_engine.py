@@ -32,7 +32,9 @@ class KINFLOW_OT_install_engine(bpy.types.Operator):
             cls.poll_message_set("An installation is running")
             return False
         if not getattr(bpy.app, "online_access", True):
-            cls.poll_message_set("Allow Online Access in Preferences > System, or choose a Python that has kinflow")
+            cls.poll_message_set(
+                "Allow Online Access in Preferences > System, or choose a Python that has kinflow"
+            )
             return False
         return True
 
@@ -41,12 +43,22 @@ class KINFLOW_OT_install_engine(bpy.types.Operator):
         chosen = preferences.get("base_python")
         python, wheel = engine_install.base_python(chosen), engine_install.carried_wheel()
         if python is None:
-            self.report({"ERROR"}, f"There is no Python {chosen or 'from 3.11 to 3.14'}; install one, or choose it in the preferences")
+            self.report(
+                {"ERROR"},
+                f"There is no Python {chosen or 'from 3.11 to 3.14'}; install one, or choose it in the preferences",
+            )
             return False
         if wheel is None:
-            self.report({"ERROR"}, "This copy of the add-on carries no engine; install the zip from the releases")
+            self.report(
+                {"ERROR"},
+                "This copy of the add-on carries no engine; install the zip from the releases",
+            )
             return False
-        folder = Path(bpy.path.abspath(preferences.get("install_folder") or str(engine_install.default_folder())))
+        folder = Path(
+            bpy.path.abspath(
+                preferences.get("install_folder") or str(engine_install.default_folder())
+            )
+        )
         _running = Installation(python, folder, wheel, preferences.get("install_kind") == "cuda")
         return True
 
@@ -133,9 +145,14 @@ def diagnostics() -> str:
 
     lines = [
         f"kinflow {__version__}, Blender {bpy.app.version_string}, Python {sys.version.split()[0]}, {platform.platform()}",
-        engine_setup.find_python(preferences.get("engine_python")).sentence, f"engine {session.state()} {session.device()}",
-    ]  # fmt: skip
-    logs = sorted((cache_folder() / "logs").glob("*.log"), key=lambda p: p.stat().st_mtime) if (cache_folder() / "logs").is_dir() else []
+        engine_setup.find_python(preferences.get("engine_python")).sentence,
+        f"engine {session.state()} {session.device()}",
+    ]
+    logs = (
+        sorted((cache_folder() / "logs").glob("*.log"), key=lambda p: p.stat().st_mtime)
+        if (cache_folder() / "logs").is_dir()
+        else []
+    )
     for path in logs[-2:]:
         tail = path.read_text("utf-8", "replace").splitlines()[-40:]
         lines += [f"-- {path.name}", *tail]

@@ -21,9 +21,18 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     bl_label = "Move Keypoint"
     bl_options = {"REGISTER", "UNDO", "BLOCKING"}
 
-    index: bpy.props.IntProperty(name="Keypoint", description="Number of the keypoint in its set", min=0, options={"SKIP_SAVE"})
-    x: bpy.props.FloatProperty(name="X", description="Pixels from the left of the photo", options={"SKIP_SAVE"})
-    y: bpy.props.FloatProperty(name="Y", description="Pixels from the top of the photo", options={"SKIP_SAVE"})
+    index: bpy.props.IntProperty(
+        name="Keypoint",
+        description="Number of the keypoint in its set",
+        min=0,
+        options={"SKIP_SAVE"},
+    )
+    x: bpy.props.FloatProperty(
+        name="X", description="Pixels from the left of the photo", options={"SKIP_SAVE"}
+    )
+    y: bpy.props.FloatProperty(
+        name="Y", description="Pixels from the top of the photo", options={"SKIP_SAVE"}
+    )
 
     _job: Job | None = None
     _timer: bpy.types.Timer | None = None
@@ -41,7 +50,10 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         person = keypoints.active_person(context.scene)
         if self.index >= len(person.keypoints):
-            self.report({"ERROR"}, f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.")
+            self.report(
+                {"ERROR"},
+                f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.",
+            )
             return {"CANCELLED"}
         self._before = _state(person)
         self._place(person, self.x, self.y)
@@ -76,7 +88,9 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         if person is None or view is None:
             return self._end(context, {"CANCELLED"})
         if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
-            for point, (x, y, confidence, enabled) in zip(person.keypoints, self._before, strict=True):
+            for point, (x, y, confidence, enabled) in zip(
+                person.keypoints, self._before, strict=True
+            ):
                 point.x, point.y, point.confidence, point.enabled = x, y, confidence, enabled
             if self._last is not None and self._refits:
                 session.results[self._uid] = self._last
@@ -94,7 +108,9 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         if event.type == "LEFTMOUSE" and event.value == "RELEASE":
             self._finish_refit(context)
             if self._moved and not self._refits:
-                context.scene.kinflow.message = f"{person.keypoints[self.index].name.replace('_', ' ')} moved; press Fit"
+                context.scene.kinflow.message = (
+                    f"{person.keypoints[self.index].name.replace('_', ' ')} moved; press Fit"
+                )
             return self._end(context, {"FINISHED"} if self._moved else {"CANCELLED"})
         return {"RUNNING_MODAL"}
 
@@ -110,9 +126,12 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def _send(self, context: bpy.types.Context) -> Job:
         person = keypoints.active_person(context.scene)
         return session.engine().submit(
-            "refit", observation=keypoints.observation_of(context.scene, person), last=session.results[person.uid],
-            prior=preferences.get("prior"), device=preferences.get("device"),
-        )  # fmt: skip
+            "refit",
+            observation=keypoints.observation_of(context.scene, person),
+            last=session.results[person.uid],
+            prior=preferences.get("prior"),
+            device=preferences.get("device"),
+        )
 
     def _follow(self, context: bpy.types.Context) -> None:
         """Takes a finished refit, and asks for the next where the keypoint has moved since."""
@@ -131,7 +150,10 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         """At release the last place of the keypoint counts."""
         try:
             if self._last is not None and (self._stale or self._job is not None):
-                self._show(context, session.engine().wait(self._send(context) if self._stale else self._job))
+                self._show(
+                    context,
+                    session.engine().wait(self._send(context) if self._stale else self._job),
+                )
         except KinflowError as error:
             context.scene.kinflow.message = str(error)
 
@@ -141,7 +163,9 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         self._refits = getattr(self, "_refits", 0) + 1
         self._apply(context, result)
         name = person.keypoints[self.index].name.replace("_", " ")
-        context.scene.kinflow.message = f"{name} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
+        context.scene.kinflow.message = (
+            f"{name} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
+        )
         redraw(context)
 
     def _apply(self, context: bpy.types.Context, result: object) -> None:

@@ -30,9 +30,12 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         person = keypoints.active_person(context.scene)
         self._uid = person.uid
         return session.engine().submit(
-            "refit", observation=keypoints.observation_of(context.scene, person), last=session.results[person.uid],
-            prior=preferences.get("prior"), device=preferences.get("device"),
-        )  # fmt: skip
+            "refit",
+            observation=keypoints.observation_of(context.scene, person),
+            last=session.results[person.uid],
+            prior=preferences.get("prior"),
+            device=preferences.get("device"),
+        )
 
     def finish(self, context: bpy.types.Context, value: object) -> set[str]:
         session.results[self._uid] = value

@@ -20,7 +20,9 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
         armature, state = active_body(context), context.scene.kinflow
         flow = pose.prior(armature.kinflow.prior)
         sigmas = state.temperature * np.random.default_rng(state.seed).standard_normal(flow.dim)
-        held = [j for limb in limbs.LIMBS if getattr(state, f"lock_{limb}") for j in limbs.joints(limb)]
+        held = [
+            j for limb in limbs.LIMBS if getattr(state, f"lock_{limb}") for j in limbs.joints(limb)
+        ]
         if held:
             rotations = flow.decode((flow.axes.T @ sigmas)[None].astype(np.float32))[0]
             rotations[held] = pose.read_body_pose(armature)[held]

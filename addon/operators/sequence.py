@@ -27,13 +27,19 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
     bl_label = "Photos to Keyframes"
     bl_options = {"REGISTER"}
 
-    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+    files: bpy.props.CollectionProperty(
+        type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}
+    )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-    step: bpy.props.IntProperty(name="Frames a Photo", description="Frames from one photo to the next", default=1, min=1)
+    step: bpy.props.IntProperty(
+        name="Frames a Photo", description="Frames from one photo to the next", default=1, min=1
+    )
     smooth: bpy.props.BoolProperty(
-        name="One Motion", description="The photos are frames of one clip: track the person and fit all frames together", default=True
+        name="One Motion",
+        description="The photos are frames of one clip: track the person and fit all frames together",
+        default=True,
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -44,14 +50,22 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
 
     def send(self, context: bpy.types.Context) -> Job:
         folder = Path(bpy.path.abspath(self.directory))
-        paths = sorted(folder / f.name for f in self.files if f.name and Path(f.name).suffix.lower() in SUFFIXES)
+        paths = sorted(
+            folder / f.name
+            for f in self.files
+            if f.name and Path(f.name).suffix.lower() in SUFFIXES
+        )
         if not paths:
             raise KinflowError("No photo was chosen.", "Choose several photos of one person.")
         self._count = len(paths)
         return session.engine().submit(
-            "fit_sequence", photos=[str(p) for p in paths], prior=preferences.get("prior"), device=preferences.get("device"),
-            losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"], smooth=self.smooth,
-        )  # fmt: skip
+            "fit_sequence",
+            photos=[str(p) for p in paths],
+            prior=preferences.get("prior"),
+            device=preferences.get("device"),
+            losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"],
+            smooth=self.smooth,
+        )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
         session.sequence = value
@@ -69,7 +83,11 @@ class KINFLOW_OT_apply_sequence(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         results = session.sequence
-        good = [(i, r) for i, r in enumerate(results) if r is not None and r.status in ("converged", "max_iterations")]
+        good = [
+            (i, r)
+            for i, r in enumerate(results)
+            if r is not None and r.status in ("converged", "max_iterations")
+        ]
         state = context.scene.kinflow
         if not good:
             state.message = "Nobody was found in these photos."
@@ -85,7 +103,9 @@ class KINFLOW_OT_apply_sequence(bpy.types.Operator):
         context.scene.frame_end = max(context.scene.frame_end, first + good[-1][0] * self.step)
         context.view_layer.objects.active = armature
         missing = len(results) - len(good)
-        state.message = f"{len(good)} photos keyed" + (f"; nobody was found in {missing}" if missing else "")
+        state.message = f"{len(good)} photos keyed" + (
+            f"; nobody was found in {missing}" if missing else ""
+        )
         return {"FINISHED"}
 
 

@@ -18,11 +18,17 @@ class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
     bl_label = "Store Pose"
     bl_options = {"REGISTER", "UNDO"}
 
-    slot: bpy.props.EnumProperty(name="End", items=[("A", "A", "The blend begins here"), ("B", "B", "The blend ends here")])
+    slot: bpy.props.EnumProperty(
+        name="End", items=[("A", "A", "The blend begins here"), ("B", "B", "The blend ends here")]
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        setattr(armature.kinflow, f"stored_{self.slot.lower()}", json.dumps(pose.latent(armature).tolist()))
+        setattr(
+            armature.kinflow,
+            f"stored_{self.slot.lower()}",
+            json.dumps(pose.latent(armature).tolist()),
+        )
         return {"FINISHED"}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 # Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident meaning keep their number.
-NAMES: dict[str, tuple[str, ...]] = {"light": ("Raise Arms", "Stride", "Crouch", "Right Foot Back", "Bend Elbows")}
+NAMES: dict[str, tuple[str, ...]] = {
+    "light": ("Raise Arms", "Stride", "Crouch", "Right Foot Back", "Bend Elbows")
+}
 
 
 def axis_label(prior: str, index: int) -> str:

@@ -51,10 +51,15 @@ def find_body(uid: str) -> bpy.types.Object | None:
 def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
     """The body's mesh, by id, not by name; None where the user deleted it."""
     wanted = armature.kinflow.mesh_uid
-    return next((o for o in bpy.data.objects if o.type == "MESH" and o.get("kinflow_mesh_uid") == wanted), None)
+    return next(
+        (o for o in bpy.data.objects if o.type == "MESH" and o.get("kinflow_mesh_uid") == wanted),
+        None,
+    )
 
 
-def create_body(context: bpy.types.Context, name: str = "Body", prior: str = "light") -> bpy.types.Object:
+def create_body(
+    context: bpy.types.Context, name: str = "Body", prior: str = "light"
+) -> bpy.types.Object:
     """Adds a body at the scene's origin in the T-pose, feet on the ground. Returns its armature object."""
     arrays = default_body_arrays()
     armature_data = bpy.data.armatures.new(f"{name} Rig")
@@ -65,7 +70,12 @@ def create_body(context: bpy.types.Context, name: str = "Body", prior: str = "li
     uid = uuid.uuid4().hex
     mesh["kinflow_mesh_uid"] = uid
     properties = armature.kinflow
-    properties.is_body, properties.uid, properties.mesh_uid, properties.prior = True, uuid.uuid4().hex, uid, prior
+    properties.is_body, properties.uid, properties.mesh_uid, properties.prior = (
+        True,
+        uuid.uuid4().hex,
+        uid,
+        prior,
+    )
     set_rest_bones(context, armature, arrays.J_template)
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"
@@ -78,7 +88,9 @@ def create_body(context: bpy.types.Context, name: str = "Body", prior: str = "li
     armature_data.display_type = "OCTAHEDRAL"
     ground = float(frames.body_points(arrays.v_template)[:, 2].min())
     head = frames.body_points(arrays.J_template[0])
-    armature.pose.bones["pelvis"].location = Vector(bone_axes("pelvis").T @ (np.array([0, 0, head[2] - ground]) - head))
+    armature.pose.bones["pelvis"].location = Vector(
+        bone_axes("pelvis").T @ (np.array([0, 0, head[2] - ground]) - head)
+    )
     return armature
 
 
@@ -141,7 +153,9 @@ def corrective_source(joint: int, row: int, column: int) -> tuple[int, int, floa
     return i, j, float(turn[row, i] * turn[column, j])
 
 
-def _add_correctives(mesh: bpy.types.Object, armature: bpy.types.Object, arrays: BodyArrays) -> None:
+def _add_correctives(
+    mesh: bpy.types.Object, armature: bpy.types.Object, arrays: BodyArrays
+) -> None:
     """Shape keys that follow the pose live: value = entry of a bone's rotation matrix, less 1 on the diagonal.
 
     A driver that sums one variable and a generator modifier that shifts and scales it: no scripted expression, so it
@@ -151,7 +165,9 @@ def _add_correctives(mesh: bpy.types.Object, armature: bpy.types.Object, arrays:
     for number, (joint, row, column) in enumerate(arrays.features.tolist()):
         bone = JOINT_NAMES[joint]
         key = compat.new_shape_key(mesh, f"Corrective {number + 1} {bone}")
-        key.data.foreach_set("co", (basis + frames.body_points(arrays.offsets[number]).astype(np.float32)).ravel())
+        key.data.foreach_set(
+            "co", (basis + frames.body_points(arrays.offsets[number]).astype(np.float32)).ravel()
+        )
         key.slider_min, key.slider_max = -3.0, 3.0
         curve = key.driver_add("value")
         curve.driver.type = "SUM"
@@ -159,7 +175,9 @@ def _add_correctives(mesh: bpy.types.Object, armature: bpy.types.Object, arrays:
         variable.name, variable.type = "entry", "SINGLE_PROP"
         i, j, sign = corrective_source(joint, row, column)
         variable.targets[0].id = armature
-        variable.targets[0].data_path = f'pose.bones["{bone}"].matrix_basis[{j}][{i}]'  # column first
+        variable.targets[
+            0
+        ].data_path = f'pose.bones["{bone}"].matrix_basis[{j}][{i}]'  # column first
         for old in list(curve.modifiers):
             curve.modifiers.remove(old)
         generator = curve.modifiers.new("GENERATOR")
@@ -167,7 +185,9 @@ def _add_correctives(mesh: bpy.types.Object, armature: bpy.types.Object, arrays:
         generator.coefficients = (-1.0 if row == column else 0.0, sign)
 
 
-def set_rest_bones(context: bpy.types.Context, armature: bpy.types.Object, joints: np.ndarray) -> None:
+def set_rest_bones(
+    context: bpy.types.Context, armature: bpy.types.Object, joints: np.ndarray
+) -> None:
     """Puts the rest bones at these joints (24, 3), body frame; makes them where there are none. Keeps mode and pose.
 
     Rest bones exist in edit mode alone, so this enters and leaves it.
@@ -202,4 +222,9 @@ def _bone_length(joint: int, heads: np.ndarray) -> float:
     if not children:
         return TIP_LENGTHS[JOINT_NAMES[joint].split("_")[-1]]
     main = {0: 3, 9: 12}.get(joint, children[0])
-    return max(0.02, float(abs((heads[main] - heads[joint]) @ np.array(bone_direction(JOINT_NAMES[joint]), float))))
+    return max(
+        0.02,
+        float(
+            abs((heads[main] - heads[joint]) @ np.array(bone_direction(JOINT_NAMES[joint]), float))
+        ),
+    )

@@ -12,7 +12,9 @@ SENSOR = 36.0
 
 def find_camera() -> bpy.types.Object | None:
     """The camera that kinflow made for the photo."""
-    return next((o for o in bpy.data.objects if o.type == "CAMERA" and o.get("kinflow_camera")), None)
+    return next(
+        (o for o in bpy.data.objects if o.type == "CAMERA" and o.get("kinflow_camera")), None
+    )
 
 
 def camera_height() -> float:
@@ -21,7 +23,9 @@ def camera_height() -> float:
     return float(found.matrix_world.translation.z) if found is not None else 1.5
 
 
-def match_camera(context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float) -> bpy.types.Object:
+def match_camera(
+    context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float
+) -> bpy.types.Object:
     """Makes or updates the photo's camera: level, at `height` metres, looking along +Y; sets the render's size."""
     scene = context.scene
     obj = find_camera()
@@ -38,8 +42,15 @@ def match_camera(context: bpy.types.Context, camera: Camera, photo_path: str | N
     # Blender's camera looks along its -Z with +Y up
     obj.matrix_world = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, height), (0, 0, 0, 1)))
     render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = camera.width, camera.height, 100
-    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, camera.fy / camera.fx), max(1.0, camera.fx / camera.fy)
+    render.resolution_x, render.resolution_y, render.resolution_percentage = (
+        camera.width,
+        camera.height,
+        100,
+    )
+    render.pixel_aspect_x, render.pixel_aspect_y = (
+        max(1.0, camera.fy / camera.fx),
+        max(1.0, camera.fx / camera.fy),
+    )
     scene.camera = obj
     if photo_path:
         _show_photo(data, photo_path)
@@ -50,7 +61,9 @@ def _show_photo(data: bpy.types.Camera, path: str) -> None:
     image = load_photo(path)
     if image is None:  # moved or deleted since it was opened: the fit is still good
         return
-    background = data.background_images[0] if len(data.background_images) else data.background_images.new()
+    background = (
+        data.background_images[0] if len(data.background_images) else data.background_images.new()
+    )
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
     data.show_background_images = True
@@ -71,5 +84,7 @@ def thumbnail(path: str) -> int | None:
     if not path:
         return None
     wanted = bpy.path.abspath(path)
-    image = next((i for i in bpy.data.images if i.filepath and bpy.path.abspath(i.filepath) == wanted), None)
+    image = next(
+        (i for i in bpy.data.images if i.filepath and bpy.path.abspath(i.filepath) == wanted), None
+    )
     return image.preview.icon_id if image is not None and image.preview is not None else None

@@ -28,10 +28,18 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
         if observation.box is not None:
             person.box = [float(v) for v in observation.box]
         for name, (x, y), confidence in zip(
-            KEYPOINT_NAMES[observation.keypoint_set], observation.keypoints, observation.confidence, strict=True
+            KEYPOINT_NAMES[observation.keypoint_set],
+            observation.keypoints,
+            observation.confidence,
+            strict=True,
         ):
             point = person.keypoints.add()
-            point.name, point.x, point.y, point.confidence = name, float(x), float(y), float(confidence)
+            point.name, point.x, point.y, point.confidence = (
+                name,
+                float(x),
+                float(y),
+                float(confidence),
+            )
         session.observations[person.uid] = observation
     state.active_person = 0
     camera = next((o.camera for o in people if o.camera), None)
@@ -41,7 +49,9 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
 def active_person(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
     """The person whose keypoints are shown and refitted."""
     state = scene.kinflow
-    return state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None
+    return (
+        state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None
+    )
 
 
 def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> Observation:
@@ -54,4 +64,11 @@ def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> O
     if known is not None:
         return replace(known, keypoints=keypoints, confidence=confidence)
     camera = Camera(**json.loads(scene.kinflow.camera_json)) if scene.kinflow.camera_json else None
-    return Observation(keypoints, confidence, person.keypoint_set, camera, np.array(person.box), image_path=scene.kinflow.photo_path)
+    return Observation(
+        keypoints,
+        confidence,
+        person.keypoint_set,
+        camera,
+        np.array(person.box),
+        image_path=scene.kinflow.photo_path,
+    )

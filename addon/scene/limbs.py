@@ -5,8 +5,14 @@ from __future__ import annotations
 from kinflow.skeleton import JOINT_NAMES
 
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg", "head")
-_KEYPOINTS = {"arm": ("elbow", "wrist", "pinky", "index", "thumb"), "leg": ("knee", "ankle", "heel", "toe")}
-_JOINTS = {"arm": ("collar", "shoulder", "elbow", "wrist", "hand"), "leg": ("hip", "knee", "ankle", "foot")}
+_KEYPOINTS = {
+    "arm": ("elbow", "wrist", "pinky", "index", "thumb"),
+    "leg": ("knee", "ankle", "heel", "toe"),
+}
+_JOINTS = {
+    "arm": ("collar", "shoulder", "elbow", "wrist", "hand"),
+    "leg": ("hip", "knee", "ankle", "foot"),
+}
 _FACE = ("nose", "eye", "ear", "mouth")
 
 
@@ -44,5 +50,11 @@ def follows(keypoint: str, moved: str) -> bool:
     if moved == "nose":
         return keypoint != "nose" and shows("head", keypoint)
     side, _, part = moved.partition("_")
-    own = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "toe", "foot_index")}.get(part, ())
-    return keypoint.startswith(side) and any(word in keypoint for word in own) and ("foot" in keypoint) <= (part == "ankle")
+    own = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "toe", "foot_index")}.get(
+        part, ()
+    )
+    return (
+        keypoint.startswith(side)
+        and any(word in keypoint for word in own)
+        and ("foot" in keypoint) <= (part == "ankle")
+    )

@@ -37,7 +37,10 @@ def photo_view(context: bpy.types.Context) -> PhotoView | None:
     if found is None or found != camera.find_camera():
         return None
     # corners of the image plane: upper right, lower right, lower left, upper left
-    corners = [location_3d_to_region_2d(region, view, found.matrix_world @ c) for c in found.data.view_frame(scene=scene)]
+    corners = [
+        location_3d_to_region_2d(region, view, found.matrix_world @ c)
+        for c in found.data.view_frame(scene=scene)
+    ]
     if any(c is None for c in corners):
         return None
     right, left = max(c.x for c in corners), min(c.x for c in corners)
@@ -48,7 +51,11 @@ def photo_view(context: bpy.types.Context) -> PhotoView | None:
     return PhotoView((left, top), ((right - left) / width, -(top - bottom) / height))
 
 
-def nearest_keypoint(person: bpy.types.PropertyGroup, view: PhotoView, place: tuple[float, float]) -> tuple[int, float]:
+def nearest_keypoint(
+    person: bpy.types.PropertyGroup, view: PhotoView, place: tuple[float, float]
+) -> tuple[int, float]:
     """Number of the keypoint nearest to a place of the region, and its distance in region px."""
-    apart = np.linalg.norm(view.to_region(np.array([(p.x, p.y) for p in person.keypoints])) - np.array(place), axis=1)
+    apart = np.linalg.norm(
+        view.to_region(np.array([(p.x, p.y) for p in person.keypoints])) - np.array(place), axis=1
+    )
     return int(apart.argmin()), float(apart.min())

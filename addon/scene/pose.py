@@ -48,7 +48,9 @@ def _pages(armature: bpy.types.Object) -> list[str]:
 
 def latent(armature: bpy.types.Object) -> np.ndarray:
     """Latent along the axes, in sigmas. (D,)."""
-    values = np.concatenate([np.array(getattr(armature.kinflow, name)[:]) for name in _pages(armature)])
+    values = np.concatenate(
+        [np.array(getattr(armature.kinflow, name)[:]) for name in _pages(armature)]
+    )
     return values[: prior(armature.kinflow.prior).dim]
 
 
@@ -116,11 +118,16 @@ def read_body_pose(armature: bpy.types.Object) -> np.ndarray:
     """Rotations of the 23 bones as they stand, posed by whatever. -> (23, 3, 3), SMPL's axes."""
     result = np.tile(np.eye(3), (23, 1, 1))
     for j, name in enumerate(JOINT_NAMES[1:], 1):
-        bone, parent = armature.pose.bones.get(name), armature.pose.bones.get(JOINT_NAMES[PARENTS[j]])
+        bone, parent = (
+            armature.pose.bones.get(name),
+            armature.pose.bones.get(JOINT_NAMES[PARENTS[j]]),
+        )
         if bone is None or parent is None:
             continue
         turn = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
-        above = np.array((parent.matrix @ parent.bone.matrix_local.inverted()).to_3x3().normalized())
+        above = np.array(
+            (parent.matrix @ parent.bone.matrix_local.inverted()).to_3x3().normalized()
+        )
         result[j - 1] = frames.from_body_rotation(above.T @ turn)
     return result
 
@@ -154,9 +161,15 @@ def shape_from_betas(armature: bpy.types.Object) -> None:
 
 
 def apply_parameters(
-    armature: bpy.types.Object, *, global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray, transl: np.ndarray, z: np.ndarray,
+    armature: bpy.types.Object,
+    *,
+    global_orient: np.ndarray,
+    body_pose: np.ndarray,
+    betas: np.ndarray,
+    transl: np.ndarray,
+    z: np.ndarray,
     camera_height: float,
-) -> None:  # fmt: skip
+) -> None:
     """Puts a fit onto a body: shape, latent and pose, place in front of the camera. Parameters in SMPL's names."""
     set_betas(armature, betas)
     with updates_paused():

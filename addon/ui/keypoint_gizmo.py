@@ -13,7 +13,12 @@ from ..scene.keypoints import active_person
 from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
-LEFT, RIGHT, MIDDLE, OFF = (1.0, 0.58, 0.16, 1.0), (0.24, 0.55, 1.0, 1.0), (0.95, 0.95, 0.95, 1.0), (0.5, 0.5, 0.5, 0.6)
+LEFT, RIGHT, MIDDLE, OFF = (
+    (1.0, 0.58, 0.16, 1.0),
+    (0.24, 0.55, 1.0, 1.0),
+    (0.95, 0.95, 0.95, 1.0),
+    (0.5, 0.5, 0.5, 0.6),
+)
 GRABBED = (1.0, 1.0, 0.2, 1.0)
 _CIRCLE = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 13)]
 
@@ -38,9 +43,16 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
         line.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
         line.uniform_float("lineWidth", 2.0 * ui)
         for a, b in edges(person.keypoint_set):
-            if shown[a] and shown[b] and person.keypoints[a].enabled and person.keypoints[b].enabled:
+            if (
+                shown[a]
+                and shown[b]
+                and person.keypoints[a].enabled
+                and person.keypoints[b].enabled
+            ):
                 line.uniform_float("color", (*_colour(person.keypoints[b])[:3], 0.75))
-                batch_for_shader(line, "LINES", {"pos": [(*places[a], 0.0), (*places[b], 0.0)]}).draw(line)
+                batch_for_shader(
+                    line, "LINES", {"pos": [(*places[a], 0.0), (*places[b], 0.0)]}
+                ).draw(line)
         flat.bind()
         for index, point in enumerate(person.keypoints):
             if not shown[index] and not point.enabled:
@@ -48,7 +60,11 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
             grabbed = self.is_highlight and index == self.part
             size = RADIUS * ui * (1.5 if grabbed else 1.0) * (1.0 if shown[index] else 0.6)
             ring = [(places[index][0] + size * x, places[index][1] + size * y) for x, y in _CIRCLE]
-            triangles = [v for a, b in zip(ring[:-1], ring[1:], strict=True) for v in (tuple(places[index]), a, b)]
+            triangles = [
+                v
+                for a, b in zip(ring[:-1], ring[1:], strict=True)
+                for v in (tuple(places[index]), a, b)
+            ]
             flat.uniform_float("color", GRABBED if grabbed else _colour(point))
             batch_for_shader(flat, "TRIS", {"pos": triangles}).draw(flat)
         gpu.state.blend_set("NONE")
@@ -79,7 +95,11 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         state = context.scene.kinflow
-        return state.show_keypoints and active_person(context.scene) is not None and photo_view(context) is not None
+        return (
+            state.show_keypoints
+            and active_person(context.scene) is not None
+            and photo_view(context) is not None
+        )
 
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)
@@ -90,7 +110,13 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
 def _colour(point: bpy.types.PropertyGroup) -> tuple[float, ...]:
     if not point.enabled:
         return OFF
-    return LEFT if point.name.startswith("left") else RIGHT if point.name.startswith("right") else MIDDLE
+    return (
+        LEFT
+        if point.name.startswith("left")
+        else RIGHT
+        if point.name.startswith("right")
+        else MIDDLE
+    )
 
 
 _CLASSES = (KINFLOW_GT_keypoints, KINFLOW_GGT_keypoints)

@@ -36,7 +36,9 @@ class KINFLOW_PT_photo(_Panel, bpy.types.Panel):
             layout.template_icon(icon_value=image, scale=7.0)
         layout.operator("kinflow.detect", icon="VIEWZOOM")
         if len(state.people):
-            layout.template_list("UI_UL_list", "kinflow_people", state, "people", state, "active_person", rows=2)
+            layout.template_list(
+                "UI_UL_list", "kinflow_people", state, "people", state, "active_person", rows=2
+            )
         if state.job_text:
             layout.progress(factor=state.job_fraction, text=state.job_text)
         elif state.message:
@@ -94,13 +96,24 @@ class KINFLOW_PT_fit(_Panel, bpy.types.Panel):
         if armature is not None and len(armature.kinflow.hypotheses):
             body = armature.kinflow
             column = layout.column(align=True)
-            column.label(text=f"Keypoint error {body.error_px:.1f} px, {body.status.replace('_', ' ')}")
+            column.label(
+                text=f"Keypoint error {body.error_px:.1f} px, {body.status.replace('_', ' ')}"
+            )
             lowest = min(h.energy for h in body.hypotheses)
             for index, hypothesis in enumerate(body.hypotheses):
                 above = hypothesis.energy - lowest
-                text = f"Best, {hypothesis.error_px:.1f} px" if above == 0 else f"Energy +{above:.1f}, {hypothesis.error_px:.1f} px"
+                text = (
+                    f"Best, {hypothesis.error_px:.1f} px"
+                    if above == 0
+                    else f"Energy +{above:.1f}, {hypothesis.error_px:.1f} px"
+                )
                 shown = index == body.active_hypothesis
-                row = column.operator("kinflow.show_hypothesis", text=text, depress=shown, icon="RADIOBUT_ON" if shown else "RADIOBUT_OFF")
+                row = column.operator(
+                    "kinflow.show_hypothesis",
+                    text=text,
+                    depress=shown,
+                    icon="RADIOBUT_ON" if shown else "RADIOBUT_OFF",
+                )
                 row.index = index
             layout.operator("kinflow.next_hypothesis", icon="FRAME_NEXT")
 
@@ -120,7 +133,13 @@ class KINFLOW_PT_pose(_Panel, bpy.types.Panel):
         row.operator("kinflow.pose_preset_add", text="", icon="REMOVE").remove_active = True
         column = layout.column(align=True)
         for index in range(SLIDERS):
-            column.prop(armature.kinflow, "latent_0", index=index, text=axis_label(armature.kinflow.prior, index), slider=True)
+            column.prop(
+                armature.kinflow,
+                "latent_0",
+                index=index,
+                text=axis_label(armature.kinflow.prior, index),
+                slider=True,
+            )
         row = layout.row(align=True)
         row.operator("kinflow.reset_pose")
         row.operator("kinflow.mirror_pose")
@@ -174,8 +193,16 @@ class KINFLOW_PT_more_axes(_Panel, bpy.types.Panel):
         self.layout.prop(state, "page")
         column = self.layout.column(align=True)
         first = AXES_PER_PAGE * (state.page - 1)
-        for axis in range(max(SLIDERS, first), min(first + AXES_PER_PAGE, latent_dim(armature.kinflow.prior))):
-            column.prop(armature.kinflow, f"latent_{state.page - 1}", index=axis - first, text=f"Axis {axis + 1}", slider=True)
+        for axis in range(
+            max(SLIDERS, first), min(first + AXES_PER_PAGE, latent_dim(armature.kinflow.prior))
+        ):
+            column.prop(
+                armature.kinflow,
+                f"latent_{state.page - 1}",
+                index=axis - first,
+                text=f"Axis {axis + 1}",
+                slider=True,
+            )
 
 
 class KINFLOW_PT_shape(_Panel, bpy.types.Panel):
@@ -219,10 +246,17 @@ class KINFLOW_PT_engine(_Panel, bpy.types.Panel):
 
 
 _CLASSES = (
-    KINFLOW_PT_photo, KINFLOW_PT_keypoints, KINFLOW_PT_keypoint_list, KINFLOW_PT_fit, KINFLOW_PT_pose, KINFLOW_PT_sample,
-    KINFLOW_PT_more_axes, KINFLOW_PT_shape,
-    KINFLOW_PT_animation, KINFLOW_PT_engine,
-)  # fmt: skip
+    KINFLOW_PT_photo,
+    KINFLOW_PT_keypoints,
+    KINFLOW_PT_keypoint_list,
+    KINFLOW_PT_fit,
+    KINFLOW_PT_pose,
+    KINFLOW_PT_sample,
+    KINFLOW_PT_more_axes,
+    KINFLOW_PT_shape,
+    KINFLOW_PT_animation,
+    KINFLOW_PT_engine,
+)
 
 
 def register() -> None:

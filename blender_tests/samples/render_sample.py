@@ -50,7 +50,9 @@ def material(name: str, colour: tuple[float, float, float], roughness: float) ->
     return result
 
 
-def dress(mesh: bpy.types.Object, colours: dict[str, tuple[float, float, float]] | None = None) -> None:
+def dress(
+    mesh: bpy.types.Object, colours: dict[str, tuple[float, float, float]] | None = None
+) -> None:
     """Gives every polygon the garment of its part. colours: other ones for some garments."""
     arrays = default_body_arrays()
     parts = read_tensors(Path(sys.modules["kinflow.bodies.arrays"].DEFAULT_BODY))[0]["parts"]
@@ -62,19 +64,28 @@ def dress(mesh: bpy.types.Object, colours: dict[str, tuple[float, float, float]]
     garment = of_part[parts[arrays.quads[:, 0]]]
     head = arrays.J_template[JOINT_INDEX["head"]]
     centre = arrays.v_template[arrays.quads].mean(1) - head
-    hair = (parts[arrays.quads[:, 0]] == 1) & (centre[:, 1] > 0.02) & (centre[:, 2] < 0.06) & (np.abs(centre[:, 0]) < 0.09)
+    hair = (
+        (parts[arrays.quads[:, 0]] == 1)
+        & (centre[:, 1] > 0.02)
+        & (centre[:, 2] < 0.06)
+        & (np.abs(centre[:, 0]) < 0.09)
+    )
     hair |= (parts[arrays.quads[:, 0]] == 1) & (centre[:, 1] > 0.10)
     garment[hair] = list(GARMENTS).index("hair")
     mesh.data.polygons.foreach_set("material_index", garment.astype(np.int32))
 
 
 def room(
-    context: bpy.types.Context, floor: tuple[float, float, float] = (0.42, 0.33, 0.24),
-    wall: tuple[float, float, float] = (0.55, 0.6, 0.58), light_scale: float = 1.0,
-) -> None:  # fmt: skip
+    context: bpy.types.Context,
+    floor: tuple[float, float, float] = (0.42, 0.33, 0.24),
+    wall: tuple[float, float, float] = (0.55, 0.6, 0.58),
+    light_scale: float = 1.0,
+) -> None:
     """Floor, wall and two lamps."""
 
-    def plane(name: str, corners: list[tuple[float, float, float]], colour: tuple[float, float, float]) -> None:
+    def plane(
+        name: str, corners: list[tuple[float, float, float]], colour: tuple[float, float, float]
+    ) -> None:
         data = bpy.data.meshes.new(name)
         data.from_pydata(corners, [], [(0, 1, 2, 3)])
         data.materials.append(material(name, colour, 0.9))
@@ -84,9 +95,14 @@ def room(
     plane("Wall", [(-8, 8, 0), (8, 8, 0), (8, 8, 5), (-8, 8, 5)], wall)
     world = bpy.data.worlds.new("World")
     world.use_nodes = True
-    next(n for n in world.node_tree.nodes if n.type == "BACKGROUND").inputs["Strength"].default_value = 0.5
+    next(n for n in world.node_tree.nodes if n.type == "BACKGROUND").inputs[
+        "Strength"
+    ].default_value = 0.5
     context.scene.world = world
-    for name, energy, place, size in (("Key", 350, (-2.5, 1.0, 3.2), 1.5), ("Fill", 120, (3.0, 1.5, 2.2), 2.0)):
+    for name, energy, place, size in (
+        ("Key", 350, (-2.5, 1.0, 3.2), 1.5),
+        ("Fill", 120, (3.0, 1.5, 2.2), 2.0),
+    ):
         light = bpy.data.lights.new(name, "AREA")
         light.energy, light.size = energy * light_scale, size
         obj = bpy.data.objects.new(name, light)
@@ -98,10 +114,14 @@ def room(
         context.collection.objects.link(obj)
 
 
-def camera_frame_joints(global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray, transl: np.ndarray) -> np.ndarray:
+def camera_frame_joints(
+    global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray, transl: np.ndarray
+) -> np.ndarray:
     """Joints in the camera's frame (24, 3), numpy."""
     rest = default_body_arrays().joints(betas)
-    local = np.concatenate((axis_angle_to_matrix(global_orient)[None], axis_angle_to_matrix(body_pose)))
+    local = np.concatenate(
+        (axis_angle_to_matrix(global_orient)[None], axis_angle_to_matrix(body_pose))
+    )
     world, place = [local[0]], [rest[0]]
     for j in range(1, 24):
         world.append(world[PARENTS[j]] @ local[j])
@@ -111,7 +131,7 @@ def camera_frame_joints(global_orient: np.ndarray, body_pose: np.ndarray, betas:
 
 def place_person(
     pose: int, yaw: float, betas: np.ndarray, depth: float, shift: tuple[float, float] = (0.0, 0.05)
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
     """A held-out captured pose before the camera: global_orient, body_pose, transl, joints (24, 3), the clip's name.
 
     The captured lean is kept, the body is turned about the vertical to `yaw` degrees.
@@ -132,10 +152,17 @@ def place_person(
 
 
 def render_person(
-    path: Path, camera: Camera, pose: int, yaw: float, betas: np.ndarray, depth: float, samples: int,
-    colours: dict[str, tuple[float, float, float]] | None = None, surroundings: dict | None = None,
+    path: Path,
+    camera: Camera,
+    pose: int,
+    yaw: float,
+    betas: np.ndarray,
+    depth: float,
+    samples: int,
+    colours: dict[str, tuple[float, float, float]] | None = None,
+    surroundings: dict | None = None,
     shift: tuple[float, float] = (0.0, 0.05),
-) -> None:  # fmt: skip
+) -> None:
     """Renders one person to `path` (.png) and writes its truth beside it (.json). The add-on has to be registered."""
     from addon.batch import render
 
@@ -146,16 +173,27 @@ def render_person(
     scene_camera.match_camera(context, camera, None, ground)
     armature = scene_body.create_body(context)
     scene_pose.apply_parameters(
-        armature, global_orient=global_orient, body_pose=body_pose, betas=betas, transl=transl, z=np.zeros(138), camera_height=ground
+        armature,
+        global_orient=global_orient,
+        body_pose=body_pose,
+        betas=betas,
+        transl=transl,
+        z=np.zeros(138),
+        camera_height=ground,
     )
     dress(scene_body.mesh_of(armature), colours)
     room(context, **(surroundings or {}))
     render(context, path, longest=max(camera.width, camera.height), samples=samples)
     truth = {
-        "clip": clip, "camera": camera.to_dict(), "global_orient": global_orient.tolist(), "body_pose": body_pose.tolist(),
-        "betas": betas.tolist(), "transl": transl.tolist(), "joints": joints.tolist(),
+        "clip": clip,
+        "camera": camera.to_dict(),
+        "global_orient": global_orient.tolist(),
+        "body_pose": body_pose.tolist(),
+        "betas": betas.tolist(),
+        "transl": transl.tolist(),
+        "joints": joints.tolist(),
         "notice": "Pose from mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.",
-    }  # fmt: skip
+    }
     path.with_suffix(".json").write_text(json.dumps(truth), "utf-8")
 
 
@@ -174,7 +212,15 @@ def main() -> None:
     betas = np.array([0.3, 0.4, 0.8, 0.5, 0, 0, 0, 0, 0, 0])
     camera = Camera(options.focal, options.focal, width / 2, height / 2, width, height)
     addon.register()
-    render_person(options.folder / f"{options.name}.png", camera, options.pose, options.yaw, betas, options.depth, options.samples)
+    render_person(
+        options.folder / f"{options.name}.png",
+        camera,
+        options.pose,
+        options.yaw,
+        betas,
+        options.depth,
+        options.samples,
+    )
     sys.stdout.flush()
     os._exit(0)
 

@@ -46,7 +46,9 @@ def make_photos(source: Path, folder: Path, count: int, seed: int = 0) -> None:
         x, y = rng.integers(0, image.width - w + 1), rng.integers(0, image.height - h + 1)
         pixels = np.asarray(image.crop((x, y, x + w, y + h)), np.float32)
         pixels = pixels[:, ::-1] if rng.random() < 0.5 else pixels
-        noisy = np.clip(pixels + rng.normal(0, rng.uniform(0, 8), pixels.shape), 0, 255).astype(np.uint8)
+        noisy = np.clip(pixels + rng.normal(0, rng.uniform(0, 8), pixels.shape), 0, 255).astype(
+            np.uint8
+        )
         if not target.exists():
             Image.fromarray(noisy).save(target, quality=90)
 
@@ -57,7 +59,10 @@ def memory_of(pid: int) -> float:
     for process in [pid, *_children(pid)]:
         try:
             text = Path(f"/proc/{process}/smaps_rollup").read_text()
-            total += int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) / 1024
+            total += (
+                int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+                / 1024
+            )
         except (OSError, StopIteration):
             continue
     return total
@@ -72,7 +77,18 @@ def _children(pid: int) -> list[int]:
 
 
 def start(photos: Path, out: Path, search: str) -> subprocess.Popen:
-    words = [sys.executable, "-m", "kinflow.cli", "fit", str(photos), "--out", str(out), "--no-overlay", "--search", search]
+    words = [
+        sys.executable,
+        "-m",
+        "kinflow.cli",
+        "fit",
+        str(photos),
+        "--out",
+        str(out),
+        "--no-overlay",
+        "--search",
+        search,
+    ]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -102,7 +118,11 @@ def units_done(out: Path) -> int:
 
 def digest(folder: Path) -> dict[str, str]:
     """Hash of everything but the journal, whose lines stand in the order of finishing."""
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir()) if p.name != "journal.jsonl"}
+    return {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.iterdir())
+        if p.name != "journal.jsonl"
+    }
 
 
 def run(options: BenchBatch) -> dict[str, float]:
@@ -110,7 +130,9 @@ def run(options: BenchBatch) -> dict[str, float]:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kinflow-batch-"))
     source = options.photos or SAMPLES
     answer: dict[str, float] = {}
-    print(f"{os.cpu_count()} cores; photos of at most {LONGEST} px made from {source}; {options.search} search")
+    print(
+        f"{os.cpu_count()} cores; photos of at most {LONGEST} px made from {source}; {options.search} search"
+    )
     for count in (options.count // 10, options.count):
         photos, out = folder / f"photos-{count}", folder / f"out-{count}"
         make_photos(source, photos, count)
@@ -118,8 +140,14 @@ def run(options: BenchBatch) -> dict[str, float]:
         seconds, peaks = whole_run(photos, out, options.search, -(-count // (5 * UNIT)))
         people = len(list(out.glob("*.npz")))
         memory = ", ".join(f"{p:.0f}" for p in peaks)
-        print(f"{count:>6} photos: {people} people, {seconds:.0f} s, {count / seconds:.2f} photos/s", flush=True)
-        print(f"{'':>6} peak memory of all processes in each fifth of the run: {memory} MB", flush=True)
+        print(
+            f"{count:>6} photos: {people} people, {seconds:.0f} s, {count / seconds:.2f} photos/s",
+            flush=True,
+        )
+        print(
+            f"{'':>6} peak memory of all processes in each fifth of the run: {memory} MB",
+            flush=True,
+        )
         answer |= {f"{count} photos/s": count / seconds, f"{count} peak MB": max(peaks)}
     photos, whole = folder / f"photos-{options.count}", folder / f"out-{options.count}"
     broken = folder / "out-killed"
@@ -133,10 +161,14 @@ def run(options: BenchBatch) -> dict[str, float]:
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-        say(f"killed {number + 1} of {options.kills} after {wait:.0f} s, {units_done(broken)} units done")
+        say(
+            f"killed {number + 1} of {options.kills} after {wait:.0f} s, {units_done(broken)} units done"
+        )
     start(photos, broken, options.search).wait()
     a, b = digest(whole), digest(broken)
     different = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
-    print(f"killed {options.kills} times with SIGKILL and resumed: {len(a)} files, {len(different)} of them different {different[:5]}")
+    print(
+        f"killed {options.kills} times with SIGKILL and resumed: {len(a)} files, {len(different)} of them different {different[:5]}"
+    )
     answer["different files"] = len(different)
     return answer

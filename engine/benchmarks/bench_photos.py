@@ -24,9 +24,15 @@ from kinflow.skeleton import METRIC_JOINTS
 
 def load_truths(folder: Path) -> list[tuple[Path, dict]]:
     """Every render with its truth."""
-    found = [(p.with_suffix(".png"), json.loads(p.read_text("utf-8"))) for p in sorted(folder.glob("*.json"))]
+    found = [
+        (p.with_suffix(".png"), json.loads(p.read_text("utf-8")))
+        for p in sorted(folder.glob("*.json"))
+    ]
     if not found:
-        raise KinflowError(f"There are no renders in {folder}.", "Make them: python engine/benchmarks/render_people.py FOLDER (needs bpy).")
+        raise KinflowError(
+            f"There are no renders in {folder}.",
+            "Make them: python engine/benchmarks/render_people.py FOLDER (needs bpy).",
+        )
     return found
 
 
@@ -43,7 +49,10 @@ def nearest_person(people: list, truth: dict):
 
 
 def true_vertices(truth: dict) -> np.ndarray:
-    parameters = [torch.tensor([truth[k]], dtype=torch.float32) for k in ("global_orient", "body_pose", "betas", "transl")]
+    parameters = [
+        torch.tensor([truth[k]], dtype=torch.float32)
+        for k in ("global_orient", "body_pose", "betas", "transl")
+    ]
     return load_body()(*parameters)[0][0].numpy()
 
 
@@ -58,7 +67,9 @@ def run(options: BenchPhotos) -> dict[str, float]:
             people.append(replace(person, camera=Camera(**truth["camera"])))
             kept.append((path, truth))
     print(f"{len(truths)} renders, the person found in {len(kept)}; the true camera is given")
-    print(f"{'':>22} {'PA-MPJPE mm':>18} {'MPJPE mm':>18} {'MPVPE mm':>18} {'2D px':>6} {'mask IoU':>8}   (median, mean)")
+    print(
+        f"{'':>22} {'PA-MPJPE mm':>18} {'MPJPE mm':>18} {'MPVPE mm':>18} {'2D px':>6} {'mask IoU':>8}   (median, mean)"
+    )
     joints = np.stack([np.array(t["joints"]) for _, t in kept])
     meshes = [true_vertices(t) for _, t in kept]
     medians, errors = {}, {}
@@ -67,16 +78,37 @@ def run(options: BenchPhotos) -> dict[str, float]:
             config = FitConfig(hints=hints)
             given = people if parts else [replace(p, parts=None) for p in people]
             results = fit(given, losses=losses, config=config)
-            name = "+".join(losses) + ("" if losses == ("ka",) else " parts" if parts else " mask") + (", hints" if hints else "")
-            aligned = 1e3 * np.array([pa_mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)])
-            plain = 1e3 * np.array([mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)])
-            mesh = 1e3 * np.array([np.linalg.norm((r.vertices - r.joints[0]) - (m - j[0]), axis=-1).mean()
-                                   for r, m, j in zip(results, meshes, joints, strict=True)])  # fmt: skip
-            pixels = np.mean([np.linalg.norm(r.camera.project(r.joints.astype(float)) - r.camera.project(j), axis=-1)[list(METRIC_JOINTS)].mean()
-                              for r, j in zip(results, joints, strict=True)])  # fmt: skip
+            name = (
+                "+".join(losses)
+                + ("" if losses == ("ka",) else " parts" if parts else " mask")
+                + (", hints" if hints else "")
+            )
+            aligned = 1e3 * np.array(
+                [pa_mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]
+            )
+            plain = 1e3 * np.array(
+                [mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]
+            )
+            mesh = 1e3 * np.array(
+                [
+                    np.linalg.norm((r.vertices - r.joints[0]) - (m - j[0]), axis=-1).mean()
+                    for r, m, j in zip(results, meshes, joints, strict=True)
+                ]
+            )
+            pixels = np.mean(
+                [
+                    np.linalg.norm(
+                        r.camera.project(r.joints.astype(float)) - r.camera.project(j), axis=-1
+                    )[list(METRIC_JOINTS)].mean()
+                    for r, j in zip(results, joints, strict=True)
+                ]
+            )
             iou = np.median([r.mask_iou for r in results if r.mask_iou is not None])
             both = lambda v: f"{np.median(v):.1f}, {v.mean():.1f}"  # noqa: E731
-            print(f"{name:>22} {both(aligned):>18} {both(plain):>18} {both(mesh):>18} {pixels:>6.1f} {iou:>8.2f}", flush=True)
+            print(
+                f"{name:>22} {both(aligned):>18} {both(plain):>18} {both(mesh):>18} {pixels:>6.1f} {iou:>8.2f}",
+                flush=True,
+            )
             medians[name], errors[name] = float(np.median(aligned)), (aligned, results)
     if options.worst:
         _write_worst(options.worst, *errors["ka+ba parts, hints"], kept, Path("worst.png"))
@@ -97,4 +129,7 @@ def _write_worst(count: int, aligned: np.ndarray, results: list, kept: list, out
         images += [rgb, overlay(rgb, [results[i]])]
         labels += [f"{kept[i][0].stem} {aligned[i]:.0f} mm", ""]
     Image.fromarray(contact_sheet(images, 6, labels, (300, 300))).save(out)
-    print(f"the worst {count}: {out}; " + ", ".join(f"{kept[i][0].stem} {aligned[i]:.0f}" for i in worst))
+    print(
+        f"the worst {count}: {out}; "
+        + ", ".join(f"{kept[i][0].stem} {aligned[i]:.0f}" for i in worst)
+    )

@@ -23,7 +23,13 @@ from kinflow.fitting.figure import Figure
 from kinflow.paths import cache_folder
 from kinflow.regression.network import Regressor, load_regressor, save_regressor
 from kinflow.training.regressor.evaluate import Score, score
-from kinflow.training.regressor.supervised import OTHER_CASTING, OTHER_STYLE, captured_poses, drawn, train_supervised
+from kinflow.training.regressor.supervised import (
+    OTHER_CASTING,
+    OTHER_STYLE,
+    captured_poses,
+    drawn,
+    train_supervised,
+)
 from kinflow.training.regressor.weak import WeakConfig, refine, unlabelled_of_people
 from kinflow.training.synthetic import Casting
 
@@ -38,7 +44,14 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.known = {tuple(key): Score(*value) for key, value in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
+        self.known = (
+            {
+                tuple(key): Score(*value)
+                for key, value in map(json.loads, path.read_text().splitlines())
+            }
+            if path.exists()
+            else {}
+        )
 
     def get(self, key: tuple, make) -> Score:
         if key not in self.known:
@@ -46,7 +59,9 @@ class Rows:
             with open(self.path, "a") as stream:
                 stream.write(json.dumps([list(key), list(vars(self.known[key]).values())]) + "\n")
             found = self.known[key]
-            say(f"{key}: {found.pixels:.2f} px, mIoU {found.part_iou:.4f}, MPJPE {found.mpjpe:.1f} mm")
+            say(
+                f"{key}: {found.pixels:.2f} px, mIoU {found.part_iou:.4f}, MPJPE {found.mpjpe:.1f} mm"
+            )
         return self.known[key]
 
 
@@ -56,8 +71,22 @@ def run(options: BenchRegressor) -> dict[str, float]:
     folder = options.folder or cache_folder() / "bench-regressor"
     folder.mkdir(parents=True, exist_ok=True)
     people = drawn(folder / "fs.npz", options.people, 0, Casting(), None, say)
-    crowd = drawn(folder / "weak.npz", options.unlabelled, 5, OTHER_CASTING, captured_poses((TRAINING,), options.unlabelled, 5), say)
-    test = drawn(folder / "test.npz", options.test, 7, OTHER_CASTING, captured_poses((HELDOUT,), options.test, 7), say)
+    crowd = drawn(
+        folder / "weak.npz",
+        options.unlabelled,
+        5,
+        OTHER_CASTING,
+        captured_poses((TRAINING,), options.unlabelled, 5),
+        say,
+    )
+    test = drawn(
+        folder / "test.npz",
+        options.test,
+        7,
+        OTHER_CASTING,
+        captured_poses((HELDOUT,), options.test, 7),
+        say,
+    )
     figure = Figure.of(load_body(), load_prior("light"))
     kept = folder / f"{options.descent}-steps"
     kept.mkdir(exist_ok=True)
@@ -66,17 +95,29 @@ def run(options: BenchRegressor) -> dict[str, float]:
         path = kept / f"fs{seed}.safetensors"
         if not path.exists():
             net, _ = train_supervised(
-                people, options.steps, 48, 1e-3, seed, torch.device("cpu"), say, descent=options.descent
-            )  # fmt: skip
+                people,
+                options.steps,
+                48,
+                1e-3,
+                seed,
+                torch.device("cpu"),
+                say,
+                descent=options.descent,
+            )
             save_regressor(path, net)
         base: Regressor = load_regressor(path)
-        rows.get(("FS", 0.0, seed), lambda base=base: score(figure, base, test, OTHER_STYLE, overlaps=OVERLAPS))
+        rows.get(
+            ("FS", 0.0, seed),
+            lambda base=base: score(figure, base, test, OTHER_STYLE, overlaps=OVERLAPS),
+        )
         unlabelled = unlabelled_of_people(crowd, OTHER_STYLE, seed)
         for share in SHARES:
             chosen = unlabelled.pick(torch.arange(round(share * len(unlabelled))))
             for name, part in (("WS+KA", 0.0), ("WS+KA+BA", WeakConfig().part)):
 
-                def train(base=base, chosen=chosen, name=name, part=part, share=share, seed=seed) -> Score:
+                def train(
+                    base=base, chosen=chosen, name=name, part=part, share=share, seed=seed
+                ) -> Score:
                     config = replace(WeakConfig(), steps=options.weak_steps, part=part)
                     net = refine(base, chosen, config, figure, seed, people)
                     save_regressor(kept / f"{name}-{share}-{seed}.safetensors", net)  # type: ignore[arg-type]
@@ -85,15 +126,25 @@ def run(options: BenchRegressor) -> dict[str, float]:
                 rows.get((name, share, seed), train)
     if options.only_seed is not None:
         return {}
-    print(f"{len(test)} held-out people, {options.seeds} seeds: mean (deviation over seeds); WS less FS of the same seed")
-    print(f"{'':>10} {'photos':>7} {'2D px':>14} {'mIoU':>16} {'MPJPE mm':>14} {'2D less FS':>12} {'mIoU less FS':>13}")
+    print(
+        f"{len(test)} held-out people, {options.seeds} seeds: mean (deviation over seeds); WS less FS of the same seed"
+    )
+    print(
+        f"{'':>10} {'photos':>7} {'2D px':>14} {'mIoU':>16} {'MPJPE mm':>14} {'2D less FS':>12} {'mIoU less FS':>13}"
+    )
     answer = {}
     for name, shares in (("FS", (0.0,)), ("WS+KA", SHARES), ("WS+KA+BA", SHARES)):
         for share in shares:
-            table = np.array([list(vars(rows.known[name, share, s]).values()) for s in range(options.seeds)])
-            base_rows = np.array([list(vars(rows.known["FS", 0.0, s]).values()) for s in range(options.seeds)])
+            table = np.array(
+                [list(vars(rows.known[name, share, s]).values()) for s in range(options.seeds)]
+            )
+            base_rows = np.array(
+                [list(vars(rows.known["FS", 0.0, s]).values()) for s in range(options.seeds)]
+            )
             mean, spread, change = table.mean(0), table.std(0), (table - base_rows).mean(0)
-            print(f"{name:>10} {round(share * options.unlabelled):>7} {mean[0]:>7.2f} ({spread[0]:.2f}) {mean[1]:>8.4f} ({spread[1]:.4f}) "
-                  f"{mean[2]:>7.1f} ({spread[2]:.1f}) {change[0]:>12.2f} {change[1]:>13.4f}")  # fmt: skip
+            print(
+                f"{name:>10} {round(share * options.unlabelled):>7} {mean[0]:>7.2f} ({spread[0]:.2f}) {mean[1]:>8.4f} ({spread[1]:.4f}) "
+                f"{mean[2]:>7.1f} ({spread[2]:.1f}) {change[0]:>12.2f} {change[1]:>13.4f}"
+            )
             answer |= {f"{name} {share} px": float(mean[0]), f"{name} {share} miou": float(mean[1])}
     return answer

@@ -34,27 +34,41 @@ def seen(name: str, noise: float, seed: int) -> list[tuple[list[Observation], np
     body = load_body()
     regressor = keypoint_regressor(body, "coco17")
     with np.load(DATA / name) as data:
-        poses, roots, places = (torch.from_numpy(data[k]) for k in ("pose", "global_orient", "transl"))
+        poses, roots, places = (
+            torch.from_numpy(data[k]) for k in ("pose", "global_orient", "transl")
+        )
     result = []
     for pose, root, place in zip(poses, roots, places, strict=True):
         yaw = random.uniform(0, 2 * np.pi)
-        turn = axis_angle_to_matrix(torch.tensor([[0.1, 0.0, 0.0], [np.pi, 0.0, 0.0], [0.0, yaw, 0.0]], dtype=torch.float32))
+        turn = axis_angle_to_matrix(
+            torch.tensor([[0.1, 0.0, 0.0], [np.pi, 0.0, 0.0], [0.0, yaw, 0.0]], dtype=torch.float32)
+        )
         view = turn[0] @ turn[1] @ turn[2]
-        betas = torch.from_numpy(random.normal(0, 0.8, (1, 10)).astype(np.float32)).expand(len(pose), -1)
+        betas = torch.from_numpy(random.normal(0, 0.8, (1, 10)).astype(np.float32)).expand(
+            len(pose), -1
+        )
         moved = (place - place.mean(0)) @ view.T
-        vertices, joints = body((view @ axis_angle_to_matrix(root)), axis_angle_to_matrix(pose), betas, moved)
+        vertices, joints = body(
+            (view @ axis_angle_to_matrix(root)), axis_angle_to_matrix(pose), betas, moved
+        )
         # far enough to be seen whole all the time
         reach = float(vertices[..., :2].abs().amax() * FOCAL / (0.46 * SIZE))
         away = torch.tensor([0.0, 0.0, reach + float(-vertices[..., 2].min())])
         joints, points = joints + away, regressor(joints, vertices) + away
         camera = Camera(FOCAL, FOCAL, SIZE / 2, SIZE / 2, SIZE, SIZE)
-        confidence = np.where(random.random((len(pose), 17)) < 0.06, 0.0, random.uniform(0.6, 1.0, (len(pose), 17)))
+        confidence = np.where(
+            random.random((len(pose), 17)) < 0.06, 0.0, random.uniform(0.6, 1.0, (len(pose), 17))
+        )
         for limb in LIMBS:
             if random.random() < 0.5:
                 start = random.integers(0, len(pose) - 12)
                 confidence[start : start + random.integers(4, 12), list(limb)] = 0
-        pixels = camera.project(points.double().numpy()) + noise * random.normal(size=(len(pose), 17, 2))
-        people = [Observation(p, c, "coco17", camera) for p, c in zip(pixels, confidence, strict=True)]
+        pixels = camera.project(points.double().numpy()) + noise * random.normal(
+            size=(len(pose), 17, 2)
+        )
+        people = [
+            Observation(p, c, "coco17", camera) for p, c in zip(pixels, confidence, strict=True)
+        ]
         result.append((people, joints.numpy()))
     return result
 
@@ -71,24 +85,44 @@ def errors(results: list[FitResult], truth: np.ndarray) -> tuple[float, float, f
 
 def scaled(scale: float) -> SequenceConfig:
     usual = SmoothWeights()
-    return SequenceConfig(smooth=SmoothWeights(usual.latent * scale, usual.root * scale, usual.sideways * scale, usual.depth * scale))
+    return SequenceConfig(
+        smooth=SmoothWeights(
+            usual.latent * scale, usual.root * scale, usual.sideways * scale, usual.depth * scale
+        )
+    )
 
 
 def run(options: BenchSequence) -> dict[str, float]:
     """Prints the table; the smoothness is picked on validation clips."""
     torch.set_num_threads(options.threads)
     trial = seen("validation_clips.npz", options.noise, options.seed + 1)
-    found = {s: np.mean([errors(fit_sequence(p, losses=("ka",), device="cpu", config=scaled(s)), t)[0] for p, t in trial]) for s in SCALES}
+    found = {
+        s: np.mean(
+            [
+                errors(fit_sequence(p, losses=("ka",), device="cpu", config=scaled(s)), t)[0]
+                for p, t in trial
+            ]
+        )
+        for s in SCALES
+    }
     best = min(found, key=lambda s: found[s])
-    print(f"validation MPJPE by scale of the deviations: {', '.join(f'{s}: {v:.1f} mm' for s, v in found.items())}")
+    print(
+        f"validation MPJPE by scale of the deviations: {', '.join(f'{s}: {v:.1f} mm' for s, v in found.items())}"
+    )
     clips = seen("heldout_clips.npz", options.noise, options.seed)
-    print(f"{len(clips)} held-out clips of {FRAMES} frames, {options.noise} px noise, {options.threads} thread(s)")
+    print(
+        f"{len(clips)} held-out clips of {FRAMES} frames, {options.noise} px noise, {options.threads} thread(s)"
+    )
     ways = {
         "frame by frame": lambda people: fit(people, losses=("ka",), device="cpu"),
         "one shape": lambda people: fit(people, losses=("ka",), shared_betas=True, device="cpu"),
-        "sequence": lambda people: fit_sequence(people, losses=("ka",), device="cpu", config=scaled(best)),
+        "sequence": lambda people: fit_sequence(
+            people, losses=("ka",), device="cpu", config=scaled(best)
+        ),
     }
-    print(f"{'':>15} {'MPJPE mm':>20} {'vs frames':>23} {'PA mm':>7} {'acceleration mm':>20} {'vs frames':>23} {'ms a frame':>10}")
+    print(
+        f"{'':>15} {'MPJPE mm':>20} {'vs frames':>23} {'PA mm':>7} {'acceleration mm':>20} {'vs frames':>23} {'ms a frame':>10}"
+    )
     table: dict[str, np.ndarray] = {}
     clip = np.arange(len(clips))
     answer = {}
@@ -97,7 +131,18 @@ def run(options: BenchSequence) -> dict[str, float]:
         table[name] = np.array([errors(way(people), truth) for people, truth in clips])
         ms = 1e3 * (time.perf_counter() - started) / (FRAMES * len(clips))
         show = lambda values: "{:.1f} [{:.1f}, {:.1f}]".format(*clip_interval(values, clip))  # noqa: E731
-        versus = ["" if name == "frame by frame" else show(table[name][:, k] - table["frame by frame"][:, k]) for k in (0, 2)]
-        print(f"{name:>15} {show(table[name][:, 0]):>20} {versus[0]:>23} {table[name][:, 1].mean():>7.1f} {show(table[name][:, 2]):>20} {versus[1]:>23} {ms:>10.0f}", flush=True)  # fmt: skip
-        answer |= {f"{name} mpjpe": float(table[name][:, 0].mean()), f"{name} acceleration": float(table[name][:, 2].mean())}
+        versus = [
+            ""
+            if name == "frame by frame"
+            else show(table[name][:, k] - table["frame by frame"][:, k])
+            for k in (0, 2)
+        ]
+        print(
+            f"{name:>15} {show(table[name][:, 0]):>20} {versus[0]:>23} {table[name][:, 1].mean():>7.1f} {show(table[name][:, 2]):>20} {versus[1]:>23} {ms:>10.0f}",
+            flush=True,
+        )
+        answer |= {
+            f"{name} mpjpe": float(table[name][:, 0].mean()),
+            f"{name} acceleration": float(table[name][:, 2].mean()),
+        }
     return answer

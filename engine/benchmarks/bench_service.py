@@ -35,27 +35,39 @@ def seconds(code: str) -> float:
 
 def main() -> None:
     bare = min(seconds("pass") for _ in range(3))
-    print(f"import kinflow.client: {1e3 * (min(seconds('import kinflow.client') for _ in range(3)) - bare):.0f} ms, of which numpy "
-          f"{1e3 * (min(seconds('import numpy') for _ in range(3)) - bare):.0f} ms")  # fmt: skip
+    print(
+        f"import kinflow.client: {1e3 * (min(seconds('import kinflow.client') for _ in range(3)) - bare):.0f} ms, of which numpy "
+        f"{1e3 * (min(seconds('import numpy') for _ in range(3)) - bare):.0f} ms"
+    )
     torch_s = min(seconds("import torch") for _ in range(3)) - bare
     started = time.perf_counter()
     with Engine() as engine:
-        print(f"cold start to ready: {time.perf_counter() - started:.2f} s, of which torch's own import {torch_s:.2f} s")
+        print(
+            f"cold start to ready: {time.perf_counter() - started:.2f} s, of which torch's own import {torch_s:.2f} s"
+        )
         truth = json.loads(SAMPLE.with_suffix(".json").read_text())
         camera = Camera(**truth["camera"])
         observation = engine.observe(str(SAMPLE))[0]
-        observation = Observation(observation.keypoints, observation.confidence, "blazepose33", camera)
+        observation = Observation(
+            observation.keypoints, observation.confidence, "blazepose33", camera
+        )
         last = engine.fit(observation, losses=("ka",))[0]
         random = np.random.default_rng(0)
 
         def skin() -> None:
-            pose = engine.call("decode", z=0.5 * random.standard_normal((1, 138)).astype(np.float32), mesh=True)
+            pose = engine.call(
+                "decode", z=0.5 * random.standard_normal((1, 138)).astype(np.float32), mesh=True
+            )
             assert pose["vertices"].shape == (1, 13524, 3)
 
         def moved() -> None:
             points = observation.keypoints.copy()
             points[15] += random.normal(0, 8, 2).astype(np.float32)
-            engine.call("refit", observation=Observation(points, observation.confidence, "blazepose33", camera), last=last)
+            engine.call(
+                "refit",
+                observation=Observation(points, observation.confidence, "blazepose33", camera),
+                last=last,
+            )
 
         print(f"decode of one latent with full mesh: {p50_p95(skin, 100)}")
         print(f"refit after a moved keypoint: {p50_p95(moved, 60)}")
@@ -66,7 +78,9 @@ def main() -> None:
         engine.cancel(job)
         while not job.done:
             engine.poll(0.005)
-        print(f"cancel of a fit of 150 people returns after {1e3 * (time.perf_counter() - started):.0f} ms")
+        print(
+            f"cancel of a fit of 150 people returns after {1e3 * (time.perf_counter() - started):.0f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -40,19 +40,29 @@ def main(folder: Path) -> None:
                 place = at(f"{side}_{name}")
                 out = place - at(f"{other}_{name}") if name in ("hip", "shoulder") else np.zeros(3)
                 step = 0.1
-                columns = [(camera.project(place + step * d) - camera.project(place)) / step for d in (out, up)]
+                columns = [
+                    (camera.project(place + step * d) - camera.project(place)) / step
+                    for d in (out, up)
+                ]
                 delta = people[0].keypoints[k] - camera.project(place)
                 rows.setdefault(name, []).append((np.stack(columns, -1), delta))
     print(f"{used} renders")
     for name, pairs in rows.items():
-        design, target = np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+        design, target = (
+            np.concatenate([a for a, _ in pairs]),
+            np.concatenate([b for _, b in pairs]),
+        )
         keep = np.abs(target) < 40
         used_columns = design[:, np.abs(design).sum(0) > 0]
         solution = np.linalg.lstsq(used_columns[keep], target[keep], rcond=None)[0]
         left = np.abs(target[keep] - used_columns[keep] @ solution).mean()
         labels = ("out", "up") if used_columns.shape[1] == 2 else ("up",)
-        text = ", ".join(f"{label} {value:+.3f}" for label, value in zip(labels, solution, strict=True))
-        print(f"{name:>9}: {text}; mean |error| {np.abs(target[keep]).mean():.1f} px -> {left:.1f} px ({len(pairs)} keypoints)")
+        text = ", ".join(
+            f"{label} {value:+.3f}" for label, value in zip(labels, solution, strict=True)
+        )
+        print(
+            f"{name:>9}: {text}; mean |error| {np.abs(target[keep]).mean():.1f} px -> {left:.1f} px ({len(pairs)} keypoints)"
+        )
 
 
 if __name__ == "__main__":

@@ -22,9 +22,23 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "blender_tests" / "samples" / "punch.png"
 FOLDER = ROOT / "engine" / "gallery"
 SUBSETS = {
-    "all": (), "no legs": ("knee", "ankle", "heel", "foot_index"), "no arms": ("elbow", "wrist", "pinky", "index", "thumb"),
-    "left side only": ("right_",), "legs only": ("shoulder", "elbow", "wrist", "pinky", "thumb", "index", "nose", "eye", "ear", "mouth"),
-}  # fmt: skip
+    "all": (),
+    "no legs": ("knee", "ankle", "heel", "foot_index"),
+    "no arms": ("elbow", "wrist", "pinky", "index", "thumb"),
+    "left side only": ("right_",),
+    "legs only": (
+        "shoulder",
+        "elbow",
+        "wrist",
+        "pinky",
+        "thumb",
+        "index",
+        "nose",
+        "eye",
+        "ear",
+        "mouth",
+    ),
+}
 
 
 def _save(name: str, image: np.ndarray, width: int, colours: int = 128) -> None:
@@ -42,8 +56,19 @@ def _side(result: FitResult, size: tuple[int, int], yaw: float = 1.3) -> np.ndar
 def without(person: Observation, endings: tuple[str, ...]) -> Observation:
     """The person with some keypoints unseen."""
     names = NAMES[person.keypoint_set]
-    hidden = np.array([any(part in name and not (part == "index" and "foot" in name) for part in endings) for name in names])
-    return replace(person, confidence=np.where(hidden, 0, person.confidence), mask=None, parts=None, world_landmarks=None)
+    hidden = np.array(
+        [
+            any(part in name and not (part == "index" and "foot" in name) for part in endings)
+            for name in names
+        ]
+    )
+    return replace(
+        person,
+        confidence=np.where(hidden, 0, person.confidence),
+        mask=None,
+        parts=None,
+        world_landmarks=None,
+    )
 
 
 def _hypotheses() -> np.ndarray:
@@ -60,7 +85,13 @@ def main() -> None:
     person = observe(SAMPLE, parts=True)[0]
     result = fit(person)[0]
     size = (rgb.shape[0], rgb.shape[0] * 2 // 3)
-    _save("fit", np.concatenate((rgb, draw_observations(rgb, [person]), overlay(rgb, [result]), _side(result, size)), 1), 1100)
+    _save(
+        "fit",
+        np.concatenate(
+            (rgb, draw_observations(rgb, [person]), overlay(rgb, [result]), _side(result, size)), 1
+        ),
+        1100,
+    )
     _save("hypotheses", _hypotheses(), 1100)
     prior = load_prior("light")
     _save("axes", axis_sheet(prior, 6), 900, 64)

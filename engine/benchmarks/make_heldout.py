@@ -37,7 +37,11 @@ def write_split(mocap: Path, split: str, out: Path) -> None:
         clip.append(np.full(len(kept), len(names), np.int16))
         names.append(item.name)
     np.savez_compressed(
-        out, pose=np.concatenate(poses), global_orient=np.concatenate(roots), clip=np.concatenate(clip), names=np.array(names)
+        out,
+        pose=np.concatenate(poses),
+        global_orient=np.concatenate(roots),
+        clip=np.concatenate(clip),
+        names=np.array(names),
     )
     print(f"{out}: {sum(map(len, poses))} poses of {len(names)} clips")
 
@@ -50,7 +54,9 @@ def write_training_sample(mocap: Path, count: int = 1500) -> None:
     _, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
     weights = (1 / np.sqrt(counts))[inverse]
     picks = np.random.default_rng(0).choice(len(weights), count, False, weights / weights.sum())
-    np.savez_compressed(TRAINING, pose=matrix_to_axis_angle(np.concatenate(thinned)[picks]).astype(np.float32))
+    np.savez_compressed(
+        TRAINING, pose=matrix_to_axis_angle(np.concatenate(thinned)[picks]).astype(np.float32)
+    )
     print(f"{TRAINING}: {count} poses")
 
 

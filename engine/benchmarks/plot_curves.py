@@ -15,7 +15,9 @@ def main() -> None:
     from matplotlib import pyplot
 
     files = sorted(FOLDER.glob("*.csv"))
-    figure, axes = pyplot.subplots(1, len(files), figsize=(4 * len(files), 3), constrained_layout=True)
+    figure, axes = pyplot.subplots(
+        1, len(files), figsize=(4 * len(files), 3), constrained_layout=True
+    )
     for axis, path in zip(axes, files, strict=True):
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))

@@ -35,7 +35,16 @@ HIDDEN_LIMBS = {
     "left leg": _sided(("left",), _LEG),
     "both legs": _sided(("left", "right"), _LEG),
     "both arms": _sided(("left", "right"), (*_ARM[1:],)),
-    "torso": {"spine1", "spine2", "spine3", "neck", "left_collar", "right_collar", "left_shoulder", "right_shoulder"},
+    "torso": {
+        "spine1",
+        "spine2",
+        "spine3",
+        "neck",
+        "left_collar",
+        "right_collar",
+        "left_shoulder",
+        "right_shoulder",
+    },
 }
 TASKS = (*HIDDEN_LIMBS, "denoise", "ik", "uplift")
 
@@ -106,24 +115,35 @@ def most_likely(prior, body: Body, task: Task, weight: float, seed: int = 5) -> 
 
 
 def solve(
-    prior, body: Body, task: Task, weight: float, middle: Tensor | None = None, start: Tensor | None = None
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    prior,
+    body: Body,
+    task: Task,
+    weight: float,
+    middle: Tensor | None = None,
+    start: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """Levenberg-Marquardt from `start`, by default the prior's middle (zeros). -> poses (B, 23, 3, 3), energy (B,)."""
     if isinstance(prior, Mixture):
         answers = [solve(component, body, task, weight, middle) for component in prior.components]
-        energies = torch.stack([e + weight * c.offset * 2 for (_, e), c in zip(answers, prior.components, strict=True)])
+        energies = torch.stack(
+            [e + weight * c.offset * 2 for (_, e), c in zip(answers, prior.components, strict=True)]
+        )
         best = energies.argmin(0)
         poses = torch.stack([p for p, _ in answers])
         return poses[best, torch.arange(len(best))], energies.amin(0)
     batch = len(task.target)
     middle = torch.zeros(batch, prior.dim) if middle is None else middle[:, : prior.dim]
-    points = PointSet.of(body, torch.eye(NUM_JOINTS), torch.zeros(0, dtype=torch.long), torch.zeros(NUM_JOINTS, 0))
+    points = PointSet.of(
+        body, torch.eye(NUM_JOINTS), torch.zeros(0, dtype=torch.long), torch.zeros(NUM_JOINTS, 0)
+    )
     betas = torch.zeros(batch, body.num_betas)
     scale = task.seen / SIGMA
 
     def evaluate(z: Tensor, jacobian: bool):
         joints, trace = prior.decode_with_trace(z)
-        posed = pose_points(body, points, torch.cat((task.view[:, None], joints), 1), betas, jacobian)
+        posed = pose_points(
+            body, points, torch.cat((task.view[:, None], joints), 1), betas, jacobian
+        )
         residual = (posed.points - posed.points[:, :1] - task.target) * scale
         energy = (residual**2).sum((1, 2)) + weight * ((z - middle) ** 2).sum(-1)
         if not jacobian:

@@ -18,11 +18,40 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "blender_tests" / "samples")]
 # poses of the renders that `calibrate_keypoints` was run on
-CALIBRATION = (20, 60, 130, 200, 285, 300, 330, 345, 420, 480, 500, 560, 640, 690, 730, 800, 866, 880, 960, 1050, 1150, 1250, 1300, 1350)
+CALIBRATION = (
+    20,
+    60,
+    130,
+    200,
+    285,
+    300,
+    330,
+    345,
+    420,
+    480,
+    500,
+    560,
+    640,
+    690,
+    730,
+    800,
+    866,
+    880,
+    960,
+    1050,
+    1150,
+    1250,
+    1300,
+    1350,
+)
 
 
-def _colour(random: np.random.Generator, dark: float = 0.04, bright: float = 0.7) -> tuple[float, float, float]:
-    return colorsys.hsv_to_rgb(random.random(), random.uniform(0, 0.8), random.uniform(dark, bright))
+def _colour(
+    random: np.random.Generator, dark: float = 0.04, bright: float = 0.7
+) -> tuple[float, float, float]:
+    return colorsys.hsv_to_rgb(
+        random.random(), random.uniform(0, 0.8), random.uniform(dark, bright)
+    )
 
 
 def main() -> None:
@@ -52,13 +81,27 @@ def main() -> None:
         focal = height * random.uniform(0.9, 2.6)
         depth = focal / height * random.uniform(2.0, 3.2) + 0.4
         skin = np.array([0.62, 0.40, 0.29]) * random.uniform(0.25, 1.1)
-        colours = {name: _colour(random) for name in ("shirt", "trousers", "shoes")} | {"skin": tuple(skin)}
-        surroundings = {"floor": _colour(random), "wall": _colour(random, 0.1, 0.9), "light_scale": random.uniform(0.5, 2.0)}
+        colours = {name: _colour(random) for name in ("shirt", "trousers", "shoes")} | {
+            "skin": tuple(skin)
+        }
+        surroundings = {
+            "floor": _colour(random),
+            "wall": _colour(random, 0.1, 0.9),
+            "light_scale": random.uniform(0.5, 2.0),
+        }
         shift = tuple(random.uniform(-0.06, 0.06, 2) * depth)
         render_sample.render_person(
-            path, Camera(focal, focal, width / 2, height / 2, width, height), int(pose), random.uniform(0, 360),
-            0.8 * random.normal(size=10), depth, options.samples, colours, surroundings, shift,
-        )  # fmt: skip
+            path,
+            Camera(focal, focal, width / 2, height / 2, width, height),
+            int(pose),
+            random.uniform(0, 360),
+            0.8 * random.normal(size=10),
+            depth,
+            options.samples,
+            colours,
+            surroundings,
+            shift,
+        )
         print(f"{number + 1} of {options.count}", flush=True)
     sys.stdout.flush()
     os._exit(0)

@@ -17,7 +17,9 @@ from .make_heldout import HELDOUT
 SIZE = 480
 
 
-def make_people(count: int, noise_px: float, seed: int = 0, parts: bool = True, source: Path = HELDOUT):
+def make_people(
+    count: int, noise_px: float, seed: int = 0, parts: bool = True, source: Path = HELDOUT
+):
     """Observations (with part maps), true joints (N, 24, 3), true part maps, clip index (N,), true vertices (N, n, 3).
 
     Keypoints: COCO-17 with Gaussian noise, 6% missing, confidences of 0.6 to 1. Every eighth vertex is kept.
@@ -41,7 +43,9 @@ def make_people(count: int, noise_px: float, seed: int = 0, parts: bool = True, 
         focal = random.uniform(450, 800)
         camera = Camera(focal, focal, SIZE / 2, SIZE / 2, SIZE, SIZE)
         depth = focal * random.uniform(2.0, 2.6) / SIZE + 1.0
-        vertices, joints = body(root[i : i + 1], pose[i : i + 1], betas[i : i + 1], torch.tensor([[0.0, 0.25, depth]]))
+        vertices, joints = body(
+            root[i : i + 1], pose[i : i + 1], betas[i : i + 1], torch.tensor([[0.0, 0.25, depth]])
+        )
         points = camera.project(regressor(joints, vertices)[0].double().numpy())
         confidence = np.where(random.random(17) < 0.06, 0.0, random.uniform(0.6, 1.0, 17))
         mesh = vertices[0].double().numpy()
@@ -49,7 +53,15 @@ def make_people(count: int, noise_px: float, seed: int = 0, parts: bool = True, 
         if parts:
             raster = rasterise(camera.project(mesh), mesh[:, 2], body.faces.numpy(), SIZE, SIZE)
             labels = part_map(raster, body.faces.numpy(), body.parts.numpy())
-        people.append(Observation(points + noise_px * random.normal(size=(17, 2)), confidence, "coco17", camera, parts=labels))
+        people.append(
+            Observation(
+                points + noise_px * random.normal(size=(17, 2)),
+                confidence,
+                "coco17",
+                camera,
+                parts=labels,
+            )
+        )
         joints_all.append(joints[0].numpy())
         truth.append(labels)
         meshes.append(mesh[::8])

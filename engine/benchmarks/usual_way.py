@@ -55,14 +55,21 @@ class UsualFitter:
         camera = person.camera
         focal = torch.tensor([camera.fx, camera.fy], dtype=torch.float32)
         centre = torch.tensor([camera.cx, camera.cy], dtype=torch.float32)
-        keypoints = torch.from_numpy(np.where(person.usable[:, None], person.keypoints, 0).astype(np.float32))
-        confidence = torch.from_numpy(np.where(person.usable, person.confidence, 0).astype(np.float32))
+        keypoints = torch.from_numpy(
+            np.where(person.usable[:, None], person.keypoints, 0).astype(np.float32)
+        )
+        confidence = torch.from_numpy(
+            np.where(person.usable, person.confidence, 0).astype(np.float32)
+        )
         half = axis_angle_to_matrix(torch.tensor([[math.pi, 0.0, 0.0]]))
         turn = axis_angle_to_matrix(torch.tensor([[0.0, yaw, 0.0]]))
         orient = matrix_to_axis_angle(half @ turn).requires_grad_(True)
         z = torch.zeros(1, self.vposer.dim, requires_grad=True)
         betas = torch.zeros(1, 10, requires_grad=True)
-        transl = torch.tensor([[0.0, 0.0, self._first_depth(keypoints, confidence, float(focal.mean()))]], requires_grad=True)
+        transl = torch.tensor(
+            [[0.0, 0.0, self._first_depth(keypoints, confidence, float(focal.mean()))]],
+            requires_grad=True,
+        )
         self.evaluations = 0
 
         def forward() -> tuple[Tensor, Tensor]:
@@ -86,7 +93,9 @@ class UsualFitter:
         loss = float("inf")
         for pose_weight, shape_weight in zip(POSE_WEIGHTS, SHAPE_WEIGHTS, strict=True):
 
-            def stage_loss(pose_weight: float = pose_weight, shape_weight: float = shape_weight) -> Tensor:
+            def stage_loss(
+                pose_weight: float = pose_weight, shape_weight: float = shape_weight
+            ) -> Tensor:
                 _, pixels = forward()
                 squared = (pixels - keypoints) ** 2
                 robust = RHO**2 * squared / (squared + RHO**2)
@@ -105,7 +114,9 @@ class UsualFitter:
 
     @staticmethod
     def _minimise(parameters: list[Tensor], loss_of) -> float:
-        optimiser = torch.optim.LBFGS(parameters, lr=1.0, max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe")
+        optimiser = torch.optim.LBFGS(
+            parameters, lr=1.0, max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe"
+        )
 
         def closure() -> Tensor:
             optimiser.zero_grad()
@@ -116,7 +127,9 @@ class UsualFitter:
         last = None
         for _ in range(MAX_ITERATIONS):
             value = float(optimiser.step(closure).detach())
-            if not math.isfinite(value) or (last is not None and abs(last - value) / max(abs(last), abs(value), 1.0) <= FTOL):
+            if not math.isfinite(value) or (
+                last is not None and abs(last - value) / max(abs(last), abs(value), 1.0) <= FTOL
+            ):
                 break
             last = value
         return value

@@ -11,11 +11,21 @@ from typing import Any
 from ._version import __version__ as __version__
 
 _HOME = {
-    "Camera": "records", "Observation": "records", "FitResult": "records", "Hypothesis": "records",
-    "KinflowError": "errors", "observe": "perception", "load_body": "bodies.files", "Body": "bodies.model",
-    "load_prior": "flows.prior", "Prior": "flows.prior", "fit": "fitting.fit",
-    "fit_sequence": "fitting.sequence", "guess": "fitting.guess", "Engine": "client",
-}  # fmt: skip
+    "Camera": "records",
+    "Observation": "records",
+    "FitResult": "records",
+    "Hypothesis": "records",
+    "KinflowError": "errors",
+    "observe": "perception",
+    "load_body": "bodies.files",
+    "Body": "bodies.model",
+    "load_prior": "flows.prior",
+    "Prior": "flows.prior",
+    "fit": "fitting.fit",
+    "fit_sequence": "fitting.sequence",
+    "guess": "fitting.guess",
+    "Engine": "client",
+}
 __all__ = sorted(_HOME)
 
 

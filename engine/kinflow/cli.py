@@ -15,19 +15,29 @@ from .errors import KinflowError
 
 # options (or a function that gives them, where they stand beside what loads torch) and what the command does
 _COMMANDS: dict[str, Any] = {
-    "setup": (system.Setup, system.run_setup), "doctor": (system.Doctor, system.run_doctor), "serve": (system.Serve, system.run_serve),
-    "observe": (photos.Observe, photos.run_observe), "fit": (fit.Fit, fit.run_fit),
-    "overlay": (photos.Overlay, photos.run_overlay), "compare": (photos.Compare, photos.run_compare),
+    "setup": (system.Setup, system.run_setup),
+    "doctor": (system.Doctor, system.run_doctor),
+    "serve": (system.Serve, system.run_serve),
+    "observe": (photos.Observe, photos.run_observe),
+    "fit": (fit.Fit, fit.run_fit),
+    "overlay": (photos.Overlay, photos.run_overlay),
+    "compare": (photos.Compare, photos.run_compare),
     "prior": {
-        "train": (priors.train_options, priors.run_train), "sample": (priors.PriorSample, priors.run_sample),
-        "eval": (priors.PriorEval, priors.run_eval), "export": (priors.PriorExport, priors.run_export),
+        "train": (priors.train_options, priors.run_train),
+        "sample": (priors.PriorSample, priors.run_sample),
+        "eval": (priors.PriorEval, priors.run_eval),
+        "export": (priors.PriorExport, priors.run_export),
     },
     "train": {
-        "parts": (training.parts_options, training.run_parts), "regressor": (training.regressor_options, training.run_regressor),
+        "parts": (training.parts_options, training.run_parts),
+        "regressor": (training.regressor_options, training.run_regressor),
     },
-    "body": {"info": (bodies.BodyInfo, bodies.run_info), "convert": (bodies.BodyConvert, bodies.run_convert)},
+    "body": {
+        "info": (bodies.BodyInfo, bodies.run_info),
+        "convert": (bodies.BodyConvert, bodies.run_convert),
+    },
     "bench": {name: (options, bench.run_bench) for name, options in bench.BENCHES.items()},
-}  # fmt: skip
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,8 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
     prog = "kinflow"
     while isinstance(table, dict):
         if not words or words[0] not in table:
-            asked = f"There is no command '{words[0]}'. " if words and words[0] not in ("-h", "--help") else ""
-            print(f"{asked}Usage: {prog} {{{','.join(table)}}} ... (each with --help)", file=sys.stderr)
+            asked = (
+                f"There is no command '{words[0]}'. "
+                if words and words[0] not in ("-h", "--help")
+                else ""
+            )
+            print(
+                f"{asked}Usage: {prog} {{{','.join(table)}}} ... (each with --help)",
+                file=sys.stderr,
+            )
             return 0 if words and words[0] in ("-h", "--help") else 2
         prog += f" {words[0]}"
         table, words = table[words[0]], words[1:]
@@ -53,7 +70,14 @@ def _run(command: Common, function: Callable[[Any], dict[str, Any]]) -> int:
     except KinflowError as error:
         say(str(error))
         if command.json:
-            print(json.dumps({"ok": False, "error": {"code": error.code, "message": error.message, "hint": error.hint}}))
+            print(
+                json.dumps(
+                    {
+                        "ok": False,
+                        "error": {"code": error.code, "message": error.message, "hint": error.hint},
+                    }
+                )
+            )
         return 1
     ok = not answer.get("failed")
     if command.json:

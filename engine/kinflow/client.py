@@ -65,11 +65,19 @@ class Engine:
     """
 
     def __init__(
-        self, python: str | os.PathLike | None = None, *, idle_shutdown_s: float = 0.0, log_path: str | os.PathLike | None = None
+        self,
+        python: str | os.PathLike | None = None,
+        *,
+        idle_shutdown_s: float = 0.0,
+        log_path: str | os.PathLike | None = None,
     ) -> None:
         self.python = os.fspath(python or sys.executable)
         self.idle_shutdown_s = idle_shutdown_s
-        self.log_path = Path(log_path) if log_path else cache_folder() / "logs" / f"engine-{os.getpid()}-{next(_numbers)}.log"
+        self.log_path = (
+            Path(log_path)
+            if log_path
+            else cache_folder() / "logs" / f"engine-{os.getpid()}-{next(_numbers)}.log"
+        )
         self._process: subprocess.Popen | None = None
         self._socket: socket.socket | None = None
         self._listener: socket.socket | None = None
@@ -110,16 +118,32 @@ class Engine:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=4)
         self._listener.setblocking(False)
         self._token = secrets.token_hex(32)
-        command = [self.python, "-m", "kinflow.service", "--connect", str(self._listener.getsockname()[1])]
+        command = [
+            self.python,
+            "-m",
+            "kinflow.service",
+            "--connect",
+            str(self._listener.getsockname()[1]),
+        ]
         if self.idle_shutdown_s:
             command += ["--idle", str(self.idle_shutdown_s)]
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT")}
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT")
+        }
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         try:
             self._rotate_log()
             with open(self.log_path, "ab") as log:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, close_fds=True, creationflags=flags
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    close_fds=True,
+                    creationflags=flags,
                 )
             pipe = self._process.stdin
             assert pipe is not None
@@ -127,7 +151,10 @@ class Engine:
             pipe.flush()
         except OSError as error:
             self._drop()
-            raise EngineError(f"The engine could not be started: {error}.", f"Check that {self.python} has kinflow installed.") from error
+            raise EngineError(
+                f"The engine could not be started: {error}.",
+                f"Check that {self.python} has kinflow installed.",
+            ) from error
         self._deadline = time.monotonic() + START_TIMEOUT
 
     def _rotate_log(self) -> None:
@@ -180,7 +207,9 @@ class Engine:
             if process.stdin is not None:
                 process.stdin.close()
         self._drop()
-        error = EngineError(why, "The next call starts it again." + (f" Its last words:\n{tail}" if tail else ""))
+        error = EngineError(
+            why, "The next call starts it again." + (f" Its last words:\n{tail}" if tail else "")
+        )
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             job.error, job.done = error, True
@@ -189,12 +218,19 @@ class Engine:
 
     # -- traffic ------------------------------------------------------------------------------------------------
 
-    def submit(self, method: str, on_progress: Callable[[float, str], bool | None] | None = None, **params: Any) -> Job:
+    def submit(
+        self,
+        method: str,
+        on_progress: Callable[[float, str], bool | None] | None = None,
+        **params: Any,
+    ) -> Job:
         """Sends a request without waiting; `poll` moves it on."""
         if not self.running:
             self._launch()
         self._next_id += 1
-        frame = pack({"id": self._next_id, "seq": self._next_id, "method": method, "params": params})
+        frame = pack(
+            {"id": self._next_id, "seq": self._next_id, "method": method, "params": params}
+        )
         job = Job(self._next_id, method, on_progress=on_progress)
         self._jobs[job.id] = job
         self._outgoing.append(memoryview(frame))
@@ -204,19 +240,25 @@ class Engine:
     def cancel(self, job: Job) -> None:
         """Asks the engine to stop a job between two solver iterations; the job then ends with CancelledError."""
         if not job.done and self.running:
-            self._outgoing.append(memoryview(pack({"id": job.id, "method": "cancel", "params": {}})))
+            self._outgoing.append(
+                memoryview(pack({"id": job.id, "method": "cancel", "params": {}}))
+            )
             self.poll(0)
 
     def poll(self, timeout: float = 0.0) -> None:
         """Sends and receives what is ready, waiting at most `timeout` seconds. Cheap enough for a timer."""
         if self._process is not None and self._process.poll() is not None:
-            return self._crashed(f"The engine ended unexpectedly (exit code {self._process.returncode}).")
+            return self._crashed(
+                f"The engine ended unexpectedly (exit code {self._process.returncode})."
+            )
         if self._process is None:
             return None
         if self._socket is None:
             return self._handshake(timeout)
         try:
-            readable, writable, _ = select.select([self._socket], [self._socket] if self._outgoing else [], [], timeout)
+            readable, writable, _ = select.select(
+                [self._socket], [self._socket] if self._outgoing else [], [], timeout
+            )
             if writable:
                 self._send()
             if readable:
@@ -246,7 +288,9 @@ class Engine:
             connection.close()
             return None
         token = hello[0].get("token")
-        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self._token.encode()):
+        if not isinstance(token, str) or not hmac.compare_digest(
+            token.encode(), self._token.encode()
+        ):
             connection.close()  # somebody else knocked: not our engine
             return None
         if hello[0].get("protocol") != PROTOCOL:
@@ -292,12 +336,17 @@ class Engine:
             return
         kind = message.get("kind")
         if kind == "progress":
-            job.fraction, job.message = float(message.get("fraction", 0)), str(message.get("message", ""))
+            job.fraction, job.message = (
+                float(message.get("fraction", 0)),
+                str(message.get("message", "")),
+            )
             if job.on_progress is not None and job.on_progress(job.fraction, job.message) is False:
                 self.cancel(job)
             return
         if kind == "error":
-            job.error = errors.from_code(str(message.get("code")), str(message.get("message")), str(message.get("hint", "")))
+            job.error = errors.from_code(
+                str(message.get("code")), str(message.get("message")), str(message.get("hint", ""))
+            )
         else:
             job.value = message.get("value")
         job.fraction, job.done = 1.0, True
@@ -313,36 +362,74 @@ class Engine:
             raise CancelledError("Interrupted.") from None
         return job.result()
 
-    def call(self, method: str, progress: Callable[[float, str], bool | None] | None = None, **params: Any) -> Any:
+    def call(
+        self,
+        method: str,
+        progress: Callable[[float, str], bool | None] | None = None,
+        **params: Any,
+    ) -> Any:
         """`submit` and `wait`."""
         return self.wait(self.submit(method, progress, **params))
 
     # -- the public API, out of process ------------------------------------------------------------------------------
 
     def observe(
-        self, photo: Any, *, boxes: np.ndarray | None = None, device: str = "auto", fov_degrees: float | None = None,
-        models: Sequence[str | os.PathLike] = (), parts: bool = False,
-    ) -> list[Observation]:  # fmt: skip
+        self,
+        photo: Any,
+        *,
+        boxes: np.ndarray | None = None,
+        device: str = "auto",
+        fov_degrees: float | None = None,
+        models: Sequence[str | os.PathLike] = (),
+        parts: bool = False,
+    ) -> list[Observation]:
         """As `kinflow.observe`."""
         if isinstance(photo, os.PathLike):
             photo = os.fspath(photo)
         elif isinstance(photo, (list, tuple)):
             photo = [os.fspath(p) if isinstance(p, os.PathLike) else p for p in photo]
         paths = [os.fspath(m) for m in models]
-        return self.call("observe", photo=photo, boxes=boxes, device=device, fov_degrees=fov_degrees, models=paths, parts=parts)
+        return self.call(
+            "observe",
+            photo=photo,
+            boxes=boxes,
+            device=device,
+            fov_degrees=fov_degrees,
+            models=paths,
+            parts=parts,
+        )
 
     def fit(
-        self, observations: Observation | Sequence[Observation], *, body: str | None = None, prior: str | None = None,
-        camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
-        starts: Sequence[FitResult | None] | str | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
+        self,
+        observations: Observation | Sequence[Observation],
+        *,
+        body: str | None = None,
+        prior: str | None = None,
+        camera: Camera | None = None,
+        losses: Sequence[str] = ("ka", "ba"),
+        solver: str = "lm",
+        starts: Sequence[FitResult | None] | str | None = None,
+        shared_betas: bool = False,
+        device: str = "auto",
+        seed: int = 0,
         progress: Callable[[float, str], bool | None] | None = None,
-    ) -> list[FitResult]:  # fmt: skip
+    ) -> list[FitResult]:
         """As `kinflow.fit`."""
         people = [observations] if isinstance(observations, Observation) else list(observations)
         return self.call(
-            "fit", progress, observations=people, body=body, prior=prior, camera=camera, losses=list(losses), solver=solver,
-            starts=starts if starts is None or isinstance(starts, str) else list(starts), shared_betas=shared_betas, device=device, seed=seed,
-        )  # fmt: skip
+            "fit",
+            progress,
+            observations=people,
+            body=body,
+            prior=prior,
+            camera=camera,
+            losses=list(losses),
+            solver=solver,
+            starts=starts if starts is None or isinstance(starts, str) else list(starts),
+            shared_betas=shared_betas,
+            device=device,
+            seed=seed,
+        )
 
     def decode(self, z: np.ndarray, prior: str | None = None) -> np.ndarray:
         """Latent codes (B, D) -> rotations (B, 23, 3, 3)."""
@@ -352,6 +439,8 @@ class Engine:
         """Poses (B, 23, 3, 3) or (B, 23, 3) -> codes (B, D)."""
         return self.call("encode", pose=np.asarray(pose, np.float32), prior=prior)
 
-    def sample(self, n: int, temperature: float = 1.0, seed: int | None = None, prior: str | None = None) -> np.ndarray:
+    def sample(
+        self, n: int, temperature: float = 1.0, seed: int | None = None, prior: str | None = None
+    ) -> np.ndarray:
         """Random poses (n, 23, 3, 3)."""
         return self.call("sample", n=n, temperature=temperature, seed=seed, prior=prior)

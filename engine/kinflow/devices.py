@@ -14,7 +14,9 @@ def pick_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise InvalidInputError(f"There is no device '{device}'.", "Use auto, cpu or cuda.") from error
+        raise InvalidInputError(
+            f"There is no device '{device}'.", "Use auto, cpu or cuda."
+        ) from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InvalidInputError("There is no CUDA device on this machine.", "Use --device cpu.")
     return chosen

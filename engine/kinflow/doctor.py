@@ -38,7 +38,12 @@ def _versions() -> Check:
 
 
 def _one_cv2() -> Check:
-    kinds = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
+    kinds = (
+        "opencv-python",
+        "opencv-contrib-python",
+        "opencv-python-headless",
+        "opencv-contrib-python-headless",
+    )
     found = [k for k in kinds if _version(k) != "missing"]
     remedy = "Uninstall all of them, then: pip install opencv-python==4.11.0.86"
     return Check("one cv2", len(found) == 1, ", ".join(found) or "none", remedy)
@@ -59,7 +64,9 @@ def _assets() -> Check:
     body = load_body()
     for name in SHIPPED:
         load_prior(name)
-    return Check("assets", True, f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}")
+    return Check(
+        "assets", True, f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}"
+    )
 
 
 def _detector() -> Check:
@@ -84,7 +91,10 @@ def _write_access() -> Check:
 
 
 def _ports() -> Check:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=2):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), timeout=2),
+    ):
         return Check("ports", True, "loopback works")
 
 

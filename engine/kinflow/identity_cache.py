@@ -18,7 +18,9 @@ class IdentityCache:
     def get(self, sources: tuple, make: Callable[[], T]) -> T:
         """The value of these objects (strings and numbers count by equality), made where it is not there yet."""
         for entry in self._entries:
-            if len(entry[0]) == len(sources) and all(_same(a, b) for a, b in zip(entry[0], sources, strict=True)):
+            if len(entry[0]) == len(sources) and all(
+                _same(a, b) for a, b in zip(entry[0], sources, strict=True)
+            ):
                 return entry[1]  # type: ignore[return-value]
         value = make()
         self._entries = [(sources, value), *self._entries[: self._size - 1]]

@@ -16,12 +16,20 @@ from .skeleton import JOINT_INDEX
 
 HINGES = {"knee": (0, (-10, 150)), "elbow": (1, (-10, 150))}
 CHAINS = {
-    "trunk": (("spine1", "spine2", "spine3"), 80), "neck": (("neck", "head"), 80), "hip": (("hip",), 120),
-    "shoulder": (("collar", "shoulder"), 150), "ankle": (("ankle",), 50), "wrist": (("wrist",), 80),
-}  # fmt: skip
+    "trunk": (("spine1", "spine2", "spine3"), 80),
+    "neck": (("neck", "head"), 80),
+    "hip": (("hip",), 120),
+    "shoulder": (("collar", "shoulder"), 150),
+    "ankle": (("ankle",), 50),
+    "wrist": (("wrist",), 80),
+}
 _CENTRAL = ("trunk", "neck")
-MEASURES = tuple(CHAINS[n][0][0] if n in _CENTRAL else s + n for s in ("left_", "right_") for n in (*HINGES, *CHAINS)
-                 if n not in _CENTRAL or s == "left_")  # fmt: skip
+MEASURES = tuple(
+    CHAINS[n][0][0] if n in _CENTRAL else s + n
+    for s in ("left_", "right_")
+    for n in (*HINGES, *CHAINS)
+    if n not in _CENTRAL or s == "left_"
+)
 
 
 def joint_excess(poses: Tensor) -> Tensor:
@@ -38,7 +46,9 @@ def joint_excess(poses: Tensor) -> Tensor:
                 continue
             total = torch.eye(3, dtype=poses.dtype, device=poses.device)
             for name in names:
-                total = total @ poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
+                total = (
+                    total @ poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
+                )
             excess.append(matrix_to_axis_angle(total).norm(dim=-1) - math.radians(limit))
     return torch.stack(excess, -1)
 

@@ -25,4 +25,6 @@ def procrustes(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
     """Mean distance after Procrustes, without the hands. (24, 3) m each -> m."""
     chosen = list(METRIC_JOINTS)
-    return float(np.linalg.norm(procrustes(joints[chosen], truth[chosen]) - truth[chosen], axis=-1).mean())
+    return float(
+        np.linalg.norm(procrustes(joints[chosen], truth[chosen]) - truth[chosen], axis=-1).mean()
+    )

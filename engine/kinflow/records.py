@@ -24,7 +24,9 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) ->
         array: np.ndarray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} is not an array of numbers.") from error
-    if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape, strict=True)):
+    if array.ndim != len(shape) or any(
+        want is not None and want != have for want, have in zip(shape, array.shape, strict=True)
+    ):
         wanted = tuple("any" if s is None else s for s in shape)
         raise InvalidInputError(f"{name} should have shape {wanted}, not {array.shape}.")
     array.setflags(write=False)
@@ -44,8 +46,14 @@ class Camera:
 
     def __post_init__(self) -> None:
         values = (self.fx, self.fy, self.cx, self.cy)
-        if not np.isfinite(values).all() or min(self.fx, self.fy) <= 0 or min(self.width, self.height) <= 0:
-            raise InvalidInputError("A camera needs finite numbers, focal lengths above 0 and a size above 0.")
+        if (
+            not np.isfinite(values).all()
+            or min(self.fx, self.fy) <= 0
+            or min(self.width, self.height) <= 0
+        ):
+            raise InvalidInputError(
+                "A camera needs finite numbers, focal lengths above 0 and a size above 0."
+            )
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Camera-frame points (..., 3) in metres -> pixels (..., 2); NaN behind the camera."""
@@ -89,10 +97,16 @@ class Observation:
 
     def __post_init__(self) -> None:
         if self.keypoint_set not in KEYPOINT_SETS:
-            raise InvalidInputError(f"Unknown keypoint set '{self.keypoint_set}'.", f"Use one of {', '.join(KEYPOINT_SETS)}.")
+            raise InvalidInputError(
+                f"Unknown keypoint set '{self.keypoint_set}'.",
+                f"Use one of {', '.join(KEYPOINT_SETS)}.",
+            )
         count = KEYPOINT_SETS[self.keypoint_set]
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("keypoints", _array(self.keypoints, np.float32, (count, 2), f"keypoints of {self.keypoint_set}"))
+        put(
+            "keypoints",
+            _array(self.keypoints, np.float32, (count, 2), f"keypoints of {self.keypoint_set}"),
+        )
         put("confidence", _array(self.confidence, np.float32, (count,), "confidence"))
         if self.box is not None:
             put("box", _array(self.box, np.float32, (4,), "box"))
@@ -101,14 +115,22 @@ class Observation:
         if self.parts is not None:
             put("parts", _array(self.parts, np.uint8, (None, None), "parts"))
         if self.world_landmarks is not None:
-            put("world_landmarks", _array(self.world_landmarks, np.float32, (count, 3), "world_landmarks"))
+            put(
+                "world_landmarks",
+                _array(self.world_landmarks, np.float32, (count, 3), "world_landmarks"),
+            )
         for name in ("mask", "parts"):
             array = getattr(self, name)
-            if array is not None and self.camera is not None and array.shape != (self.camera.height, self.camera.width):
+            if (
+                array is not None
+                and self.camera is not None
+                and array.shape != (self.camera.height, self.camera.width)
+            ):
                 raise InvalidInputError(
                     f"{name} is {array.shape[1]} x {array.shape[0]} and the camera's photo "
-                    f"{self.camera.width} x {self.camera.height}.", "Give maps of the full upright photo."
-                )  # fmt: skip
+                    f"{self.camera.width} x {self.camera.height}.",
+                    "Give maps of the full upright photo.",
+                )
         if self.image_path is not None:
             put("image_path", os.fspath(self.image_path))
 
@@ -116,7 +138,11 @@ class Observation:
     def usable(self) -> np.ndarray:
         """Which keypoints are finite and confident above 0. (K,) bool."""
         with np.errstate(invalid="ignore"):
-            return np.isfinite(self.keypoints).all(1) & np.isfinite(self.confidence) & (self.confidence > 0)
+            return (
+                np.isfinite(self.keypoints).all(1)
+                & np.isfinite(self.confidence)
+                & (self.confidence > 0)
+            )
 
     def height_px(self) -> float:
         """Height of the person's box, or of the usable keypoints' extent."""
@@ -129,11 +155,17 @@ class Observation:
         """Everything but the pixel maps, as JSON."""
         plain = lambda a: None if a is None else np.asarray(a).tolist()  # noqa: E731
         return {
-            "kinflow_kind": "observation", "format_version": RESULT_VERSION, "keypoint_set": self.keypoint_set,
-            "keypoints": plain(self.keypoints), "confidence": plain(self.confidence), "box": plain(self.box),
-            "camera": self.camera.to_dict() if self.camera else None, "world_landmarks": plain(self.world_landmarks),
-            "image_path": self.image_path, "photo": self.photo,
-        }  # fmt: skip
+            "kinflow_kind": "observation",
+            "format_version": RESULT_VERSION,
+            "keypoint_set": self.keypoint_set,
+            "keypoints": plain(self.keypoints),
+            "confidence": plain(self.confidence),
+            "box": plain(self.box),
+            "camera": self.camera.to_dict() if self.camera else None,
+            "world_landmarks": plain(self.world_landmarks),
+            "image_path": self.image_path,
+            "photo": self.photo,
+        }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Observation:
@@ -141,10 +173,15 @@ class Observation:
         try:
             camera = Camera(**data["camera"]) if data.get("camera") else None
             return Observation(
-                data["keypoints"], data["confidence"], data.get("keypoint_set", "coco17"), camera, data.get("box"),
-                world_landmarks=data.get("world_landmarks"), image_path=data.get("image_path"),
+                data["keypoints"],
+                data["confidence"],
+                data.get("keypoint_set", "coco17"),
+                camera,
+                data.get("box"),
+                world_landmarks=data.get("world_landmarks"),
+                image_path=data.get("image_path"),
                 photo=int(data.get("photo", 0)),
-            )  # fmt: skip
+            )
         except (KeyError, TypeError) as error:
             raise InvalidInputError(f"The observation lacks or misspells field {error}.") from error
 
@@ -200,7 +237,9 @@ class FitResult:
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
             arrays[f"hypotheses_{name}"] = (
-                np.stack([getattr(h, name) for h in self.hypotheses]) if self.hypotheses else np.zeros(0, np.float32)
+                np.stack([getattr(h, name) for h in self.hypotheses])
+                if self.hypotheses
+                else np.zeros(0, np.float32)
             )
         header = self.summary() | {"kinflow_kind": "fit", "format_version": RESULT_VERSION}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -213,13 +252,26 @@ class FitResult:
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
         return {
-            "camera": self.camera.to_dict(), "keypoint_error_px": _number(self.keypoint_error_px), "part_iou": self.part_iou,
-            "mask_iou": self.mask_iou, "log_prob": _number(self.log_prob), "status": self.status, "timings": self.timings,
-            "prior": self.prior, "message": self.message, "image_path": self.image_path, "photo": self.photo,
+            "camera": self.camera.to_dict(),
+            "keypoint_error_px": _number(self.keypoint_error_px),
+            "part_iou": self.part_iou,
+            "mask_iou": self.mask_iou,
+            "log_prob": _number(self.log_prob),
+            "status": self.status,
+            "timings": self.timings,
+            "prior": self.prior,
+            "message": self.message,
+            "image_path": self.image_path,
+            "photo": self.photo,
             "hypotheses": [
-                {"energy": h.energy, "keypoint_error_px": h.keypoint_error_px, "log_prob": h.log_prob} for h in self.hypotheses
+                {
+                    "energy": h.energy,
+                    "keypoint_error_px": h.keypoint_error_px,
+                    "log_prob": h.log_prob,
+                }
+                for h in self.hypotheses
             ],
-        }  # fmt: skip
+        }
 
     @staticmethod
     def load(path: str | os.PathLike) -> FitResult:
@@ -229,20 +281,40 @@ class FitResult:
                 arrays = {k: data[k] for k in data.files}
             header = json.loads(bytes(arrays.pop("header")))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise AssetError(f"Cannot read {path} as a fit: {error}.", "Give a .npz that kinflow wrote.") from error
+            raise AssetError(
+                f"Cannot read {path} as a fit: {error}.", "Give a .npz that kinflow wrote."
+            ) from error
         if header.get("kinflow_kind") != "fit" or header.get("format_version", 0) > RESULT_VERSION:
             raise AssetError(f"{path} is no fit, or one of a later kinflow.", "Update kinflow.")
         try:
             hypotheses = tuple(
-                Hypothesis(**{n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS}, **numbers)
+                Hypothesis(
+                    **{n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS}, **numbers
+                )
                 for i, numbers in enumerate(header["hypotheses"])
             )
             result = {n: arrays[n] for n in _RESULT_ARRAYS}
-            rest = {k: header[k] for k in ("part_iou", "mask_iou", "status", "timings", "prior", "message", "image_path", "photo")}
+            rest = {
+                k: header[k]
+                for k in (
+                    "part_iou",
+                    "mask_iou",
+                    "status",
+                    "timings",
+                    "prior",
+                    "message",
+                    "image_path",
+                    "photo",
+                )
+            }
             return FitResult(
-                **result, **rest, camera=Camera(**header["camera"]), hypotheses=hypotheses,
-                keypoint_error_px=_nan(header["keypoint_error_px"]), log_prob=_nan(header["log_prob"]),
-            )  # fmt: skip
+                **result,
+                **rest,
+                camera=Camera(**header["camera"]),
+                hypotheses=hypotheses,
+                keypoint_error_px=_nan(header["keypoint_error_px"]),
+                log_prob=_nan(header["log_prob"]),
+            )
         except (KeyError, TypeError, IndexError) as error:
             raise AssetError(f"{path}: field {error} is missing or wrong.", "Fit again.") from error
 
@@ -257,18 +329,35 @@ class FitResult:
     def to_smplx(self) -> dict[str, np.ndarray]:
         """Keyword arguments for `smplx.SMPL.forward` (batch of one) that give the same mesh."""
         return {
-            "global_orient": self.global_orient[None], "body_pose": self.body_pose.reshape(1, 69),
-            "betas": self.betas[None], "transl": self.transl[None],
-        }  # fmt: skip
+            "global_orient": self.global_orient[None],
+            "body_pose": self.body_pose.reshape(1, 69),
+            "betas": self.betas[None],
+            "transl": self.transl[None],
+        }
 
     def parameters(self) -> dict[str, Any]:
         """Parameters in SMPL's names, as JSON."""
-        return {n: getattr(self, n).tolist() for n in ("global_orient", "body_pose", "betas", "transl", "z")} | {
-            "joints": {name: xyz for name, xyz in zip(JOINT_NAMES, self.joints.tolist(), strict=True)}
+        return {
+            n: getattr(self, n).tolist()
+            for n in ("global_orient", "body_pose", "betas", "transl", "z")
+        } | {
+            "joints": {
+                name: xyz for name, xyz in zip(JOINT_NAMES, self.joints.tolist(), strict=True)
+            }
         }
 
 
-_RESULT_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "vertices", "joints", "faces", "keypoint_errors_px")
+_RESULT_ARRAYS = (
+    "global_orient",
+    "body_pose",
+    "betas",
+    "transl",
+    "z",
+    "vertices",
+    "joints",
+    "faces",
+    "keypoint_errors_px",
+)
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
 
 

@@ -78,7 +78,9 @@ def project_to_rotation(matrix: Tensor) -> Tensor:
     """Nearest rotation in Frobenius norm (orthogonal Procrustes); NaN for what is not finite. (..., 3, 3) -> (..., 3, 3)."""
     # LAPACK refuses a whole batch for one bad matrix
     finite = torch.isfinite(matrix).all(-1, keepdim=True).all(-2, keepdim=True)
-    u, _, vh = torch.linalg.svd(torch.where(finite, matrix, torch.eye(3, dtype=matrix.dtype, device=matrix.device)))
+    u, _, vh = torch.linalg.svd(
+        torch.where(finite, matrix, torch.eye(3, dtype=matrix.dtype, device=matrix.device))
+    )
     sign = torch.linalg.det(u @ vh)
     flip = torch.stack((torch.ones_like(sign), torch.ones_like(sign), sign), -1)
     return torch.where(finite, (u * flip[..., None, :]) @ vh, torch.nan)

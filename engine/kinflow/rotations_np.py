@@ -16,7 +16,9 @@ def axis_angle_to_matrix(axis_angle: np.ndarray) -> np.ndarray:
     second = np.where(small, 0.5 - squared / 24, (1 - np.cos(angle)) / safe)
     x, y, z = np.moveaxis(axis_angle, -1, 0)
     zero = np.zeros_like(x)
-    cross = np.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).reshape(axis_angle.shape[:-1] + (3, 3))
+    cross = np.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).reshape(
+        axis_angle.shape[:-1] + (3, 3)
+    )
     return (np.eye(3) + first * cross + second * (cross @ cross)).astype(axis_angle.dtype)
 
 

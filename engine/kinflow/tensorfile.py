@@ -34,7 +34,9 @@ _DTYPES = {
 _NAMES = {np.dtype(v): k for k, v in _DTYPES.items()}
 
 
-def write_tensors(path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+def write_tensors(
+    path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, str]
+) -> None:
     """Writes arrays and string metadata; the same input gives the same bytes."""
     header: dict[str, object] = {"__metadata__": {k: str(v) for k, v in sorted(metadata.items())}}
     offset, blobs = 0, []
@@ -87,10 +89,16 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[s
             shape = tuple(int(n) for n in entry["shape"])
             begin, end = (int(n) for n in entry["data_offsets"])
             count = int(np.prod(shape, dtype=object)) if shape else 1
-            if min(shape, default=0) < 0 or not 0 <= begin <= end <= len(body) or end - begin != count * dtype.itemsize:
+            if (
+                min(shape, default=0) < 0
+                or not 0 <= begin <= end <= len(body)
+                or end - begin != count * dtype.itemsize
+            ):
                 raise ValueError("offsets")
         except (KeyError, TypeError, ValueError) as error:
-            raise AssetError(f"{path}: field '{name}' is cut off or inconsistent.", damaged) from error
+            raise AssetError(
+                f"{path}: field '{name}' is cut off or inconsistent.", damaged
+            ) from error
         tensors[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
     return tensors, {str(k): str(v) for k, v in metadata.items()}
 
@@ -98,10 +106,17 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[s
 def check_header(path: str | os.PathLike, metadata: dict[str, str], kind: str) -> None:
     """Raises AssetError unless the metadata names this kind of asset in a version that is known here."""
     if metadata.get("kinflow_kind") != kind:
-        raise AssetError(f"{path} is not a kinflow {kind}.", f"Give a file that kinflow wrote as a {kind}.")
+        raise AssetError(
+            f"{path} is not a kinflow {kind}.", f"Give a file that kinflow wrote as a {kind}."
+        )
     try:
         version = int(metadata.get("format_version", ""))
     except ValueError:
-        raise AssetError(f"{path} has no format_version.", "Export it again with this kinflow.") from None
+        raise AssetError(
+            f"{path} has no format_version.", "Export it again with this kinflow."
+        ) from None
     if version > FORMAT_VERSION:
-        raise AssetError(f"{path} has format version {version}; this kinflow reads up to {FORMAT_VERSION}.", "Update kinflow.")
+        raise AssetError(
+            f"{path} has format version {version}; this kinflow reads up to {FORMAT_VERSION}.",
+            "Update kinflow.",
+        )

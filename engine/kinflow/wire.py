@@ -22,8 +22,23 @@ MAX_HEADER = 1 << 20
 MAX_ARRAYS = 256 << 20
 MAX_ARRAY_COUNT = 4096
 MAX_DEPTH = 24
-_DTYPES = {name: np.dtype(name).newbyteorder("<") for name in (
-    "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64")}  # fmt: skip
+_DTYPES = {
+    name: np.dtype(name).newbyteorder("<")
+    for name in (
+        "bool",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "uint32",
+        "int32",
+        "uint64",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+    )
+}
 _RECORDS = {cls.__name__: cls for cls in (Camera, Observation, FitResult, Hypothesis)}
 
 
@@ -47,7 +62,9 @@ def _encode(value: Any, arrays: list[np.ndarray], depth: int = 0) -> Any:
         return [_encode(v, arrays, depth + 1) for v in value]
     name = type(value).__name__
     if name in _RECORDS and isinstance(value, _RECORDS[name]):
-        return {"$record": name} | {f.name: _encode(getattr(value, f.name), arrays, depth + 1) for f in fields(value)}
+        return {"$record": name} | {
+            f.name: _encode(getattr(value, f.name), arrays, depth + 1) for f in fields(value)
+        }
     raise ProtocolError(f"A {name} cannot be sent.")
 
 
@@ -87,10 +104,14 @@ def pack(message: dict[str, Any]) -> bytes:
     arrays: list[np.ndarray] = []
     body = _encode(message, arrays)
     specs = [{"dtype": a.dtype.name, "shape": list(a.shape)} for a in arrays]
-    header = json.dumps({"body": body, "arrays": specs}, separators=(",", ":"), allow_nan=False).encode()
+    header = json.dumps(
+        {"body": body, "arrays": specs}, separators=(",", ":"), allow_nan=False
+    ).encode()
     blobs = [np.ascontiguousarray(a, _DTYPES[a.dtype.name]).tobytes() for a in arrays]
     if len(header) > MAX_HEADER or sum(map(len, blobs)) > MAX_ARRAYS:
-        raise ProtocolError("A message is too large for one frame.", "Send fewer or smaller photos at once.")
+        raise ProtocolError(
+            "A message is too large for one frame.", "Send fewer or smaller photos at once."
+        )
     return b"".join((struct.pack("<I", len(header)), header, *blobs))
 
 
@@ -117,7 +138,9 @@ class FrameReader:
                 return None
             (length,) = struct.unpack_from("<I", self._buffer)
             if length > MAX_HEADER:
-                raise ProtocolError(f"A frame claims a header of {length} bytes; at most {MAX_HEADER} are allowed.")
+                raise ProtocolError(
+                    f"A frame claims a header of {length} bytes; at most {MAX_HEADER} are allowed."
+                )
             if len(self._buffer) < 4 + length:
                 return None
             self._read_header(bytes(self._buffer[4 : 4 + length]))
@@ -127,7 +150,9 @@ class FrameReader:
         arrays, offset = [], 0
         data = bytes(self._buffer[: self._length])
         for dtype, shape, size in self._specs:
-            array = np.frombuffer(data, dtype, count=size // dtype.itemsize, offset=offset).reshape(shape)
+            array = np.frombuffer(data, dtype, count=size // dtype.itemsize, offset=offset).reshape(
+                shape
+            )
             arrays.append(array.astype(dtype.newbyteorder("="), copy=True))
             offset += size
         del self._buffer[: self._length]
@@ -141,18 +166,26 @@ class FrameReader:
         try:
             header = json.loads(raw)
             specs = header["arrays"]
-            if not isinstance(header["body"], dict) or not isinstance(specs, list) or len(specs) > MAX_ARRAY_COUNT:
+            if (
+                not isinstance(header["body"], dict)
+                or not isinstance(specs, list)
+                or len(specs) > MAX_ARRAY_COUNT
+            ):
                 raise ValueError("shape")
             self._specs = []
             for spec in specs:
                 dtype = _DTYPES[spec["dtype"]]
                 shape = tuple(spec["shape"])
-                if len(shape) > 8 or any(type(n) is not int or not 0 <= n <= MAX_ARRAYS for n in shape):
+                if len(shape) > 8 or any(
+                    type(n) is not int or not 0 <= n <= MAX_ARRAYS for n in shape
+                ):
                     raise ValueError("shape")
                 self._specs.append((dtype, shape, math.prod(shape) * dtype.itemsize))
         except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
             raise ProtocolError("A frame's header is not understood.") from error
         self._length = sum(size for *_, size in self._specs)
         if self._length > MAX_ARRAYS:
-            raise ProtocolError(f"A frame claims {self._length} bytes of arrays; at most {MAX_ARRAYS} are allowed.")
+            raise ProtocolError(
+                f"A frame claims {self._length} bytes of arrays; at most {MAX_ARRAYS} are allowed."
+            )
         self._header = header

@@ -31,7 +31,9 @@ QUICK = Settings(losses=("ka",), overlay=False)
 def crowd(tmp_path_factory) -> tuple[list[Path], list[Path]]:
     """Twenty photos with a keypoint file each, so that no detector is needed; the eighth file is broken."""
     folder = tmp_path_factory.mktemp("crowd")
-    base = json.loads((Path(__file__).parents[2] / "blender_tests" / "samples" / "punch.json").read_text())
+    base = json.loads(
+        (Path(__file__).parents[2] / "blender_tests" / "samples" / "punch.json").read_text()
+    )
     joints = np.array(base["joints"])
     from kinflow import Camera
     from kinflow.keypoint_names import COCO17
@@ -51,14 +53,22 @@ def crowd(tmp_path_factory) -> tuple[list[Path], list[Path]]:
             else:
                 triples += [0.0, 0.0, 0.0]
         file = folder / f"{number:02d}.json"
-        file.write_text("{" if number == 7 else json.dumps([{"image_id": 1, "category_id": 1, "keypoints": triples, "score": 1.0}]))
+        file.write_text(
+            "{"
+            if number == 7
+            else json.dumps([{"image_id": 1, "category_id": 1, "keypoints": triples, "score": 1.0}])
+        )
         photos.append(photo)
         files.append(file)
     return photos, files
 
 
 def digest(folder: Path) -> dict[str, str]:
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir()) if p.name != "journal.jsonl"}
+    return {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.iterdir())
+        if p.name != "journal.jsonl"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +82,9 @@ def whole(crowd, tmp_path_factory) -> Path:
 def test_a_broken_photo_is_a_row_of_the_report_and_not_the_end(whole):
     rows = list(csv.DictReader((whole / "report.csv").read_text("utf-8").splitlines()))
     assert [Path(r["photo"]).stem for r in rows] == [f"{n:02d}" for n in range(20)]
-    assert [r["status"] for r in rows].count("failed") == 1 and rows[7]["message"].endswith("Give a keypoint file.")
+    assert [r["status"] for r in rows].count("failed") == 1 and rows[7]["message"].endswith(
+        "Give a keypoint file."
+    )
 
 
 def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bytes(crowd, whole, tmp_path):
@@ -147,7 +159,9 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(crowd, tmp_path
     thread.start()
     outcome = run(sources, tmp_path / "stormy", QUICK, workers=2)
     thread.join()
-    assert killed and outcome.people == 19 and digest(tmp_path / "calm") == digest(tmp_path / "stormy")
+    assert (
+        killed and outcome.people == 19 and digest(tmp_path / "calm") == digest(tmp_path / "stormy")
+    )
 
 
 def test_folders_patterns_and_twice_the_same_name_give_distinct_outputs(tmp_path):
@@ -156,7 +170,9 @@ def test_folders_patterns_and_twice_the_same_name_give_distinct_outputs(tmp_path
         for name in ("1.jpg", "2.png", "notes.txt"):
             (tmp_path / folder / name).write_bytes(b"")
     sources = list_sources([tmp_path / "a", tmp_path / "*" / "1.jpg", tmp_path / "missing.jpg"])
-    assert [s.stem for s in sources] == ["1", "2", "1-2", "missing"] and [s.index for s in sources] == [0, 1, 2, 3]
+    assert [s.stem for s in sources] == ["1", "2", "1-2", "missing"] and [
+        s.index for s in sources
+    ] == [0, 1, 2, 3]
     with pytest.raises(KinflowError, match="No photo was given"):
         list_sources([tmp_path / "nothing*"])
 
@@ -177,7 +193,9 @@ def test_frames_of_a_video_are_read_in_order_and_out_of_order(tmp_path):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
     sources = list_sources([path])
-    assert [s.key for s in sources] == [f"{path}#{n}" for n in range(8)] and sources[3].stem == "clip.000003"
+    assert [s.key for s in sources] == [f"{path}#{n}" for n in range(8)] and sources[
+        3
+    ].stem == "clip.000003"
     level = lambda frame: round(float(np.mean(frame)) / 30)  # noqa: E731
     assert [level(f) for f in read_frames(sources)] == list(range(8))
     assert [level(f) for f in read_frames([sources[5], sources[2]])] == [5, 2]
@@ -188,7 +206,10 @@ def test_frames_of_a_video_are_read_in_order_and_out_of_order(tmp_path):
 def test_the_report_comes_back_from_the_journal_with_commas_and_quotes(tmp_path):
     source = Source('a,"b".jpg', "x", 0)
     journal = Journal(tmp_path, {})
-    journal.commit(Done({source.key: [[source.key, "", "failed", "", "", "", "", 'odd, "very"\nodd']]}), [source])
+    journal.commit(
+        Done({source.key: [[source.key, "", "failed", "", "", "", "", 'odd, "very"\nodd']]}),
+        [source],
+    )
     good, failed = Journal(tmp_path, {}).write_report([source])
     assert good == 0 and failed == {source.key: 'odd, "very"\nodd'}
     with open(tmp_path / "report.csv", newline="", encoding="utf-8") as stream:
@@ -205,7 +226,11 @@ def test_on_a_local_ray_cluster_a_killed_worker_costs_nothing(crowd, tmp_path):
 
     def kill_one() -> None:
         while not killed:
-            workers = [p for p in psutil.process_iter(["cmdline"]) if "ray::_process" in " ".join(p.info["cmdline"] or [])]
+            workers = [
+                p
+                for p in psutil.process_iter(["cmdline"])
+                if "ray::_process" in " ".join(p.info["cmdline"] or [])
+            ]
             if workers:
                 time.sleep(1.0)
                 workers[0].kill()
@@ -215,5 +240,7 @@ def test_on_a_local_ray_cluster_a_killed_worker_costs_nothing(crowd, tmp_path):
     thread = threading.Thread(target=kill_one, daemon=True)
     thread.start()
     outcome = run(sources, tmp_path / "stormy", QUICK, ray="local")
-    assert killed and outcome.people == 19 and digest(tmp_path / "calm") == digest(tmp_path / "stormy")
+    assert (
+        killed and outcome.people == 19 and digest(tmp_path / "calm") == digest(tmp_path / "stormy")
+    )
     assert not ray.is_initialized()

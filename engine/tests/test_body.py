@@ -21,15 +21,50 @@ def smplx_twin(body64):
     """smplx.SMPL fed with this body's own arrays."""
     smplx = pytest.importorskip("smplx")
     data = {
-        "v_template": body64.v_template.numpy(), "shapedirs": body64.shapedirs.numpy(), "f": body64.faces.numpy(),
-        "posedirs": body64.posedirs.T.reshape(-1, 3, 207).numpy(), "J_regressor": body64.J_regressor.numpy(),
-        "weights": body64.lbs_weights.numpy(), "kintree_table": np.array([PARENTS, range(24)]),
-    }  # fmt: skip
+        "v_template": body64.v_template.numpy(),
+        "shapedirs": body64.shapedirs.numpy(),
+        "f": body64.faces.numpy(),
+        "posedirs": body64.posedirs.T.reshape(-1, 3, 207).numpy(),
+        "J_regressor": body64.J_regressor.numpy(),
+        "weights": body64.lbs_weights.numpy(),
+        "kintree_table": np.array([PARENTS, range(24)]),
+    }
     from smplx.utils import Struct
 
-    return smplx.SMPL(model_path="", data_struct=Struct(**data), batch_size=100, num_betas=10, dtype=torch.float64, vertex_ids=None or {
-        name: 0 for name in ("nose", "reye", "leye", "rear", "lear", "LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel",
-                             "lthumb", "lindex", "lmiddle", "lring", "lpinky", "rthumb", "rindex", "rmiddle", "rring", "rpinky")})  # fmt: skip
+    return smplx.SMPL(
+        model_path="",
+        data_struct=Struct(**data),
+        batch_size=100,
+        num_betas=10,
+        dtype=torch.float64,
+        vertex_ids=None
+        or {
+            name: 0
+            for name in (
+                "nose",
+                "reye",
+                "leye",
+                "rear",
+                "lear",
+                "LBigToe",
+                "LSmallToe",
+                "LHeel",
+                "RBigToe",
+                "RSmallToe",
+                "RHeel",
+                "lthumb",
+                "lindex",
+                "lmiddle",
+                "lring",
+                "lpinky",
+                "rthumb",
+                "rindex",
+                "rmiddle",
+                "rring",
+                "rpinky",
+            )
+        },
+    )
 
 
 def test_forward_equals_smplx_for_100_random_poses_and_shapes(body, body64, parameters):
@@ -45,15 +80,21 @@ def test_forward_equals_smplx_for_100_random_poses_and_shapes(body, body64, para
 
 def test_jacobians_of_joints_and_vertices_equal_autograd(body64, parameters):
     regressor = keypoint_regressor(body64, "blazepose33")
-    points = PointSet.of(body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+    points = PointSet.of(
+        body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
+    )
     rotations = axis_angle_to_matrix(torch.cat((parameters[0][:2, None], parameters[1][:2]), 1))
     betas = parameters[2][:2]
     posed = pose_points(body64, points, rotations, betas)
 
     def f(w, b):
-        return pose_points(body64, points, axis_angle_to_matrix(w) @ rotations, b, jacobian=False).points
+        return pose_points(
+            body64, points, axis_angle_to_matrix(w) @ rotations, b, jacobian=False
+        ).points
 
-    by_w, by_b = torch.autograd.functional.jacobian(f, (torch.zeros(2, 24, 3, dtype=torch.float64), betas))
+    by_w, by_b = torch.autograd.functional.jacobian(
+        f, (torch.zeros(2, 24, 3, dtype=torch.float64), betas)
+    )
     for i in range(2):
         assert (by_w[i][:, :, i] - posed.d_rotation[i]).abs().max() < 1e-8
         assert (by_b[i][:, :, i] - posed.d_betas[i]).abs().max() < 1e-8
@@ -63,9 +104,15 @@ def test_chosen_points_equal_the_full_mesh(body64, parameters):
     root, pose, betas, _ = (p[:5] for p in parameters)
     vertices, joints = body64(root, pose, betas)
     regressor = keypoint_regressor(body64, "body25")
-    points = PointSet.of(body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+    points = PointSet.of(
+        body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
+    )
     rotations = axis_angle_to_matrix(torch.cat((root[:, None], pose), 1))
-    assert torch.allclose(pose_points(body64, points, rotations, betas, False).points, regressor(joints, vertices), atol=1e-12)
+    assert torch.allclose(
+        pose_points(body64, points, rotations, betas, False).points,
+        regressor(joints, vertices),
+        atol=1e-12,
+    )
 
 
 def test_joint_regressor_is_sparse_non_negative_and_sums_to_one(body64):
@@ -76,7 +123,9 @@ def test_joint_regressor_is_sparse_non_negative_and_sums_to_one(body64):
 
 def test_at_most_four_weights_a_vertex(body64):
     assert ((body64.lbs_weights > 0).sum(1) <= 4).all()
-    assert torch.allclose(body64.lbs_weights.sum(1), torch.ones(body64.num_vertices, dtype=torch.float64), atol=1e-6)
+    assert torch.allclose(
+        body64.lbs_weights.sum(1), torch.ones(body64.num_vertices, dtype=torch.float64), atol=1e-6
+    )
 
 
 def test_a_mirrored_pose_gives_the_mirrored_mesh_within_a_millimetre(body64, parameters):
@@ -88,7 +137,9 @@ def test_a_mirrored_pose_gives_the_mirrored_mesh_within_a_millimetre(body64, par
     flipped = pose[:, list(BODY_MIRROR)] * torch.tensor([1.0, -1, -1], dtype=torch.float64)
     a, _ = body64(None, pose, betas)
     b, _ = body64(None, flipped, betas)
-    assert (b[:, mirror] * torch.tensor([-1.0, 1, 1], dtype=torch.float64) - a).norm(dim=-1).max() < 1e-3
+    assert (b[:, mirror] * torch.tensor([-1.0, 1, 1], dtype=torch.float64) - a).norm(
+        dim=-1
+    ).max() < 1e-3
 
 
 def test_rest_pose_is_a_true_t_pose_of_about_170_cm(body64):
@@ -99,14 +150,18 @@ def test_rest_pose_is_a_true_t_pose_of_about_170_cm(body64):
     assert -leg[1] / np.linalg.norm(leg) > 0.999
     assert abs(float(np.ptp(body64.v_template.numpy()[:, 1])) - 1.70) < 0.02
     assert np.allclose(j["pelvis"], [0, -0.2233, 0.0282], atol=2e-3)
-    nose = keypoint_regressor(body64, "coco17")(body64.J_template[None], body64.v_template[None])[0, 0]
+    nose = keypoint_regressor(body64, "coco17")(body64.J_template[None], body64.v_template[None])[
+        0, 0
+    ]
     assert nose[2] > j["head"][2] + 0.05, "the face looks along +Z"
 
 
 def test_every_shape_component_has_a_name_and_changes_what_it_says(body64):
     assert len(body64.shape_names) == 10
     eye = torch.eye(10, dtype=torch.float64)
-    stature = np.ptp(body64(None, None, eye)[0].numpy()[:, :, 1], axis=1) - np.ptp(body64.v_template.numpy()[:, 1])
+    stature = np.ptp(body64(None, None, eye)[0].numpy()[:, :, 1], axis=1) - np.ptp(
+        body64.v_template.numpy()[:, 1]
+    )
     assert abs(stature[0] - 0.102) < 0.01
     assert (np.abs(stature[1:]) < 0.01).all(), "only Size changes the stature"
 
@@ -125,7 +180,9 @@ def test_keypoint_sets_are_left_right_symmetric_on_the_template(body64, keypoint
     points = regressor(body64.J_template[None], body64.v_template[None])[0]
     for row, name in enumerate(regressor.names):
         other = name.replace("left", "@").replace("right", "left").replace("@", "right")
-        twin = points[regressor.names.index(other)] * torch.tensor([-1.0, 1, 1], dtype=torch.float64)
+        twin = points[regressor.names.index(other)] * torch.tensor(
+            [-1.0, 1, 1], dtype=torch.float64
+        )
         assert (points[row] - twin).norm() < 0.006, name
 
 

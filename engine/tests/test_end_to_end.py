@@ -31,11 +31,21 @@ def test_half_a_person_is_fitted_and_unseen_limbs_follow_the_prior():
 def test_command_line_fits_and_reports(tmp_path, capsys, sample_photo):
     assert main(["fit", str(sample_photo), "--out", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["people"] == 1
-    assert {p.name for p in tmp_path.iterdir()} == {"punch.0.npz", "punch.overlay.png", "report.csv", "journal.jsonl"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "punch.0.npz",
+        "punch.overlay.png",
+        "report.csv",
+        "journal.jsonl",
+    }
 
 
 @pytest.mark.parametrize(
-    "words", [["fit", "/nowhere.jpg"], ["body", "info", "/nowhere.pkl"], ["prior", "sample", "x.npz", "--prior", "nonsense"]]
+    "words",
+    [
+        ["fit", "/nowhere.jpg"],
+        ["body", "info", "/nowhere.pkl"],
+        ["prior", "sample", "x.npz", "--prior", "nonsense"],
+    ],
 )
 def test_failures_exit_with_1_and_a_sentence(words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -58,7 +68,12 @@ def test_a_photo_of_nobody_is_a_sentence_and_not_a_success(tmp_path, capsys):
 
 
 def test_doctor_finds_everything_in_order():
-    assert subprocess.run([sys.executable, "-m", "kinflow.cli", "doctor"], capture_output=True).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", "kinflow.cli", "doctor"], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the real photographs are not on this machine")

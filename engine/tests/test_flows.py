@@ -13,7 +13,9 @@ from kinflow.rotations import axis_angle_to_matrix, geodesic_angle
 
 
 def codes(prior, n=16, seed=0):
-    return torch.randn(n, prior.dim, generator=torch.Generator().manual_seed(seed), dtype=prior.axes.dtype)
+    return torch.randn(
+        n, prior.dim, generator=torch.Generator().manual_seed(seed), dtype=prior.axes.dtype
+    )
 
 
 def test_to_latent_undoes_to_pose(prior):
@@ -34,9 +36,15 @@ def test_log_prob_equals_the_autograd_jacobian(prior):
     double = prior.to(dtype=torch.float64)
     x = double.flow.to_pose(codes(double, 3))
     for row in x:
-        jacobian = torch.autograd.functional.jacobian(lambda v: double.flow.to_latent(v[None])[0], row)
+        jacobian = torch.autograd.functional.jacobian(
+            lambda v: double.flow.to_latent(v[None])[0], row
+        )
         z = double.flow.to_latent(row[None])
-        want = -0.5 * (z**2).sum() - 0.5 * double.dim * np.log(2 * np.pi) + torch.linalg.slogdet(jacobian)[1]
+        want = (
+            -0.5 * (z**2).sum()
+            - 0.5 * double.dim * np.log(2 * np.pi)
+            + torch.linalg.slogdet(jacobian)[1]
+        )
         assert abs(double.flow.log_prob(row[None]) - want).item() < 1e-6
 
 
@@ -55,7 +63,11 @@ def test_numpy_flow_equals_torch(prior, heldout):
     z = codes(prior)
     assert np.abs(twin.decode(z.numpy()) - prior.decode(z).numpy()).max() < 1e-5
     pose = heldout[::60]
-    assert np.allclose(twin.encode(pose.numpy()), prior.to(dtype=torch.float64).encode(pose.double()).numpy(), atol=1e-5)
+    assert np.allclose(
+        twin.encode(pose.numpy()),
+        prior.to(dtype=torch.float64).encode(pose.double()).numpy(),
+        atol=1e-5,
+    )
     assert np.abs(twin.decode(twin.encode(pose.numpy())) - pose.numpy()).max() < 1e-4
 
 
@@ -65,14 +77,21 @@ def test_rows_pulled_back_equal_autograd(prior):
     x, trace = forward_with_trace(double.flow, z)
     rotations = double.representation.to_matrix(x)
     rows = torch.randn(2, 5, 23, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    got = pull_back(double.flow, trace, rotation_rows_to_vector(double.representation, x, rotations, rows))
+    got = pull_back(
+        double.flow, trace, rotation_rows_to_vector(double.representation, x, rotations, rows)
+    )
 
     def turned(code):
         # local left perturbation: log(R(z') R(z)^T) to first order is the skew part
         new = double.representation.to_matrix(double.flow.to_pose(code))
         delta = new @ rotations.transpose(-1, -2)
         w = 0.5 * torch.stack(
-            (delta[..., 2, 1] - delta[..., 1, 2], delta[..., 0, 2] - delta[..., 2, 0], delta[..., 1, 0] - delta[..., 0, 1]), -1
+            (
+                delta[..., 2, 1] - delta[..., 1, 2],
+                delta[..., 0, 2] - delta[..., 2, 0],
+                delta[..., 1, 0] - delta[..., 0, 1],
+            ),
+            -1,
         )
         return torch.einsum("bmjx,bjx->bm", rows, w)
 
@@ -97,14 +116,21 @@ def test_axes_are_orthonormal_and_ordered(prior):
 
 @pytest.mark.parametrize(
     "pose",
-    [torch.zeros(1, 22, 3), torch.full((1, 23, 3), float("nan")), 2 * torch.eye(3).expand(1, 23, 3, 3), -torch.eye(3).expand(1, 23, 3, 3)],
+    [
+        torch.zeros(1, 22, 3),
+        torch.full((1, 23, 3), float("nan")),
+        2 * torch.eye(3).expand(1, 23, 3, 3),
+        -torch.eye(3).expand(1, 23, 3, 3),
+    ],
 )
 def test_bad_poses_are_typed_errors(light, pose):
     with pytest.raises(InvalidInputError):
         light.encode(pose)
 
 
-@pytest.mark.parametrize("z", [torch.zeros(1, 137), torch.zeros(138), torch.full((1, 138), float("inf"))])
+@pytest.mark.parametrize(
+    "z", [torch.zeros(1, 137), torch.zeros(138), torch.full((1, 138), float("inf"))]
+)
 def test_bad_codes_are_typed_errors(light, z):
     with pytest.raises(InvalidInputError):
         light.decode(z)
@@ -115,9 +141,13 @@ def test_damaged_and_future_checkpoints_are_typed_errors(tmp_path, light):
 
     raw = (ASSETS / "prior-light.safetensors").read_bytes()
     for name, data in {
-        "short": raw[:5], "cut": raw[:-100], "header": b"\xff" * 8 + raw[8:], "json": raw[:8] + b"{" + raw[9:9],
-        "future": raw.replace(b'"format_version":"1"', b'"format_version":"9"'), "kind": raw.replace(b'"prior"', b'"other"'),
-    }.items():  # fmt: skip
+        "short": raw[:5],
+        "cut": raw[:-100],
+        "header": b"\xff" * 8 + raw[8:],
+        "json": raw[:8] + b"{" + raw[9:9],
+        "future": raw.replace(b'"format_version":"1"', b'"format_version":"9"'),
+        "kind": raw.replace(b'"prior"', b'"other"'),
+    }.items():
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(data)
         with pytest.raises(AssetError):
@@ -138,8 +168,14 @@ def test_files_are_read_by_the_safetensors_package_too():
 
 
 def test_lifted_heldout_poses_are_likelier_than_noise(light, heldout):
-    x = lift(light.representation.to_vector(heldout[::30]), light.header.lift_sigma, torch.Generator().manual_seed(0))
-    random = light.representation.to_vector(axis_angle_to_matrix(torch.randn(len(x), 23, 3, generator=torch.Generator().manual_seed(1))))
+    x = lift(
+        light.representation.to_vector(heldout[::30]),
+        light.header.lift_sigma,
+        torch.Generator().manual_seed(0),
+    )
+    random = light.representation.to_vector(
+        axis_angle_to_matrix(torch.randn(len(x), 23, 3, generator=torch.Generator().manual_seed(1)))
+    )
     assert light.flow.log_prob(x).mean() > light.flow.log_prob(random).mean() + 100
 
 

@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kinflow import KinflowError, Observation
-from kinflow.perception.formats import read_observations, read_part_map, write_observations, write_part_map
+from kinflow.perception.formats import (
+    read_observations,
+    read_part_map,
+    write_observations,
+    write_part_map,
+)
 
 
 def person(keypoint_set: str, count: int, seed: int = 0) -> Observation:
     random = np.random.default_rng(seed)
-    return Observation(random.uniform(0, 500, (count, 2)), random.uniform(0.2, 1, count), keypoint_set)
+    return Observation(
+        random.uniform(0, 500, (count, 2)), random.uniform(0.2, 1, count), keypoint_set
+    )
 
 
 @pytest.mark.parametrize(
-    ("kind", "keypoint_set", "count"), [("openpose", "body25", 25), ("coco", "coco17", 17), ("kinflow", "blazepose33", 33)]
+    ("kind", "keypoint_set", "count"),
+    [("openpose", "body25", 25), ("coco", "coco17", 17), ("kinflow", "blazepose33", 33)],
 )
 def test_what_is_written_is_read_back(tmp_path, kind, keypoint_set, count):
     people = [person(keypoint_set, count, seed) for seed in range(3)]
@@ -46,7 +54,12 @@ def test_coco_annotations_give_visibility_boxes_and_photo_names(tmp_path):
     data = {
         "images": [{"id": 7, "file_name": "a.jpg"}],
         "annotations": [
-            {"image_id": 7, "keypoints": points.flatten().tolist(), "bbox": [10, 20, 30, 40], "num_keypoints": 12},
+            {
+                "image_id": 7,
+                "keypoints": points.flatten().tolist(),
+                "bbox": [10, 20, 30, 40],
+                "num_keypoints": 12,
+            },
             {"image_id": 7, "keypoints": [0] * 51, "num_keypoints": 0, "bbox": [0, 0, 1, 1]},
         ],
     }
@@ -59,10 +72,26 @@ def test_coco_annotations_give_visibility_boxes_and_photo_names(tmp_path):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["people", "annotations", "keypoints", "image_id",
-                                                                                 "pose_keypoints_2d", "images", "id"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "people",
+                    "annotations",
+                    "keypoints",
+                    "image_id",
+                    "pose_keypoints_2d",
+                    "images",
+                    "id",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -24,11 +24,17 @@ def pose_with(joint: str, vector: tuple[float, float, float]) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("joint", "vector", "beyond"),
     [
-        ("left_knee", (120, 0, 0), False), ("left_knee", (-40, 0, 0), True), ("right_elbow", (0, 130, 0), False),
-        ("right_elbow", (0, -40, 0), True), ("left_elbow", (0, -130, 0), False), ("left_elbow", (0, 40, 0), True),
-        ("neck", (0, 70, 0), False), ("neck", (0, 95, 0), True), ("left_ankle", (60, 0, 0), True),
+        ("left_knee", (120, 0, 0), False),
+        ("left_knee", (-40, 0, 0), True),
+        ("right_elbow", (0, 130, 0), False),
+        ("right_elbow", (0, -40, 0), True),
+        ("left_elbow", (0, -130, 0), False),
+        ("left_elbow", (0, 40, 0), True),
+        ("neck", (0, 70, 0), False),
+        ("neck", (0, 95, 0), True),
+        ("left_ankle", (60, 0, 0), True),
     ],
-)  # fmt: skip
+)
 def test_limits_flag_the_joint_that_is_beyond_its_range(joint, vector, beyond):
     excess = joint_excess(pose_with(joint, vector))
     assert bool((excess > 0).any()) == beyond
@@ -39,7 +45,10 @@ def test_limits_flag_the_joint_that_is_beyond_its_range(joint, vector, beyond):
 def test_captured_people_and_samples_keep_to_their_joints(heldout):
     assert violation_rate(heldout) < 0.004
     for name in ("light", "light-aa", "light-rotmat", "realnvp"):
-        assert violation_rate(load_prior(name).sample(1000, seed=1)) < 1.5 * violation_rate(heldout) + 0.001
+        assert (
+            violation_rate(load_prior(name).sample(1000, seed=1))
+            < 1.5 * violation_rate(heldout) + 0.001
+        )
 
 
 def test_a_flow_goes_into_the_density_direction_and_back_unchanged():

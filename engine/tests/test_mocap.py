@@ -14,9 +14,14 @@ from kinflow.skeleton import JOINT_INDEX
 def _node(name, children, depth=0, root=False):
     pad = "\t" * depth
     channels = (
-        "CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation" if root else "CHANNELS 3 Zrotation Yrotation Xrotation"
+        "CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation"
+        if root
+        else "CHANNELS 3 Zrotation Yrotation Xrotation"
     )
-    inner = "".join(_node(n, c, depth + 1) for n, c in children) or f"{pad}\tEnd Site\n{pad}\t{{\n{pad}\t\tOFFSET 0 1 0\n{pad}\t}}\n"
+    inner = (
+        "".join(_node(n, c, depth + 1) for n, c in children)
+        or f"{pad}\tEnd Site\n{pad}\t{{\n{pad}\t\tOFFSET 0 1 0\n{pad}\t}}\n"
+    )
     return f"{pad}{'ROOT' if root else 'JOINT'} {name}\n{pad}{{\n{pad}\tOFFSET 0 1 0\n{pad}\t{channels}\n{inner}{pad}}}\n"
 
 
@@ -29,9 +34,33 @@ def _arm(side):
 
 
 _CHEST = ("Spine2", [("Neck", [("Head", [])]), _arm("Left"), _arm("Right")])
-HIERARCHY = "HIERARCHY\n" + _node("Hips", [_leg("Left"), _leg("Right"), ("Spine", [("Spine1", [_CHEST])])], root=True)
-ORDER = ["Hips", "LeftUpLeg", "LeftLeg", "LeftFoot", "LeftToeBase", "RightUpLeg", "RightLeg", "RightFoot", "RightToeBase", "Spine", "Spine1",
-         "Spine2", "Neck", "Head", "LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand", "RightShoulder", "RightArm", "RightForeArm", "RightHand"]  # fmt: skip
+HIERARCHY = "HIERARCHY\n" + _node(
+    "Hips", [_leg("Left"), _leg("Right"), ("Spine", [("Spine1", [_CHEST])])], root=True
+)
+ORDER = [
+    "Hips",
+    "LeftUpLeg",
+    "LeftLeg",
+    "LeftFoot",
+    "LeftToeBase",
+    "RightUpLeg",
+    "RightLeg",
+    "RightFoot",
+    "RightToeBase",
+    "Spine",
+    "Spine1",
+    "Spine2",
+    "Neck",
+    "Head",
+    "LeftShoulder",
+    "LeftArm",
+    "LeftForeArm",
+    "LeftHand",
+    "RightShoulder",
+    "RightArm",
+    "RightForeArm",
+    "RightHand",
+]
 
 
 def write_bvh(path, frames):
@@ -42,7 +71,11 @@ def write_bvh(path, frames):
 def test_bvh_rotations_and_metres_arrive_at_smpls_joints(tmp_path):
     frames = np.zeros((2, 69))
     frames[1, :3] = [100, 90, -50]
-    frames[1, 3 + 3 * ORDER.index("LeftForeArm") : 6 + 3 * ORDER.index("LeftForeArm")] = [10, 20, 30]
+    frames[1, 3 + 3 * ORDER.index("LeftForeArm") : 6 + 3 * ORDER.index("LeftForeArm")] = [
+        10,
+        20,
+        30,
+    ]
     write_bvh(tmp_path / "c.bvh", frames)
     clip = read_bvh(tmp_path / "c.bvh")
     assert len(clip) == 2 and clip.fps == pytest.approx(30, abs=0.01)
@@ -53,11 +86,17 @@ def test_bvh_rotations_and_metres_arrive_at_smpls_joints(tmp_path):
     assert np.allclose(clip.body_pose[1, others], np.eye(3))
 
 
-@pytest.mark.parametrize("change,where", [
-    (lambda t: t.replace("MOTION", ""), "MOTION"), (lambda t: t.replace("Frames: 1", "Frames: 9"), "9 frames"),
-    (lambda t: t.replace("0.000000", "x", 1), "numbers"), (lambda t: t.replace("Zrotation", "Wrotation", 1), "channels"),
-    (lambda t: t.replace("0.000000", "nan", 1), "finite"), (lambda t: "", "MOTION"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change,where",
+    [
+        (lambda t: t.replace("MOTION", ""), "MOTION"),
+        (lambda t: t.replace("Frames: 1", "Frames: 9"), "9 frames"),
+        (lambda t: t.replace("0.000000", "x", 1), "numbers"),
+        (lambda t: t.replace("Zrotation", "Wrotation", 1), "channels"),
+        (lambda t: t.replace("0.000000", "nan", 1), "finite"),
+        (lambda t: "", "MOTION"),
+    ],
+)
 def test_broken_bvh_is_an_error_with_the_line(tmp_path, change, where):
     write_bvh(tmp_path / "c.bvh", np.zeros((1, 69)))
     path = tmp_path / "b.bvh"
@@ -77,7 +116,9 @@ def test_unknown_skeletons_ask_for_a_joint_map(tmp_path):
         read_bvh(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=400), st.integers(0, 3000))
 def test_no_bytes_break_the_bvh_reader_otherwise(tmp_path, junk, place):
     write_bvh(tmp_path / "c.bvh", np.zeros((1, 69)))
@@ -94,11 +135,20 @@ def test_amass_is_turned_to_y_up(tmp_path):
     poses = np.zeros((3, 156))
     poses[:, :3] = [np.pi / 2, 0, 0]  # AMASS: an upright person is turned a quarter about x
     poses[1, 3 * JOINT_INDEX["left_knee"]] = 0.7
-    np.savez(tmp_path / "a.npz", poses=poses, trans=np.tile([0.0, 0.0, 1.0], (3, 1)), mocap_framerate=60.0)
+    np.savez(
+        tmp_path / "a.npz",
+        poses=poses,
+        trans=np.tile([0.0, 0.0, 1.0], (3, 1)),
+        mocap_framerate=60.0,
+    )
     clip = read_amass(tmp_path / "a.npz")
     assert np.allclose(clip.global_orient[0], np.eye(3), atol=1e-6)
     assert np.allclose(clip.transl[0], [0, 1, 0])
-    assert np.allclose(clip.body_pose[1, JOINT_INDEX["left_knee"] - 1], axis_angle_to_matrix(np.array([0.7, 0, 0])), atol=1e-6)
+    assert np.allclose(
+        clip.body_pose[1, JOINT_INDEX["left_knee"] - 1],
+        axis_angle_to_matrix(np.array([0.7, 0, 0])),
+        atol=1e-6,
+    )
 
 
 def test_amass_of_wrong_shape_names_the_field(tmp_path):
@@ -107,7 +157,8 @@ def test_amass_of_wrong_shape_names_the_field(tmp_path):
         read_amass(tmp_path / "a.npz")
 
 
-ASF = """:version 1.10
+ASF = (
+    """:version 1.10
 :units
   mass 1.0
 :root
@@ -116,14 +167,28 @@ ASF = """:version 1.10
    position 0 0 0
    orientation 0 0 0
 :bonedata
-""" + "".join(
-    f"  begin\n     id {i}\n     name {name}\n     direction {d}\n     length 1\n     axis 0 0 {a} XYZ\n    {dof}\n  end\n"
-    for i, (name, d, a, dof) in enumerate([
-        ("lfemur", "0.34 -0.94 0", 20, "dof rx ry rz"), ("ltibia", "0.34 -0.94 0", 20, "dof rx"), ("lfoot", "0 -0.3 0.95", 0, "dof rx rz"),
-        ("ltoes", "0 0 1", 0, "dof rx"), ("rfemur", "-0.34 -0.94 0", -20, "dof rx ry rz"), ("rtibia", "-0.34 -0.94 0", -20, "dof rx"),
-        ("rfoot", "0 -0.3 0.95", 0, "dof rx rz"), ("lowerback", "0 1 0", 0, "dof rx ry rz"), ("upperback", "0 1 0", 0, "dof rx ry rz"),
-        ("thorax", "0 1 0", 0, "dof rx ry rz"), ("lhumerus", "1 0 0", 0, "dof rx ry rz"), ("lradius", "1 0 0", 0, "dof rx")], 1)
-) + """:hierarchy
+"""
+    + "".join(
+        f"  begin\n     id {i}\n     name {name}\n     direction {d}\n     length 1\n     axis 0 0 {a} XYZ\n    {dof}\n  end\n"
+        for i, (name, d, a, dof) in enumerate(
+            [
+                ("lfemur", "0.34 -0.94 0", 20, "dof rx ry rz"),
+                ("ltibia", "0.34 -0.94 0", 20, "dof rx"),
+                ("lfoot", "0 -0.3 0.95", 0, "dof rx rz"),
+                ("ltoes", "0 0 1", 0, "dof rx"),
+                ("rfemur", "-0.34 -0.94 0", -20, "dof rx ry rz"),
+                ("rtibia", "-0.34 -0.94 0", -20, "dof rx"),
+                ("rfoot", "0 -0.3 0.95", 0, "dof rx rz"),
+                ("lowerback", "0 1 0", 0, "dof rx ry rz"),
+                ("upperback", "0 1 0", 0, "dof rx ry rz"),
+                ("thorax", "0 1 0", 0, "dof rx ry rz"),
+                ("lhumerus", "1 0 0", 0, "dof rx ry rz"),
+                ("lradius", "1 0 0", 0, "dof rx"),
+            ],
+            1,
+        )
+    )
+    + """:hierarchy
   begin
     root lfemur rfemur lowerback
     lfemur ltibia
@@ -136,14 +201,19 @@ ASF = """:version 1.10
     thorax lhumerus
     lhumerus lradius
   end
-"""  # fmt: skip
+"""
+)
 
 
 def test_amc_at_rest_is_the_t_pose_with_legs_as_captured(tmp_path):
     (tmp_path / "s.asf").write_text(ASF)
-    (tmp_path / "m.amc").write_text(":FULLY-SPECIFIED\n:DEGREES\n1\nroot 0 10 0 0 90 0\nltibia 30\n")
+    (tmp_path / "m.amc").write_text(
+        ":FULLY-SPECIFIED\n:DEGREES\n1\nroot 0 10 0 0 90 0\nltibia 30\n"
+    )
     clip = read_amc(tmp_path / "m.amc", tmp_path / "s.asf")
-    assert np.allclose(clip.global_orient[0], axis_angle_to_matrix(np.array([0, np.pi / 2, 0])), atol=1e-6)
+    assert np.allclose(
+        clip.global_orient[0], axis_angle_to_matrix(np.array([0, np.pi / 2, 0])), atol=1e-6
+    )
     knee = clip.body_pose[0, JOINT_INDEX["left_knee"] - 1]
     assert np.arccos((np.trace(knee) - 1) / 2) == pytest.approx(np.radians(30), abs=1e-3)
     assert np.allclose(clip.body_pose[0, JOINT_INDEX["left_elbow"] - 1], np.eye(3), atol=1e-6)
@@ -173,7 +243,9 @@ def test_sharing_shoulder_motion_keeps_the_arms_total():
 def test_collars_of_mirrored_poses_mirror():
     poses = random_poses()
     poses[:, [12, 13]] = np.eye(3)
-    assert np.allclose(mirror_pose(share_shoulder_motion(poses)), share_shoulder_motion(mirror_pose(poses)))
+    assert np.allclose(
+        mirror_pose(share_shoulder_motion(poses)), share_shoulder_motion(mirror_pose(poses))
+    )
 
 
 def test_mirroring_twice_gives_the_pose_back():
@@ -182,6 +254,24 @@ def test_mirroring_twice_gives_the_pose_back():
 
 
 def test_no_clip_is_in_two_splits():
-    names = ["01_12", "01_11a", "02_05", "02_01", "walking_45", "walking_41", "walking_14", "directing_traffic_4"]
-    assert [split_of(n) for n in names] == ["test", "validation", "test", "train", "test", "validation", "train", "test"]
+    names = [
+        "01_12",
+        "01_11a",
+        "02_05",
+        "02_01",
+        "walking_45",
+        "walking_41",
+        "walking_14",
+        "directing_traffic_4",
+    ]
+    assert [split_of(n) for n in names] == [
+        "test",
+        "validation",
+        "test",
+        "train",
+        "test",
+        "validation",
+        "train",
+        "test",
+    ]
     assert TEST

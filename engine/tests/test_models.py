@@ -17,14 +17,20 @@ DOTS = {0: (60, 40), 1: (100, 150), 2: (30, 200)}  # colour channel -> x, y in t
 
 def save(folder, name, nodes, weights, outputs):
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])
-    infos = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()]
-    graph = helper.make_graph(nodes, name, [image], infos, [numpy_helper.from_array(v, k) for k, v in weights.items()])
+    infos = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()
+    ]
+    graph = helper.make_graph(
+        nodes, name, [image], infos, [numpy_helper.from_array(v, k) for k, v in weights.items()]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
     onnx.save(model, folder / f"{name}.onnx")
 
 
 def card(folder, name, text):
-    (folder / f"{name}.toml").write_text(f'model = "{name}.onnx"\ninput = [{WIDTH}, {HEIGHT}]\npadding = 1.0\n{text}')
+    (folder / f"{name}.toml").write_text(
+        f'model = "{name}.onnx"\ninput = [{WIDTH}, {HEIGHT}]\npadding = 1.0\n{text}'
+    )
     return folder / f"{name}.toml"
 
 
@@ -59,11 +65,22 @@ def test_keypoints_of_both_heads_come_back_in_photo_pixels(tmp_path, photo, head
         save(tmp_path, "pose", [conv], {"w": colour_weights()}, {"maps": [1, 17, HEIGHT, WIDTH]})
         outputs = ""
     else:
-        nodes = [conv, helper.make_node("ReduceMax", ["maps"], ["simcc_x"], axes=[2], keepdims=0),
-                 helper.make_node("ReduceMax", ["maps"], ["simcc_y"], axes=[3], keepdims=0)]  # fmt: skip
-        save(tmp_path, "pose", nodes, {"w": colour_weights()}, {"simcc_x": [1, 17, WIDTH], "simcc_y": [1, 17, HEIGHT]})
+        nodes = [
+            conv,
+            helper.make_node("ReduceMax", ["maps"], ["simcc_x"], axes=[2], keepdims=0),
+            helper.make_node("ReduceMax", ["maps"], ["simcc_y"], axes=[3], keepdims=0),
+        ]
+        save(
+            tmp_path,
+            "pose",
+            nodes,
+            {"w": colour_weights()},
+            {"simcc_x": [1, 17, WIDTH], "simcc_y": [1, 17, HEIGHT]},
+        )
         outputs = 'outputs = ["simcc_x", "simcc_y"]'
-    toml = card(tmp_path, "pose", f'kind = "keypoints"\nhead = "{head}"\nruntime = "{runtime}"\n{outputs}')
+    toml = card(
+        tmp_path, "pose", f'kind = "keypoints"\nhead = "{head}"\nruntime = "{runtime}"\n{outputs}'
+    )
     (person,) = observe(photo, models=[toml])
     assert person.keypoint_set == "coco17"
     check_dots(person)
@@ -71,13 +88,21 @@ def test_keypoints_of_both_heads_come_back_in_photo_pixels(tmp_path, photo, head
 
 
 def test_boxes_of_a_model_lead_the_keypoints(tmp_path, photo):
-    rows = np.array([[[5, 10, 80, 120, 0.9, 0], [0, 0, 20, 20, 0.1, 0], [0, 0, 30, 30, 0.8, 7]]], np.float32)
+    rows = np.array(
+        [[[5, 10, 80, 120, 0.9, 0], [0, 0, 20, 20, 0.1, 0], [0, 0, 30, 30, 0.8, 7]]], np.float32
+    )
     nodes = [
         helper.make_node("ReduceSum", ["image"], ["sum"], axes=[1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
         helper.make_node("Add", ["rows", "nothing"], ["dets"]),
     ]
-    save(tmp_path, "boxes", nodes, {"rows": rows, "zero": np.zeros(1, np.float32)}, {"dets": [1, 3, 6]})
+    save(
+        tmp_path,
+        "boxes",
+        nodes,
+        {"rows": rows, "zero": np.zeros(1, np.float32)},
+        {"dets": [1, 3, 6]},
+    )
     save(
         tmp_path,
         "pose",
@@ -95,7 +120,9 @@ def test_boxes_of_a_model_lead_the_keypoints(tmp_path, photo):
 
 
 def test_parts_of_a_model_take_the_names_of_its_card(tmp_path, photo):
-    weight = np.concatenate((np.zeros((1, 3, 1, 1), np.float32), np.eye(3, dtype=np.float32)[:, :, None, None]))
+    weight = np.concatenate(
+        (np.zeros((1, 3, 1, 1), np.float32), np.eye(3, dtype=np.float32)[:, :, None, None])
+    )
     bias = np.array([50, 0, 0, 0], np.float32)
     save(
         tmp_path,
@@ -112,7 +139,10 @@ def test_parts_of_a_model_take_the_names_of_its_card(tmp_path, photo):
         {"maps": [1, 17, HEIGHT, WIDTH]},
     )
     labels = '[labels]\n1 = "head"\n2 = "torso"\n3 = "left_foot"\n'
-    models = [card(tmp_path, "pose", 'kind = "keypoints"\nhead = "heatmap"'), card(tmp_path, "parts", 'kind = "parts"\n' + labels)]
+    models = [
+        card(tmp_path, "pose", 'kind = "keypoints"\nhead = "heatmap"'),
+        card(tmp_path, "parts", 'kind = "parts"\n' + labels),
+    ]
     (person,) = observe(photo, models=models)
     assert person.parts.shape == photo.shape[:2]
     assert [int(person.parts[y, x]) for x, y in DOTS.values()] == [1, 2, 13]
@@ -122,11 +152,15 @@ def test_parts_of_a_model_take_the_names_of_its_card(tmp_path, photo):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ('kind = "dogs"', "kind"), ('kind = "keypoints"\nhead = "magic"', "head"), ('kind = "keypoints"\nstd = [1, 0, 1]', "std"),
-        ('kind = "keypoints"\ncolor = "rgb"', "color"), ('kind = "parts"', "labels"), ('kind = "parts"\n[labels]\n1 = "tail"', "labels"),
+        ('kind = "dogs"', "kind"),
+        ('kind = "keypoints"\nhead = "magic"', "head"),
+        ('kind = "keypoints"\nstd = [1, 0, 1]', "std"),
+        ('kind = "keypoints"\ncolor = "rgb"', "color"),
+        ('kind = "parts"', "labels"),
+        ('kind = "parts"\n[labels]\n1 = "tail"', "labels"),
         ("kind = ", "TOML"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_card_is_a_typed_error_that_names_the_field(tmp_path, text, word):
     (tmp_path / "m.onnx").write_bytes(b"")
     with pytest.raises(KinflowError, match=word):

@@ -31,8 +31,16 @@ def test_passes_the_checker_and_holds_no_inversion(exported):
 
 def test_equals_torch_in_onnxruntime(exported):
     _, path, z, x, rotations = exported
-    session = pytest.importorskip("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    answer = dict(zip(("representation", "rotations"), session.run(["representation", "rotations"], {"z": z}), strict=True))
+    session = pytest.importorskip("onnxruntime").InferenceSession(
+        str(path), providers=["CPUExecutionProvider"]
+    )
+    answer = dict(
+        zip(
+            ("representation", "rotations"),
+            session.run(["representation", "rotations"], {"z": z}),
+            strict=True,
+        )
+    )
     np.testing.assert_allclose(answer["representation"], x, atol=1e-5)
     np.testing.assert_allclose(answer["rotations"], rotations, atol=1e-5)
 

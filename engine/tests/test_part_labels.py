@@ -21,8 +21,12 @@ def people(body):
 
 
 def observation(people, index) -> Observation:
-    parts = cv2.resize(people.parts[index], None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
-    return Observation(SCALE * people.crop_keypoints()[index], np.ones(17), "coco17", mask=parts > 0)
+    parts = cv2.resize(
+        people.parts[index], None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST
+    )
+    return Observation(
+        SCALE * people.crop_keypoints()[index], np.ones(17), "coco17", mask=parts > 0
+    )
 
 
 def test_the_shipped_network_is_small():
@@ -35,8 +39,13 @@ def test_it_beats_the_nearest_limb_on_people_it_never_saw(people):
         person = observation(people, index)
         truth.append(people.parts[index])
         ours.append(label_parts(person).parts[SCALE // 2 :: SCALE, SCALE // 2 :: SCALE])
-        baseline.append(nearest_limb(people.parts[index] > 0, people.crop_keypoints()[index], np.ones(17)))
-    network, limb = mean_iou(np.stack(ours), np.stack(truth)), mean_iou(np.stack(baseline), np.stack(truth))
+        baseline.append(
+            nearest_limb(people.parts[index] > 0, people.crop_keypoints()[index], np.ones(17))
+        )
+    network, limb = (
+        mean_iou(np.stack(ours), np.stack(truth)),
+        mean_iou(np.stack(baseline), np.stack(truth)),
+    )
     assert network > limb + 0.05 and network > 0.6, (network, limb)
 
 

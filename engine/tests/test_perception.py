@@ -15,8 +15,15 @@ def gradient(height=60, width=90):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_exif_orientation_is_turned_upright(tmp_path, orientation):
     upright = Image.fromarray(gradient())
-    undo = {2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180], 4: [Image.Transpose.FLIP_TOP_BOTTOM],
-            5: [Image.Transpose.TRANSPOSE], 6: [Image.Transpose.ROTATE_90], 7: [Image.Transpose.TRANSVERSE], 8: [Image.Transpose.ROTATE_270]}  # fmt: skip
+    undo = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
     stored = upright
     for operation in undo.get(orientation, []):
         stored = stored.transpose(operation)
@@ -67,7 +74,9 @@ def test_names_with_spaces_and_umlauts_are_read(tmp_path):
     assert read_photo(path).rgb.shape == (60, 90, 3)
 
 
-@pytest.mark.parametrize("payload", [b"", b"just text", b"\xff\xd8\xff\xe0 cut", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize(
+    "payload", [b"", b"just text", b"\xff\xd8\xff\xe0 cut", b"\x89PNG\r\n\x1a\n"]
+)
 def test_what_is_no_photo_is_a_typed_error(tmp_path, payload):
     (tmp_path / "x.jpg").write_bytes(payload)
     with pytest.raises(PhotoError):
@@ -75,7 +84,9 @@ def test_what_is_no_photo_is_a_typed_error(tmp_path, payload):
 
 
 def test_truncated_photos_are_typed_errors(tmp_path):
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)).save(tmp_path / "p.jpg")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)).save(
+        tmp_path / "p.jpg"
+    )
     raw = (tmp_path / "p.jpg").read_bytes()
     (tmp_path / "t.jpg").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(PhotoError):
@@ -88,9 +99,16 @@ def test_a_decompression_bomb_is_refused_by_its_claimed_size(tmp_path):
 
     header = struct.pack(">IIBBBBB", 200_000, 200_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
-    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data = (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    )
     body = zlib.compress(b"\0" * 100)
-    data += struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    data += (
+        struct.pack(">I", len(body))
+        + b"IDAT"
+        + body
+        + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    )
     (tmp_path / "bomb.png").write_bytes(data)
     with pytest.raises(PhotoError, match="megapixels"):
         read_photo(tmp_path / "bomb.png")
@@ -119,7 +137,10 @@ def test_a_photo_without_people_gives_nobody():
 def test_a_box_restricts_the_search(sample_photo):
     box = observe(sample_photo)[0].box
     again = observe(sample_photo, boxes=np.array([box]))
-    assert len(again) == 1 and np.abs(again[0].keypoints - observe(sample_photo)[0].keypoints).mean() < 15
+    assert (
+        len(again) == 1
+        and np.abs(again[0].keypoints - observe(sample_photo)[0].keypoints).mean() < 15
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +153,23 @@ def upright_joints(sample_photo):
 
 @pytest.mark.parametrize(
     ("orientation", "stored_as"),
-    [(1, None), (3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)],
+    [
+        (1, None),
+        (3, Image.Transpose.ROTATE_180),
+        (6, Image.Transpose.ROTATE_90),
+        (8, Image.Transpose.ROTATE_270),
+    ],
 )
-def test_a_photo_turned_by_exif_fits_like_the_upright_one(tmp_path, sample_photo, upright_joints, orientation, stored_as):
+def test_a_photo_turned_by_exif_fits_like_the_upright_one(
+    tmp_path, sample_photo, upright_joints, orientation, stored_as
+):
     from kinflow import fit
 
     image = Image.open(sample_photo).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = orientation
-    (image if stored_as is None else image.transpose(stored_as)).save(tmp_path / "turned.png", exif=exif)
+    (image if stored_as is None else image.transpose(stored_as)).save(
+        tmp_path / "turned.png", exif=exif
+    )
     result = fit(observe(tmp_path / "turned.png"), device="cpu")[0]
     assert np.abs(result.camera.project(result.joints) - upright_joints).max() < 0.5

@@ -26,11 +26,21 @@ def test_stated_field_of_view_gives_its_focal_length():
     assert Camera.guess(300, 400).fx == pytest.approx(500)
 
 
-@pytest.mark.parametrize("arguments", [
-    {"keypoints": np.zeros((16, 2)), "confidence": np.ones(17)}, {"keypoints": np.zeros((17, 2)), "confidence": np.ones(16)},
-    {"keypoints": "nonsense", "confidence": np.ones(17)}, {"keypoints": np.zeros((17, 2)), "confidence": np.ones(17), "keypoint_set": "x"},
-    {"keypoints": np.zeros((17, 2)), "confidence": np.ones(17), "camera": Camera(1, 1, 1, 1, 20, 10), "mask": np.zeros((20, 10), bool)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"keypoints": np.zeros((16, 2)), "confidence": np.ones(17)},
+        {"keypoints": np.zeros((17, 2)), "confidence": np.ones(16)},
+        {"keypoints": "nonsense", "confidence": np.ones(17)},
+        {"keypoints": np.zeros((17, 2)), "confidence": np.ones(17), "keypoint_set": "x"},
+        {
+            "keypoints": np.zeros((17, 2)),
+            "confidence": np.ones(17),
+            "camera": Camera(1, 1, 1, 1, 20, 10),
+            "mask": np.zeros((20, 10), bool),
+        },
+    ],
+)
 def test_contradictory_observations_are_typed_errors(arguments):
     with pytest.raises(InvalidInputError):
         Observation(**arguments)
@@ -38,9 +48,19 @@ def test_contradictory_observations_are_typed_errors(arguments):
 
 def test_observations_survive_json():
     camera = Camera(500, 500, 320, 240, 640, 480)
-    o = Observation(np.random.rand(17, 2) * 100, np.random.rand(17), "coco17", camera, [0, 0, 10, 20], image_path="a.jpg", photo=3)
+    o = Observation(
+        np.random.rand(17, 2) * 100,
+        np.random.rand(17),
+        "coco17",
+        camera,
+        [0, 0, 10, 20],
+        image_path="a.jpg",
+        photo=3,
+    )
     again = Observation.from_json(o.to_json())
-    assert np.array_equal(again.keypoints, o.keypoints) and again.camera == camera and again.photo == 3
+    assert (
+        np.array_equal(again.keypoints, o.keypoints) and again.camera == camera and again.photo == 3
+    )
 
 
 def test_observations_cannot_be_changed_in_place():

@@ -14,18 +14,28 @@ def test_logarithm_undoes_exponential(vector):
     v = torch.tensor([vector], dtype=torch.float64)
     if v.norm() > 3.1:
         v = v / v.norm() * 3.1
-    assert torch.allclose(rotations.matrix_to_axis_angle(rotations.axis_angle_to_matrix(v)), v, atol=1e-7)
+    assert torch.allclose(
+        rotations.matrix_to_axis_angle(rotations.axis_angle_to_matrix(v)), v, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-5, 0.5, np.pi - 1e-6, np.pi])
 def test_numpy_equals_torch_at_every_angle(angle):
     v = np.array([[0.6, -0.64, 0.48]]) * angle
     matrix = rotations_np.axis_angle_to_matrix(v)
-    assert np.allclose(matrix, rotations.axis_angle_to_matrix(torch.from_numpy(v)).numpy(), atol=1e-12)
     assert np.allclose(
-        rotations_np.matrix_to_axis_angle(matrix), rotations.matrix_to_axis_angle(torch.from_numpy(matrix)).numpy(), atol=1e-6
+        matrix, rotations.axis_angle_to_matrix(torch.from_numpy(v)).numpy(), atol=1e-12
     )
-    assert np.allclose(rotations_np.axis_angle_to_matrix(rotations_np.matrix_to_axis_angle(matrix)), matrix, atol=1e-6)
+    assert np.allclose(
+        rotations_np.matrix_to_axis_angle(matrix),
+        rotations.matrix_to_axis_angle(torch.from_numpy(matrix)).numpy(),
+        atol=1e-6,
+    )
+    assert np.allclose(
+        rotations_np.axis_angle_to_matrix(rotations_np.matrix_to_axis_angle(matrix)),
+        matrix,
+        atol=1e-6,
+    )
 
 
 def test_gradients_are_finite_at_zero_and_at_half_turns():

@@ -17,7 +17,12 @@ from kinflow.fitting.sequence import SequenceConfig, fit_sequence, track
 from kinflow.fitting.sequence import path as path_module
 from kinflow.fitting.sequence.banded import solve_arrow
 from kinflow.fitting.sequence.path import best_path
-from kinflow.fitting.sequence.smoothness import coefficients, left_jacobian_inverse, turn_acceleration, vector_acceleration
+from kinflow.fitting.sequence.smoothness import (
+    coefficients,
+    left_jacobian_inverse,
+    turn_acceleration,
+    vector_acceleration,
+)
 from kinflow.metrics import mpjpe
 from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -30,7 +35,9 @@ def test_acceleration_of_an_even_motion_is_nothing_whatever_the_gaps():
     even = torch.tensor([[2.0, -1.0]], dtype=torch.float64) * frames[:, None] + 3
     assert vector_acceleration(even, frames).abs().max() < 1e-12
     falling = 0.5 * frames[:, None] ** 2
-    torch.testing.assert_close(vector_acceleration(falling, frames), torch.ones(3, 1, dtype=torch.float64))
+    torch.testing.assert_close(
+        vector_acceleration(falling, frames), torch.ones(3, 1, dtype=torch.float64)
+    )
     assert coefficients(frames).sum(1).abs().max() < 1e-12
 
 
@@ -39,7 +46,9 @@ def test_slopes_of_the_turns_acceleration_equal_autograd():
     root = axis_angle_to_matrix(0.4 * torch.randn(4, 3, dtype=torch.float64).cumsum(0))
     _, slopes = turn_acceleration(root, frames)
     moved = lambda w: turn_acceleration(axis_angle_to_matrix(w) @ root, frames)[0]  # noqa: E731
-    jacobian = torch.autograd.functional.jacobian(moved, torch.full((4, 3), 1e-9, dtype=torch.float64))
+    jacobian = torch.autograd.functional.jacobian(
+        moved, torch.full((4, 3), 1e-9, dtype=torch.float64)
+    )
     for t, i in itertools.product(range(2), range(3)):
         torch.testing.assert_close(slopes[t, i], jacobian[t, :, t + i], atol=1e-6, rtol=1e-5)
 
@@ -49,7 +58,9 @@ def test_the_inverse_left_jacobian_inverts_the_left_jacobian():
     moved = lambda w: matrix_to_axis_angle(axis_angle_to_matrix(w) @ axis_angle_to_matrix(vector))  # noqa: E731
     jacobian = torch.autograd.functional.jacobian(moved, torch.full_like(vector, 1e-9))
     for k in range(3):
-        torch.testing.assert_close(left_jacobian_inverse(vector)[k], jacobian[k, :, k], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            left_jacobian_inverse(vector)[k], jacobian[k, :, k], atol=1e-5, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
@@ -73,7 +84,15 @@ def test_the_banded_solver_equals_a_dense_one(count):
             full[at(t + offset), at(t)], full[at(t), at(t + offset)] = block, block.T
     full[count * size :, count * size :] = corner
     right = torch.randn(total, generator=generator, dtype=torch.float64)
-    x, s = solve_arrow(diagonal, first, second, border, corner, right[: count * size].unflatten(0, (count, size)), right[count * size :])
+    x, s = solve_arrow(
+        diagonal,
+        first,
+        second,
+        border,
+        corner,
+        right[: count * size].unflatten(0, (count, size)),
+        right[count * size :],
+    )
     torch.testing.assert_close(torch.cat((x.flatten(), s)), torch.linalg.solve(full, right))
 
 
@@ -119,29 +138,44 @@ def test_a_person_who_is_gone_for_long_is_a_new_track():
 @pytest.fixture(scope="module")
 def clip(body):
     with np.load(CLIPS) as data:
-        pose, root = (axis_angle_to_matrix(torch.from_numpy(data[k][8][:16])) for k in ("pose", "global_orient"))
+        pose, root = (
+            axis_angle_to_matrix(torch.from_numpy(data[k][8][:16]))
+            for k in ("pose", "global_orient")
+        )
     view = axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))
-    vertices, joints = body(view @ root, pose, torch.zeros(16, 10), torch.tensor([[0.0, 0.2, 3.5]]).expand(16, 3))
+    vertices, joints = body(
+        view @ root, pose, torch.zeros(16, 10), torch.tensor([[0.0, 0.2, 3.5]]).expand(16, 3)
+    )
     camera = Camera(600, 600, 240, 240, 480, 480)
     points = camera.project(keypoint_regressor(body, "coco17")(joints, vertices).double().numpy())
     random = np.random.default_rng(3)
-    return [Observation(p + 3 * random.normal(size=(17, 2)), np.full(17, 0.9), "coco17", camera) for p in points], joints.numpy()
+    return [
+        Observation(p + 3 * random.normal(size=(17, 2)), np.full(17, 0.9), "coco17", camera)
+        for p in points
+    ], joints.numpy()
 
 
 def test_a_clip_is_nearer_the_truth_and_calmer_as_a_whole_than_frame_by_frame(clip):
     people, truth = clip
-    alone, whole = fit(people, losses=("ka",), device="cpu"), fit_sequence(people, losses=("ka",), device="cpu")
+    alone, whole = (
+        fit(people, losses=("ka",), device="cpu"),
+        fit_sequence(people, losses=("ka",), device="cpu"),
+    )
     joints = [np.stack([r.joints for r in results]) for results in (alone, whole)]
     jerk = [np.linalg.norm(np.diff(j - j[:, :1], 2, axis=0), axis=-1).mean() for j in joints]
     error = [float(mpjpe(j, truth).mean()) for j in joints]
     assert jerk[1] < 0.4 * jerk[0] and error[1] < error[0]
-    assert all(np.array_equal(r.betas, whole[0].betas) and r.camera == whole[0].camera for r in whole)
+    assert all(
+        np.array_equal(r.betas, whole[0].betas) and r.camera == whole[0].camera for r in whole
+    )
 
 
 def test_windows_join_without_a_jump(clip):
     people, _ = clip
     config = SequenceConfig(window=8, overlap=3)
-    joints = np.stack([r.joints for r in fit_sequence(people, losses=("ka",), device="cpu", config=config)])
+    joints = np.stack(
+        [r.joints for r in fit_sequence(people, losses=("ka",), device="cpu", config=config)]
+    )
     steps = np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean(-1)
     assert steps.max() < 4 * np.median(steps)
 
@@ -150,7 +184,9 @@ def test_a_frame_without_keypoints_keeps_its_status_and_the_others_are_fitted(cl
     people, _ = clip
     broken = [*people[:3], replace(people[3], confidence=np.zeros(17)), *people[4:7]]
     results = fit_sequence(broken, losses=("ka",), device="cpu")
-    assert [r.status for r in results].count("too_few_keypoints") == 1 and results[3].status == "too_few_keypoints"
+    assert [r.status for r in results].count("too_few_keypoints") == 1 and results[
+        3
+    ].status == "too_few_keypoints"
 
 
 def test_wrong_frames_and_cancelling_are_told(clip):
@@ -158,5 +194,7 @@ def test_wrong_frames_and_cancelling_are_told(clip):
     with pytest.raises(InvalidInputError, match="rising"):
         fit_sequence(people[:3], frames=[0, 2, 2])
     with pytest.raises(CancelledError):
-        fit_sequence(people[:4], losses=("ka",), device="cpu", progress=lambda share, text: share < 0.6)
+        fit_sequence(
+            people[:4], losses=("ka",), device="cpu", progress=lambda share, text: share < 0.6
+        )
     assert fit_sequence([]) == []

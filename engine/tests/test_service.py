@@ -30,9 +30,13 @@ def person(seed=0):
     camera = Camera(1000, 1000, 500, 500, 1000, 1000)
     import torch
 
-    vertices, joints = body(torch.tensor([[np.pi, 0, 0]]), None, None, torch.tensor([[0.0, 0.2, 4.0]]))
+    vertices, joints = body(
+        torch.tensor([[np.pi, 0, 0]]), None, None, torch.tensor([[0.0, 0.2, 4.0]])
+    )
     points = keypoint_regressor(body, "coco17")(joints, vertices)[0].numpy()
-    return Observation(camera.project(points) + r.normal(size=(17, 2)), np.ones(17), "coco17", camera)
+    return Observation(
+        camera.project(points) + r.normal(size=(17, 2)), np.ones(17), "coco17", camera
+    )
 
 
 def test_client_loads_no_torch_in_a_clean_interpreter():
@@ -205,11 +209,16 @@ def damaged_frames(count: int, seed: int):
     random = np.random.default_rng(seed)
     good = pack({"id": 1, "method": "decode", "params": {"z": np.zeros((1, 138), np.float32)}})
     wrong = [
-        {"id": 1, "method": "decode", "params": {"z": np.zeros(3)}}, {"id": "x", "method": "decode", "params": []},
-        {"id": 1, "method": "encode", "params": {"pose": np.zeros((2, 2), np.uint8)}}, {"method": None}, {"id": 1},
-        {"id": 1, "method": "fit", "params": {"observations": [1, 2]}}, {"id": 1, "method": "sample", "params": {"n": -5}},
-        {"id": 1, "method": "cancel"}, {"id": 1, "method": "project", "params": {"points": "no", "camera": None}},
-    ]  # fmt: skip
+        {"id": 1, "method": "decode", "params": {"z": np.zeros(3)}},
+        {"id": "x", "method": "decode", "params": []},
+        {"id": 1, "method": "encode", "params": {"pose": np.zeros((2, 2), np.uint8)}},
+        {"method": None},
+        {"id": 1},
+        {"id": 1, "method": "fit", "params": {"observations": [1, 2]}},
+        {"id": 1, "method": "sample", "params": {"n": -5}},
+        {"id": 1, "method": "cancel"},
+        {"id": 1, "method": "project", "params": {"points": "no", "camera": None}},
+    ]
     frames = [pack(w) for w in wrong]
     for _ in range(count):
         kind = random.integers(5)
@@ -244,7 +253,9 @@ def resident(pid: int) -> int:
         return int(stream.read().split()[1])
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="asks Linux for a process' memory")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="asks Linux for a process' memory"
+)
 def test_a_thousand_jobs_leave_memory_flat(engine):
     o = person()
     last = engine.fit(o, losses=("ka",))[0]

@@ -17,11 +17,14 @@ def fields(joints: int = 24, count: int = 300, betas: int = 10) -> dict[str, np.
     weights = r.random((count, joints)) ** 8
     regressor = r.random((joints, count)) ** 20
     return {
-        "v_template": r.normal(size=(count, 3)), "f": r.integers(0, count, (500, 3)).astype(np.uint32),
-        "shapedirs": 0.01 * r.normal(size=(count, 3, betas)), "posedirs": 0.001 * r.normal(size=(count, 3, 9 * (joints - 1))),
-        "weights": weights / weights.sum(1, keepdims=True), "J_regressor": regressor / regressor.sum(1, keepdims=True),
+        "v_template": r.normal(size=(count, 3)),
+        "f": r.integers(0, count, (500, 3)).astype(np.uint32),
+        "shapedirs": 0.01 * r.normal(size=(count, 3, betas)),
+        "posedirs": 0.001 * r.normal(size=(count, 3, 9 * (joints - 1))),
+        "weights": weights / weights.sum(1, keepdims=True),
+        "J_regressor": regressor / regressor.sum(1, keepdims=True),
         "kintree_table": np.zeros((2, joints), np.int64),
-    }  # fmt: skip
+    }
 
 
 def chumpy_pickle(path, data):
@@ -40,8 +43,12 @@ def chumpy_pickle(path, data):
     ch.Ch = Ch
     sys.modules |= {"chumpy": chumpy, "chumpy.ch": ch}
     try:
-        stored = data | {"shapedirs": Ch(data["shapedirs"]), "v_template": Ch(data["v_template"]),
-                         "J_regressor": scipy_sparse.csc_matrix(data["J_regressor"]), "bs_type": "lrotmin"}  # fmt: skip
+        stored = data | {
+            "shapedirs": Ch(data["shapedirs"]),
+            "v_template": Ch(data["v_template"]),
+            "J_regressor": scipy_sparse.csc_matrix(data["J_regressor"]),
+            "bs_type": "lrotmin",
+        }
         path.write_bytes(pickle.dumps(stored, protocol=2))
     finally:
         del sys.modules["chumpy"], sys.modules["chumpy.ch"]
@@ -64,7 +71,9 @@ def test_npz_of_smpl_smplh_and_smplx_keep_the_body(tmp_path, joints):
     np.savez(tmp_path / "m.npz", **data)
     body = load_body(tmp_path / "m.npz")
     assert body.J_regressor.shape[0] == 24
-    assert np.allclose(body.lbs_weights.sum(1).numpy(), 1, atol=1e-5), "fingers and face went to hands and head"
+    assert np.allclose(body.lbs_weights.sum(1).numpy(), 1, atol=1e-5), (
+        "fingers and face went to hands and head"
+    )
     pose = torch.zeros(1, 23, 3)
     vertices, _ = body(body_pose=pose)
     assert np.allclose(vertices[0].numpy(), data["v_template"], atol=1e-5)
@@ -88,7 +97,11 @@ def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     "payload",
-    [b"cbuiltins\neval\n(S'1'\ntR.", b"cnumpy\nload\n(S'x'\ntR.", b"ccopyreg\n_reconstructor\n(cos\nsystem\nc__builtin__\nobject\nNtR."],
+    [
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"ccopyreg\n_reconstructor\n(cos\nsystem\nc__builtin__\nobject\nNtR.",
+    ],
 )
 def test_other_gadgets_are_refused(tmp_path, payload):
     path = tmp_path / "evil.pkl"
@@ -97,7 +110,9 @@ def test_other_gadgets_are_refused(tmp_path, payload):
         load_body(path)
 
 
-@pytest.mark.parametrize("name", ["v_template", "shapedirs", "posedirs", "weights", "J_regressor", "f"])
+@pytest.mark.parametrize(
+    "name", ["v_template", "shapedirs", "posedirs", "weights", "J_regressor", "f"]
+)
 def test_wrong_fields_are_named(tmp_path, name):
     data = fields()
     for change in ("missing", "shape", "nan"):

@@ -43,14 +43,18 @@ def test_hand_written_gradient_of_realnvp_equals_finite_differences():
         direction = torch.zeros_like(base)
         offset = (net.p[name].data_ptr() - net.flat.data_ptr()) // 4
         size = net.p[name].numel()
-        direction[offset : offset + size] = torch.randn(size, generator=torch.Generator().manual_seed(2))
+        direction[offset : offset + size] = torch.randn(
+            size, generator=torch.Generator().manual_seed(2)
+        )
         direction /= direction.norm()
         net.flat.copy_(base + 1e-3 * direction)
         high = loss()
         net.flat.copy_(base - 1e-3 * direction)
         low = loss()
         net.flat.copy_(base)
-        assert (high - low) / 2e-3 == pytest.approx(float(gradient @ direction), rel=2e-2, abs=2e-3), name
+        assert (high - low) / 2e-3 == pytest.approx(
+            float(gradient @ direction), rel=2e-2, abs=2e-3
+        ), name
 
 
 def test_light_gradient_holds_the_boundary_term_that_moving_a_kink_needs():
@@ -101,8 +105,13 @@ def test_inverses_followed_by_products_give_the_same_gradients_for_a_whole_chunk
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_captured_training_learns_on_a_gpu(tmp_path):
     write_clips(tmp_path)
-    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", settle_steps=20, steps=1000)
-    paths = [train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None) for d in ("cpu", "cuda")]
+    options = dict(
+        mocap=tmp_path, representation="axis_angle", recipe="cosine", settle_steps=20, steps=1000
+    )
+    paths = [
+        train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None)
+        for d in ("cpu", "cuda")
+    ]
     from kinflow.flows.storage import load_flow
 
     cpu, cuda = (load_flow(p)[1].notes["test_log_prob_mean"] for p in paths)
@@ -125,13 +134,17 @@ def write_clips(folder, count=24):
         frames = np.zeros((count, 69))
         frames[:, 3:] = 15 * random.normal(size=(count, 66))
         rows = "\n".join(" ".join(f"{v:.3f}" for v in row) for row in frames)
-        (folder / "cmu" / f"{name}.bvh").write_text(f"{HIERARCHY}MOTION\nFrames: {count}\nFrame Time: 0.033333\n{rows}\n")
+        (folder / "cmu" / f"{name}.bvh").write_text(
+            f"{HIERARCHY}MOTION\nFrames: {count}\nFrame Time: 0.033333\n{rows}\n"
+        )
 
 
 def test_an_interrupted_training_goes_on_as_if_it_was_not(tmp_path):
     write_clips(tmp_path)
     quiet = lambda line: None  # noqa: E731
-    options = dict(mocap=tmp_path, representation="axis_angle", recipe="cosine", device="cpu", settle_steps=20)
+    options = dict(
+        mocap=tmp_path, representation="axis_angle", recipe="cosine", device="cpu", settle_steps=20
+    )
     whole = train_prior(TrainPrior(out=tmp_path / "whole", steps=1500, **options), quiet)
 
     class StopError(Exception):
@@ -171,6 +184,16 @@ def test_settling_keeps_samples_inside_the_joints_ranges():
     z = torch.randn(2000, flow.dim, generator=torch.Generator().manual_seed(0))
     pool = flow.to_pose(z).detach()
     before = violation_rate(representation.to_matrix(pool))
-    after_flow = settle(flow, representation, pool, torch.ones(len(pool)) / len(pool), 0.025, 150, 30.0, 0, lambda line: None)
+    after_flow = settle(
+        flow,
+        representation,
+        pool,
+        torch.ones(len(pool)) / len(pool),
+        0.025,
+        150,
+        30.0,
+        0,
+        lambda line: None,
+    )
     after = violation_rate(representation.to_matrix(after_flow.to_pose(z)).detach())
     assert before > 0.01 and after < 0.8 * before, (before, after)

@@ -13,7 +13,10 @@ from kinflow.wire import FrameReader, pack
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(max_size=20),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5).filter(lambda k: not k.startswith("$")), inner, max_size=4)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=5).filter(lambda k: not k.startswith("$")), inner, max_size=4
+        )
     ),
     max_leaves=12,
 )
@@ -30,7 +33,10 @@ def same(a, b):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.text(max_size=5).filter(lambda k: not k.startswith("$")), plain, max_size=4), st.integers(1, 50))
+@given(
+    st.dictionaries(st.text(max_size=5).filter(lambda k: not k.startswith("$")), plain, max_size=4),
+    st.integers(1, 50),
+)
 def test_messages_arrive_as_sent_however_the_stream_is_cut(message, size):
     frame = pack(message)
     reader, got = FrameReader(), []
@@ -48,13 +54,22 @@ def test_messages_arrive_as_sent_however_the_stream_is_cut(message, size):
 )
 def test_arrays_arrive_as_sent(array):
     got = FrameReader().feed(pack({"a": array}))[0]["a"]
-    assert got.dtype == array.dtype and got.shape == array.shape and got.tobytes() == array.tobytes()
+    assert (
+        got.dtype == array.dtype and got.shape == array.shape and got.tobytes() == array.tobytes()
+    )
 
 
 def test_records_arrive_as_sent():
-    o = Observation(np.arange(34).reshape(17, 2), np.ones(17), camera=Camera(5, 5, 1, 1, 8, 6), mask=np.eye(6, 8, dtype=bool))
+    o = Observation(
+        np.arange(34).reshape(17, 2),
+        np.ones(17),
+        camera=Camera(5, 5, 1, 1, 8, 6),
+        mask=np.eye(6, 8, dtype=bool),
+    )
     got = FrameReader().feed(pack({"o": [o]}))[0]["o"][0]
-    assert isinstance(got, Observation) and got.camera == o.camera and np.array_equal(got.mask, o.mask)
+    assert (
+        isinstance(got, Observation) and got.camera == o.camera and np.array_equal(got.mask, o.mask)
+    )
 
 
 @settings(max_examples=20_000, deadline=None)

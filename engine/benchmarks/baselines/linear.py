@@ -38,8 +38,15 @@ class AffinePrior:
         """Axis-angles themselves, free within a radian or so."""
         return AffinePrior("none", torch.zeros(SIZE), torch.eye(SIZE))
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> AffinePrior:
-        return AffinePrior(self.name, self.mean.to(device=device, dtype=dtype), self.factor.to(device=device, dtype=dtype), self.offset)
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> AffinePrior:
+        return AffinePrior(
+            self.name,
+            self.mean.to(device=device, dtype=dtype),
+            self.factor.to(device=device, dtype=dtype),
+            self.offset,
+        )
 
     def decode_with_trace(self, z: Tensor) -> tuple[Tensor, tuple]:
         theta = (self.mean + z @ self.factor.T).unflatten(-1, (NUM_JOINTS, 3))
@@ -47,7 +54,9 @@ class AffinePrior:
         return torch.cat((axis_angle_to_matrix(theta), hands), 1), (theta,)
 
     def pull_back(self, trace: tuple, rows: Tensor) -> Tensor:
-        by_theta = torch.einsum("bmjx,bjxy->bmjy", rows[:, :, :NUM_JOINTS], left_jacobian(trace[0])).flatten(-2)
+        by_theta = torch.einsum(
+            "bmjx,bjxy->bmjy", rows[:, :, :NUM_JOINTS], left_jacobian(trace[0])
+        ).flatten(-2)
         return by_theta @ self.factor
 
     def decode(self, z: Tensor) -> Tensor:
@@ -60,7 +69,11 @@ class AffinePrior:
         """Log-density of the axis-angles under this component alone."""
         theta = matrix_to_axis_angle(pose[:, :NUM_JOINTS]).flatten(1)
         z = torch.linalg.solve_triangular(self.factor, (theta - self.mean).T, upper=False).T
-        return -0.5 * (z * z).sum(-1) - 0.5 * SIZE * math.log(2 * math.pi) - self.factor.diagonal().log().sum()
+        return (
+            -0.5 * (z * z).sum(-1)
+            - 0.5 * SIZE * math.log(2 * math.pi)
+            - self.factor.diagonal().log().sum()
+        )
 
 
 class LeanAffine:
@@ -74,10 +87,14 @@ class LeanAffine:
         hands = np.broadcast_to(np.eye(3, dtype=z.dtype), (len(z), 2, 3, 3))
         return np.concatenate((rotations_np.axis_angle_to_matrix(theta), hands), 1), (theta,)
 
-    def pull_back(self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def pull_back(
+        self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
         by_local = world[:, UP[1 : 1 + NUM_JOINTS]] @ lean_left_jacobian(trace[0])
         turns = rows.reshape(*rows.shape[:2], -1, 3)[:, :, 1 : 1 + NUM_JOINTS]
-        return np.einsum("smjc,sjcd->smjd", turns, by_local).reshape(*rows.shape[:2], -1) @ self.factor
+        return (
+            np.einsum("smjc,sjcd->smjd", turns, by_local).reshape(*rows.shape[:2], -1) @ self.factor
+        )
 
 
 class Mixture:

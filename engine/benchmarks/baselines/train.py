@@ -31,7 +31,9 @@ WEIGHT_KL, WEIGHT_ROTATION, WEIGHT_JOINTS = 0.005, 1.0, 4.0
 CURVE = Path(__file__).parent.parent / "curves" / "vposer.csv"
 
 
-def train_vposer(pool: Tensor, weights: Tensor, validation: Tensor, joints_rest: Tensor, seed: int = 0) -> VPoser:
+def train_vposer(
+    pool: Tensor, weights: Tensor, validation: Tensor, joints_rest: Tensor, seed: int = 0
+) -> VPoser:
     """pool, validation: rotations (N, 21, 3, 3)."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -41,12 +43,16 @@ def train_vposer(pool: Tensor, weights: Tensor, validation: Tensor, joints_rest:
 
     def joints(rotations: Tensor) -> Tensor:
         eye = torch.eye(3)
-        full = torch.cat((eye.expand(len(rotations), 1, 3, 3), rotations, eye.expand(len(rotations), 2, 3, 3)), 1)
+        full = torch.cat(
+            (eye.expand(len(rotations), 1, 3, 3), rotations, eye.expand(len(rotations), 2, 3, 3)), 1
+        )
         return global_transforms(full, joints_rest.expand(len(full), -1, -1))[1]
 
     def loss(truth: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, log_deviation = net.encode(matrix_to_sixd(truth).flatten(1))
-        rotations = sixd_to_matrix(net.decode(mean + noise * log_deviation.exp()).unflatten(-1, (NUM_JOINTS, 6)))
+        rotations = sixd_to_matrix(
+            net.decode(mean + noise * log_deviation.exp()).unflatten(-1, (NUM_JOINTS, 6))
+        )
         kl = (0.5 * (mean**2 + (2 * log_deviation).exp()) - log_deviation - 0.5).sum(-1).mean()
         cosine = ((rotations * truth).sum((-1, -2)) - 1) / 2
         rotation = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6)).mean()
@@ -54,7 +60,9 @@ def train_vposer(pool: Tensor, weights: Tensor, validation: Tensor, joints_rest:
         return kl, rotation, place
 
     for step in range(STEPS):
-        optimiser.param_groups[0]["lr"] = LR * min(1.0, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        optimiser.param_groups[0]["lr"] = (
+            LR * min(1.0, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        )
         rows = torch.multinomial(weights, BATCH, True, generator=generator)
         truth = pool[rows]
         kl, rotation, place = loss(truth, torch.randn(BATCH, LATENT, generator=generator))
@@ -67,11 +75,23 @@ def train_vposer(pool: Tensor, weights: Tensor, validation: Tensor, joints_rest:
                 mean, _ = net.encode(matrix_to_sixd(validation).flatten(1))
                 decoded = sixd_to_matrix(net.decode(mean).unflatten(-1, (NUM_JOINTS, 6)))
                 degrees = float(torch.rad2deg(geodesic_angle(decoded, validation)).mean())
-                millimetres = 1e3 * float((joints(decoded) - joints(validation)).norm(dim=-1).mean())
-            rows_log.append([step + 1, f"{float(total):.4f}", f"{float(kl):.2f}", f"{degrees:.3f}", f"{millimetres:.2f}"])
+                millimetres = 1e3 * float(
+                    (joints(decoded) - joints(validation)).norm(dim=-1).mean()
+                )
+            rows_log.append(
+                [
+                    step + 1,
+                    f"{float(total):.4f}",
+                    f"{float(kl):.2f}",
+                    f"{degrees:.3f}",
+                    f"{millimetres:.2f}",
+                ]
+            )
             print(*rows_log[-1], flush=True)
     with open(CURVE, "w", newline="") as stream:
-        csv.writer(stream).writerows([["step", "train_loss", "kl", "validation_degrees", "validation_mm"], *rows_log])
+        csv.writer(stream).writerows(
+            [["step", "train_loss", "kl", "validation_degrees", "validation_mm"], *rows_log]
+        )
     return net
 
 
@@ -89,10 +109,21 @@ def main(mocap: Path) -> None:
     mixture = GaussianMixture(8, reg_covar=1e-5, random_state=0, n_init=2, max_iter=300).fit(theta)
     net = train_vposer(poses, weights, validation, load_body().J_template[None])
     arrays = {
-        "gaussian.mean": theta.mean(0), "gaussian.covariance": np.cov(theta.T), "mixture.weights": mixture.weights_,
-        "mixture.means": mixture.means_, "mixture.covariances": mixture.covariances_,
-    } | {f"vposer.{k}": v.detach().numpy() for k, v in net.state_dict().items() if k.startswith("decoder")}  # fmt: skip
-    write_tensors(FILE, {k: np.asarray(v, np.float32) for k, v in arrays.items()}, {"kinflow_kind": "baselines", "format_version": "1"})
+        "gaussian.mean": theta.mean(0),
+        "gaussian.covariance": np.cov(theta.T),
+        "mixture.weights": mixture.weights_,
+        "mixture.means": mixture.means_,
+        "mixture.covariances": mixture.covariances_,
+    } | {
+        f"vposer.{k}": v.detach().numpy()
+        for k, v in net.state_dict().items()
+        if k.startswith("decoder")
+    }
+    write_tensors(
+        FILE,
+        {k: np.asarray(v, np.float32) for k, v in arrays.items()},
+        {"kinflow_kind": "baselines", "format_version": "1"},
+    )
 
 
 if __name__ == "__main__":

@@ -26,8 +26,12 @@ class VPoser(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         size = NUM_JOINTS * 6
-        self.encoder = nn.ModuleList((nn.Linear(size, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, 2 * LATENT)))
-        self.decoder = nn.ModuleList((nn.Linear(LATENT, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, size)))
+        self.encoder = nn.ModuleList(
+            (nn.Linear(size, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, 2 * LATENT))
+        )
+        self.decoder = nn.ModuleList(
+            (nn.Linear(LATENT, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, size))
+        )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """6D of 21 joints (B, 126) -> mean and log-deviation (B, 32)."""
@@ -49,9 +53,14 @@ class VPoserPrior:
     def __init__(self, net: VPoser) -> None:
         self.layers = [(layer.weight.detach(), layer.bias.detach()) for layer in net.decoder]
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> VPoserPrior:
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> VPoserPrior:
         moved = VPoserPrior.__new__(VPoserPrior)
-        moved.layers = [(w.to(device=device, dtype=dtype), b.to(device=device, dtype=dtype)) for w, b in self.layers]
+        moved.layers = [
+            (w.to(device=device, dtype=dtype), b.to(device=device, dtype=dtype))
+            for w, b in self.layers
+        ]
         return moved
 
     def decode_with_trace(self, z: Tensor) -> tuple[Tensor, tuple]:
@@ -102,7 +111,9 @@ class LeanVPoser:
         hands = np.broadcast_to(np.eye(3, dtype=z.dtype), (len(z), 2, 3, 3))
         return np.concatenate((rotations_np.sixd_to_matrix(x), hands), 1), (x, slopes)
 
-    def pull_back(self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def pull_back(
+        self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
         x, slopes = trace
         table = LeanFlow._by_6d(x, rotations[:, 1 : 1 + NUM_JOINTS], world[:, : 1 + NUM_JOINTS])
         turns = rows.reshape(*rows.shape[:2], -1, 3)[:, :, 1 : 1 + NUM_JOINTS]

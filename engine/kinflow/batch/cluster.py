@@ -34,9 +34,12 @@ def run_on_ray(units: Iterable[Unit], settings: Settings, address: str) -> Itera
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise KinflowError(
-                f"The Ray cluster '{address}' cannot be reached: {error}", "Check the address, or use --ray local."
+                f"The Ray cluster '{address}' cannot be reached: {error}",
+                "Check the address, or use --ray local.",
             ) from error
-    task = ray.remote(num_cpus=1, max_retries=3, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(_process)
+    task = ray.remote(
+        num_cpus=1, max_retries=3, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}
+    )(_process)
     waiting = iter(units)
     flying: dict[object, Unit] = {}
     alone: set[Unit] = set()

@@ -44,11 +44,15 @@ class Journal:
             except ValueError:
                 known = None
             if known is None:
-                raise InvalidInputError(f"{self.path} is damaged.", "Give another --out, or --restart to fit all of it again.")
+                raise InvalidInputError(
+                    f"{self.path} is damaged.",
+                    "Give another --out, or --restart to fit all of it again.",
+                )
             if known != header:
                 raise InvalidInputError(
-                    f"{self.folder} holds a run with other settings.", "Give another --out, or --restart to fit all of it again."
-                )  # fmt: skip
+                    f"{self.folder} holds a run with other settings.",
+                    "Give another --out, or --restart to fit all of it again.",
+                )
             while True:
                 start = stream.tell()
                 line = stream.readline()

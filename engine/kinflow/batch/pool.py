@@ -22,7 +22,9 @@ GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)
 
 def usual_workers(device: str) -> int:
     """A worker a core, as far as memory reaches (1.5 GB each), at most 4 where they share a GPU."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -71,7 +73,9 @@ def run_in_processes(units: Iterable[Unit], settings: Settings, workers: int) ->
     At most `workers` units are in memory. Raises KinflowError where the settings turn out wrong.
     """
     context = multiprocessing.get_context("spawn")
-    environment = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    environment = {
+        name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
     waiting = iter(units)
     again: deque[tuple[Unit, int]] = deque()
     tries: dict[Unit, int] = {}
@@ -127,7 +131,9 @@ def run_in_processes(units: Iterable[Unit], settings: Settings, workers: int) ->
                     worker.connection.close()
                     crew.remove(worker)
                     if len(unit) > 1:
-                        again.extend([(unit, 1)] if tried == 0 else [((source,), 1) for source in unit])
+                        again.extend(
+                            [(unit, 1)] if tried == 0 else [((source,), 1) for source in unit]
+                        )
                     elif tried + 1 < TRIES:
                         again.append((unit, tried + 1))
                     else:

@@ -54,9 +54,15 @@ def list_sources(inputs: Sequence[Path], given: Sequence[Path] = ()) -> list[Sou
         found += _expand(item)
     found = list(dict.fromkeys(found))
     if not found:
-        raise KinflowError("No photo was given.", "Name photos, folders of photos, a pattern such as 'shots/*.jpg', or a video.")
+        raise KinflowError(
+            "No photo was given.",
+            "Name photos, folders of photos, a pattern such as 'shots/*.jpg', or a video.",
+        )
     if given and len(given) != len(found):
-        raise KinflowError(f"{len(given)} keypoint files are given for {len(found)} photos.", "Give one a photo, in the same order.")
+        raise KinflowError(
+            f"{len(given)} keypoint files are given for {len(found)} photos.",
+            "Give one a photo, in the same order.",
+        )
     seen: dict[str, int] = {}
     sources = []
     for index, (path, frame) in enumerate(found):
@@ -69,7 +75,9 @@ def list_sources(inputs: Sequence[Path], given: Sequence[Path] = ()) -> list[Sou
 
 def _expand(item: Path) -> list[tuple[str, int | None]]:
     if item.is_dir():
-        return [(str(p), None) for p in sorted(item.iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES]
+        return [
+            (str(p), None) for p in sorted(item.iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES
+        ]
     if item.suffix.lower() in VIDEO_SUFFIXES:
         return [(str(item), frame) for frame in range(_frames(item))]
     if not item.exists() and any(c in str(item) for c in "*?["):
@@ -84,7 +92,9 @@ def _frames(path: Path) -> int:
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
     video.release()
     if count <= 0:
-        raise PhotoError(f"{path} cannot be read as a video.", "Give an MP4, MOV, AVI, MKV or WebM video.")
+        raise PhotoError(
+            f"{path} cannot be read as a video.", "Give an MP4, MOV, AVI, MKV or WebM video."
+        )
     return count
 
 
@@ -104,7 +114,11 @@ def read_frames(sources: Iterable[Source]) -> Iterator[np.ndarray | PhotoError]:
                 video.set(cv2.CAP_PROP_POS_FRAMES, source.frame)
             good, image = video.read()
             position = source.frame + 1
-            yield image[..., ::-1].copy() if good else PhotoError(f"Frame {source.frame} of {source.path} cannot be read.")
+            yield (
+                image[..., ::-1].copy()
+                if good
+                else PhotoError(f"Frame {source.frame} of {source.path} cannot be read.")
+            )
     finally:
         if video is not None:
             video.release()

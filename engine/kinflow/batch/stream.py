@@ -30,9 +30,16 @@ class Outcome:
 
 
 def run(
-    sources: Sequence[Source], out: Path, settings: Settings, *, workers: int = 0, ray: str | None = None, restart: bool = False,
-    retry_failed: bool = False, progress: Callable[[float, str], bool | None] | None = None,
-) -> Outcome:  # fmt: skip
+    sources: Sequence[Source],
+    out: Path,
+    settings: Settings,
+    *,
+    workers: int = 0,
+    ray: str | None = None,
+    restart: bool = False,
+    retry_failed: bool = False,
+    progress: Callable[[float, str], bool | None] | None = None,
+) -> Outcome:
     """Fits all sources into a folder, going on where an earlier run with the same settings stopped.
 
     workers: processes, 0 for a core each; ray: a cluster's address instead. retry_failed: also those photos that failed
@@ -43,7 +50,11 @@ def run(
     journal = Journal(out, settings.to_json() | {"kinflow": __version__}, restart)
     units = [u for u in units_of(sources, UNIT) if not all(journal.has(s) for s in u)]
     if retry_failed:
-        failed = [s for s in sources if journal.has(s) and all(row[2] == "failed" for row in journal.rows(s))]
+        failed = [
+            s
+            for s in sources
+            if journal.has(s) and all(row[2] == "failed" for row in journal.rows(s))
+        ]
         journal.forget(failed)
         units += [(s,) for s in failed if not any(s in u for u in units)]
     by_key = {s.key: s for s in sources}
@@ -62,7 +73,11 @@ def run(
             done += len(answer.rows)
             if (
                 progress is not None
-                and progress((total - left + done) / max(1, total), _pace(total - left + done, total, done, started)) is False
+                and progress(
+                    (total - left + done) / max(1, total),
+                    _pace(total - left + done, total, done, started),
+                )
+                is False
             ):
                 raise CancelledError("The run was stopped; the same command goes on from here.")
     finally:
@@ -76,5 +91,11 @@ def _pace(at: int, total: int, done: int, started: float) -> str:
     rate = done / max(1e-6, time.perf_counter() - started)
     left = (total - at) / max(1e-6, rate)
     hours, rest = divmod(round(left), 3600)
-    clock = f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60:02d} s" if rest >= 60 else f"{rest} s"
+    clock = (
+        f"{hours} h {rest // 60} min"
+        if hours
+        else f"{rest // 60} min {rest % 60:02d} s"
+        if rest >= 60
+        else f"{rest} s"
+    )
     return f"{at} of {total} photos, {rate:.2f} photos/s, {clock} left"

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from ..bodies.model import Body
     from ..flows.prior import Prior
 
-COLUMNS = ("photo", "person", "status", "keypoint_error_px", "error_of_height", "mask_iou", "hypotheses", "message")
+COLUMNS = (
+    "photo",
+    "person",
+    "status",
+    "keypoint_error_px",
+    "error_of_height",
+    "mask_iou",
+    "hypotheses",
+    "message",
+)
 FITTED = ("converged", "max_iterations")
 
 
@@ -59,7 +68,14 @@ def check_settings(settings: Settings) -> None:
 
     body, prior = load_models(settings.body, settings.prior)
     model_people.load_models([Path(m) for m in settings.models])
-    fit([], body=body, prior=prior, losses=settings.losses, device=settings.device, starts=settings.start)
+    fit(
+        [],
+        body=body,
+        prior=prior,
+        losses=settings.losses,
+        device=settings.device,
+        starts=settings.start,
+    )
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +102,9 @@ def process(unit: Sequence[Source], settings: Settings) -> Done:
             failed[number] = f"{source.key} could not be read: {type(error).__name__}: {error}"
         else:
             if not found:
-                failed[number] = f"No person was found in {source.key}. Try a photo with a larger, clearer person."
+                failed[number] = (
+                    f"No person was found in {source.key}. Try a photo with a larger, clearer person."
+                )
             people += [replace(person, photo=source.index) for person in found]
             owners += [number] * len(found)
     results = _fit(people, settings)
@@ -101,14 +119,20 @@ def process(unit: Sequence[Source], settings: Settings) -> Done:
             done.files[f"{source.stem}.{i}.npz"] = _npz(result)
         if settings.overlay or settings.hypotheses:
             try:
-                done.files.update(_pictures(source, photos.get(number), [r for _, r in own], settings))
-            except Exception as error:  # likewise: the fit is kept, and the row says what is missing
+                done.files.update(
+                    _pictures(source, photos.get(number), [r for _, r in own], settings)
+                )
+            except (
+                Exception
+            ) as error:  # likewise: the fit is kept, and the row says what is missing
                 for row in done.rows[source.key]:
                     row[-1] = f"{row[-1]} The overlay could not be drawn: {error}".strip()
     return done
 
 
-def _observe(source: Source, settings: Settings, frames: dict[int, np.ndarray], number: int) -> list[Observation]:
+def _observe(
+    source: Source, settings: Settings, frames: dict[int, np.ndarray], number: int
+) -> list[Observation]:
     from ..perception import observe
     from ..perception.formats import read_observations
     from ..perception.photos import read_photo
@@ -118,7 +142,9 @@ def _observe(source: Source, settings: Settings, frames: dict[int, np.ndarray], 
         people = read_observations(source.given)
         return [replace(p, camera=p.camera or camera, image_path=source.path) for p in people]
     if source.frame is None:
-        return observe(source.path, fov_degrees=settings.fov, models=settings.models, search=settings.search)
+        return observe(
+            source.path, fov_degrees=settings.fov, models=settings.models, search=settings.search
+        )
     (image,) = read_frames([source])
     if isinstance(image, KinflowError):
         raise image
@@ -133,8 +159,14 @@ def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:
         return []
     body, prior = load_models(settings.body, settings.prior)
     results = fit(
-        people, body=body, prior=prior, losses=settings.losses, device=settings.device, seed=settings.seed, starts=settings.start
-    )  # fmt: skip
+        people,
+        body=body,
+        prior=prior,
+        losses=settings.losses,
+        device=settings.device,
+        seed=settings.seed,
+        starts=settings.start,
+    )
     # what depends on the clock alone would make two runs differ
     return [replace(r, timings={}) for r in results]
 
@@ -144,8 +176,15 @@ def row_of(source: Source, number: int, person: Observation, result: FitResult) 
     share = result.keypoint_error_px / max(1.0, person.height_px())
     overlap = "" if result.mask_iou is None else f"{result.mask_iou:.3f}"
     return [
-        source.key, number, result.status, f"{result.keypoint_error_px:.3f}", f"{share:.4f}", overlap, len(result.hypotheses), result.message
-    ]  # fmt: skip
+        source.key,
+        number,
+        result.status,
+        f"{result.keypoint_error_px:.3f}",
+        f"{share:.4f}",
+        overlap,
+        len(result.hypotheses),
+        result.message,
+    ]
 
 
 def _npz(result: FitResult) -> bytes:
@@ -155,7 +194,9 @@ def _npz(result: FitResult) -> bytes:
         return path.read_bytes()
 
 
-def _pictures(source: Source, frame: np.ndarray | None, results: list[FitResult], settings: Settings) -> dict[str, bytes]:
+def _pictures(
+    source: Source, frame: np.ndarray | None, results: list[FitResult], settings: Settings
+) -> dict[str, bytes]:
     from ..drawing.overlay import hypothesis_strip, overlay
     from ..perception.photos import read_photo
 
@@ -167,7 +208,9 @@ def _pictures(source: Source, frame: np.ndarray | None, results: list[FitResult]
         body, _ = load_models(settings.body, settings.prior)
         for i, result in enumerate(results):
             if result.hypotheses:
-                files[f"{source.stem}.{i}.hypotheses.png"] = png_bytes(hypothesis_strip(rgb, result, body))
+                files[f"{source.stem}.{i}.hypotheses.png"] = png_bytes(
+                    hypothesis_strip(rgb, result, body)
+                )
     return files
 
 

@@ -52,14 +52,23 @@ def default_body_arrays() -> BodyArrays:
     values = arrays["weight_values"].astype(np.float64)
     try:
         return BodyArrays(
-            dense["v_template"], dense["shapedirs"], regressor @ dense["v_template"],
-            np.einsum("jv,vck->jck", regressor, dense["shapedirs"]), arrays["weight_joints"].astype(np.int64),
-            values / values.sum(1, keepdims=True), arrays["quads"].astype(np.int64), arrays["uv"], arrays["quad_uv"].astype(np.int64),
-            arrays["corrective_features"].astype(np.int64), dense["posedirs"].reshape(len(dense["posedirs"]), -1, 3),
+            dense["v_template"],
+            dense["shapedirs"],
+            regressor @ dense["v_template"],
+            np.einsum("jv,vck->jck", regressor, dense["shapedirs"]),
+            arrays["weight_joints"].astype(np.int64),
+            values / values.sum(1, keepdims=True),
+            arrays["quads"].astype(np.int64),
+            arrays["uv"],
+            arrays["quad_uv"].astype(np.int64),
+            arrays["corrective_features"].astype(np.int64),
+            dense["posedirs"].reshape(len(dense["posedirs"]), -1, 3),
             tuple(json.loads(metadata["shape_names"])),
-        )  # fmt: skip
+        )
     except KeyError as error:
-        raise AssetError(f"{DEFAULT_BODY}: field {error} is missing.", "Install kinflow again.") from error
+        raise AssetError(
+            f"{DEFAULT_BODY}: field {error} is missing.", "Install kinflow again."
+        ) from error
 
 
 def dense_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -67,13 +76,17 @@ def dense_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     count = len(arrays["v_template"])
     weights = np.zeros((count, 24))
     values = arrays["weight_values"].astype(np.float64)
-    np.put_along_axis(weights, arrays["weight_joints"].astype(np.int64), values / values.sum(1, keepdims=True), 1)
+    np.put_along_axis(
+        weights, arrays["weight_joints"].astype(np.int64), values / values.sum(1, keepdims=True), 1
+    )
     regressor = np.zeros((24, count))
     regressor[arrays["regressor_rows"], arrays["regressor_vertices"]] = arrays["regressor_weights"]
     regressor /= regressor.sum(1, keepdims=True)
     features = arrays["corrective_features"].astype(np.int64)
     corrective = np.zeros((len(features), count, 3), np.float32)
-    corrective[arrays["corrective_rows"], arrays["corrective_vertices"]] = arrays["corrective_offsets"]
+    corrective[arrays["corrective_rows"], arrays["corrective_vertices"]] = arrays[
+        "corrective_offsets"
+    ]
     quads = arrays["quads"].astype(np.int64)
     return {
         "v_template": arrays["v_template"].astype(np.float64),
@@ -89,4 +102,6 @@ def dense_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def triangulate(quads: np.ndarray) -> np.ndarray:
     """(Q, 4) -> (F, 3); quads that repeat a corner are triangles."""
     faces = np.concatenate((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]))
-    return faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])]
+    return faces[
+        (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
+    ]

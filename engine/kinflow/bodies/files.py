@@ -37,9 +37,16 @@ def _default_body() -> Body:
 
 
 def make_body(
-    v_template: np.ndarray, shapedirs: np.ndarray, posedirs: np.ndarray, J_regressor: np.ndarray, lbs_weights: np.ndarray,
-    faces: np.ndarray, parts: np.ndarray | None = None, corrective_columns: np.ndarray | None = None, **rest: Any,
-) -> Body:  # fmt: skip
+    v_template: np.ndarray,
+    shapedirs: np.ndarray,
+    posedirs: np.ndarray,
+    J_regressor: np.ndarray,
+    lbs_weights: np.ndarray,
+    faces: np.ndarray,
+    parts: np.ndarray | None = None,
+    corrective_columns: np.ndarray | None = None,
+    **rest: Any,
+) -> Body:
     """Body from SMPL's arrays. posedirs (207, 3V), or only the rows named by corrective_columns (K,)."""
     from .parts import label_vertices
 
@@ -47,7 +54,9 @@ def make_body(
         return torch.from_numpy(np.array(array)).to(dtype)
 
     joints = J_regressor.astype(np.float64) @ v_template.astype(np.float64)
-    joint_dirs = np.einsum("jv,vck->jck", J_regressor.astype(np.float64), shapedirs.astype(np.float64))
+    joint_dirs = np.einsum(
+        "jv,vck->jck", J_regressor.astype(np.float64), shapedirs.astype(np.float64)
+    )
     order = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :4]
     if parts is None:
         parts = label_vertices(v_template, lbs_weights, joints)

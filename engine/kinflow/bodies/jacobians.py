@@ -51,12 +51,18 @@ class PointSet:
     lbs_weights: Tensor
 
     @staticmethod
-    def of(body: Body, joint_weights: Tensor, vertex_index: Tensor, vertex_weights: Tensor) -> PointSet:
+    def of(
+        body: Body, joint_weights: Tensor, vertex_index: Tensor, vertex_weights: Tensor
+    ) -> PointSet:
         corrective = body.corrective_dirs.unflatten(-1, (-1, 3))[:, vertex_index]
         return PointSet(
-            joint_weights, vertex_weights, body.v_template[vertex_index], body.shapedirs[vertex_index], corrective,
+            joint_weights,
+            vertex_weights,
+            body.v_template[vertex_index],
+            body.shapedirs[vertex_index],
+            corrective,
             body.lbs_weights[vertex_index],
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -71,14 +77,21 @@ class PosedPoints:
     d_betas: Tensor | None = None
 
 
-def pose_points(body: Body, points: PointSet, rotations: Tensor, betas: Tensor, jacobian: bool = True) -> PosedPoints:
+def pose_points(
+    body: Body, points: PointSet, rotations: Tensor, betas: Tensor, jacobian: bool = True
+) -> PosedPoints:
     """Poses the points alone. rotations (B, 24, 3, 3), betas (B, 10)."""
     rest = shaped_joints(body, betas)
     world, joints = global_transforms(rotations, rest)
     batch, count = len(rotations), len(points.template)
     mixed = points.joint_weights @ joints
     if not count:
-        return PosedPoints(mixed, world, joints, *(_joint_jacobian(body, points, world, joints) if jacobian else (None, None)))
+        return PosedPoints(
+            mixed,
+            world,
+            joints,
+            *(_joint_jacobian(body, points, world, joints) if jacobian else (None, None)),
+        )
     columns = body.corrective_columns
     eye = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     features = (rotations[:, 1:] - eye).flatten(1)[:, columns]
@@ -107,8 +120,12 @@ def pose_points(body: Body, points: PointSet, rotations: Tensor, betas: Tensor, 
     blend = torch.einsum("nj,bjxy->bnxy", weight, world)
     joint, row, column = columns // 9 + 1, columns % 9 // 3, columns % 3
     # feature R[row, column] of joint under w_local: (w x R[:, column])[row]
-    picked = rotations[:, joint].gather(-1, column[None, :, None, None].expand(batch, -1, 3, 1))[..., 0]
-    d_feature = -skew(picked).gather(2, row[None, :, None, None].expand(batch, -1, 1, 3))[:, :, 0]  # (b, K, 3)
+    picked = rotations[:, joint].gather(-1, column[None, :, None, None].expand(batch, -1, 3, 1))[
+        ..., 0
+    ]
+    d_feature = -skew(picked).gather(2, row[None, :, None, None].expand(batch, -1, 1, 3))[
+        :, :, 0
+    ]  # (b, K, 3)
     corrected = torch.einsum("bnxy,kny->bnxk", blend, points.corrective_dirs)
     point_corrected = torch.einsum("pn,bnxk->bpxk", points.vertex_weights, corrected)
     spread = point_corrected[..., None] * d_feature[:, None, None]
@@ -117,7 +134,9 @@ def pose_points(body: Body, points: PointSet, rotations: Tensor, betas: Tensor, 
     rest_dirs = body.J_shapedirs
     d_joints = _joint_betas(world, rest_dirs)
     d_offset = d_joints - torch.einsum("bjxy,jyk->bjxk", world, rest_dirs)
-    d_vertices = torch.einsum("bnxy,nyk->bnxk", blend, points.shapedirs) + torch.einsum("nj,bjxk->bnxk", weight, d_offset)
+    d_vertices = torch.einsum("bnxy,nyk->bnxk", blend, points.shapedirs) + torch.einsum(
+        "nj,bjxk->bnxk", weight, d_offset
+    )
     d_betas = torch.einsum("pj,bjxk->bpxk", points.joint_weights, d_joints)
     d_betas = d_betas + torch.einsum("pn,bnxk->bpxk", points.vertex_weights, d_vertices)
     return PosedPoints(mixed, world, joints, d_rotation, d_betas)
@@ -143,11 +162,15 @@ def _joint_moments(points: PointSet, joints: Tensor, below_of: Tensor) -> Tensor
     return (table @ joints).unflatten(1, (-1, NUM_JOINTS))
 
 
-def _joint_jacobian(body: Body, points: PointSet, world: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
+def _joint_jacobian(
+    body: Body, points: PointSet, world: Tensor, joints: Tensor
+) -> tuple[Tensor, Tensor]:
     below_of = subtree(world.device, world.dtype)
     total = _joint_moments(points, joints, below_of)
     mass = points.joint_weights @ below_of.T
     arm = total - mass[None, :, :, None] * joints[:, None]
     d_rotation = torch.einsum("bpxay,bayz->bpxaz", -skew(arm).transpose(2, 3), parent_world(world))
-    d_betas = torch.einsum("pj,bjxk->bpxk", points.joint_weights, _joint_betas(world, body.J_shapedirs))
+    d_betas = torch.einsum(
+        "pj,bjxk->bpxk", points.joint_weights, _joint_betas(world, body.J_shapedirs)
+    )
     return d_rotation, d_betas

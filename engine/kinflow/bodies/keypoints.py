@@ -23,7 +23,15 @@ from ..skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from .jacobians import PointSet
 from .model import Body, BodyKey
 
-__all__ = ["BLAZEPOSE33", "BODY25", "COCO17", "NAMES", "KeypointRegressor", "edges", "keypoint_regressor"]
+__all__ = [
+    "BLAZEPOSE33",
+    "BODY25",
+    "COCO17",
+    "NAMES",
+    "KeypointRegressor",
+    "edges",
+    "keypoint_regressor",
+]
 
 # Half the distance between the hips and the shoulders as detectors see them, and how much higher, in metres.
 HIP_HALF_WIDTH = 0.088
@@ -32,10 +40,24 @@ ANKLE_UP = 0.023
 
 # Landmarks of SMPL's 6890 vertices: published vertex ids (smplx.vertex_ids, VertexJointSelector).
 _SMPL_VERTICES = {
-    "nose": 332, "right_eye": 6260, "left_eye": 2800, "right_ear": 4071, "left_ear": 583, "left_big_toe": 3216,
-    "left_small_toe": 3226, "left_heel": 3387, "right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787,
-    "left_thumb": 2746, "left_index": 2319, "left_pinky": 2673, "right_thumb": 6191, "right_index": 5782, "right_pinky": 6133,
-}  # fmt: skip
+    "nose": 332,
+    "right_eye": 6260,
+    "left_eye": 2800,
+    "right_ear": 4071,
+    "left_ear": 583,
+    "left_big_toe": 3216,
+    "left_small_toe": 3226,
+    "left_heel": 3387,
+    "right_big_toe": 6617,
+    "right_small_toe": 6624,
+    "right_heel": 6787,
+    "left_thumb": 2746,
+    "left_index": 2319,
+    "left_pinky": 2673,
+    "right_thumb": 6191,
+    "right_index": 5782,
+    "right_pinky": 6133,
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +75,9 @@ class KeypointRegressor:
             vertices = vertices[:, self.vertex_index]
         return self.joint_weights @ joints + self.vertex_weights @ vertices
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> KeypointRegressor:
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> KeypointRegressor:
         return KeypointRegressor(
             self.names,
             self.joint_weights.to(device=device, dtype=dtype),
@@ -73,13 +97,18 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
     nose = joints[JOINT_INDEX["head"]]
     front = (np.abs(skin[:, 0]) < 0.01) & (np.abs(skin[:, 1] - nose[1]) < 0.05)
     result["nose"] = [int(np.nonzero(front)[0][skin[front, 2].argmax()])]
-    for side, sign, eye in (("left", 1.0, slice(13380, 13452)), ("right", -1.0, slice(13452, 13524))):
+    for side, sign, eye in (
+        ("left", 1.0, slice(13380, 13452)),
+        ("right", -1.0, slice(13452, 13524)),
+    ):
         centre = v[eye].mean(0)
         in_front = centre + np.array([0, 0, 0.015])
         result[f"{side}_eye"] = _nearest(skin, in_front, 2)
         result[f"{side}_eye_inner"] = _nearest(skin, in_front - [sign * 0.014, 0, 0], 1)
         result[f"{side}_eye_outer"] = _nearest(skin, in_front + [sign * 0.014, 0, -0.004], 1)
-        result[f"mouth_{side}"] = _nearest(skin, v[result["nose"][0]] + [sign * 0.024, -0.035, -0.028], 1)
+        result[f"mouth_{side}"] = _nearest(
+            skin, v[result["nose"][0]] + [sign * 0.024, -0.035, -0.028], 1
+        )
         head = np.abs(skin[:, 1] - centre[1]) < 0.02
         result[f"{side}_ear"] = [int(np.nonzero(head)[0][(sign * skin[head, 0]).argmax()])]
         hand = joints[JOINT_INDEX[f"{side}_hand"]]
@@ -94,7 +123,9 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
         toes = foot[skin[foot, 2] > ball[2]]
         inner = toes[sign * (skin[toes, 0] - ball[0]) < 0]
         result[f"{side}_big_toe"] = [int(inner[skin[inner, 2].argmax()])]
-        result[f"{side}_foot_index"] = _nearest(skin, skin[inner[skin[inner, 2].argmax()]] + [sign * 0.012, 0, -0.02], 3)
+        result[f"{side}_foot_index"] = _nearest(
+            skin, skin[inner[skin[inner, 2].argmax()]] + [sign * 0.012, 0, -0.02], 3
+        )
         outer = toes[sign * (skin[toes, 0] - ball[0]) > 0.028]
         outer = outer if len(outer) else toes
         result[f"{side}_small_toe"] = [int(outer[skin[outer, 2].argmax()])]
@@ -111,7 +142,9 @@ def _landmarks(body: Body) -> dict[str, list[int]]:
             table[f"{side}_foot_index"] = table[f"{side}_big_toe"]
         return table
     if body.num_vertices == 13524:
-        return _default_landmarks(body.v_template.double().cpu().numpy(), body.J_template.double().cpu().numpy())
+        return _default_landmarks(
+            body.v_template.double().cpu().numpy(), body.J_template.double().cpu().numpy()
+        )
     raise InvalidInputError(
         f"Keypoints are known for the default body and SMPL's 6890 vertices, not for {body.num_vertices}.",
         "Use such a body, or fit with keypoint_regressor of your own.",
@@ -143,7 +176,9 @@ def _joint_mix(name: str, rest: dict[str, np.ndarray]) -> dict[str, float]:
 def keypoint_regressor(body: Body, keypoint_set: str) -> KeypointRegressor:
     """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology."""
     if keypoint_set not in NAMES:
-        raise InvalidInputError(f"Unknown keypoint set '{keypoint_set}'.", f"Use one of {', '.join(NAMES)}.")
+        raise InvalidInputError(
+            f"Unknown keypoint set '{keypoint_set}'.", f"Use one of {', '.join(NAMES)}."
+        )
     base = _build(BodyKey(body), keypoint_set)
     return base.to(body.device, body.dtype)
 
@@ -163,7 +198,9 @@ def _build(key: BodyKey, keypoint_set: str) -> KeypointRegressor:
         else:
             for joint, weight in _joint_mix(name, rest).items():
                 joint_weights[row, JOINT_INDEX[joint]] += weight
-    return KeypointRegressor(names, joint_weights, torch.tensor(used, dtype=torch.long), vertex_weights)
+    return KeypointRegressor(
+        names, joint_weights, torch.tensor(used, dtype=torch.long), vertex_weights
+    )
 
 
 _point_sets = IdentityCache()
@@ -174,6 +211,8 @@ def keypoint_points(body: Body, keypoint_set: str) -> PointSet:
 
     def make() -> PointSet:
         regressor = keypoint_regressor(body, keypoint_set)
-        return PointSet.of(body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights)
+        return PointSet.of(
+            body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
+        )
 
     return _point_sets.get((body, keypoint_set), make)

@@ -28,7 +28,9 @@ def shaped_joints(body: Body, betas: Tensor) -> Tensor:
     return body.J_template + (betas @ body.J_shapedirs.flatten(0, 1).T).unflatten(-1, (24, 3))
 
 
-def global_transforms(rotations: Tensor, joints_rest: Tensor, parents: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def global_transforms(
+    rotations: Tensor, joints_rest: Tensor, parents: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """World rotation and place of each joint. rotations (B, 24, 3, 3), joints_rest (B, 24, 3) -> same shapes."""
     world_levels, place_levels = [rotations[:, :1]], [joints_rest[:, :1]]
     position = {0: (0, 0)}
@@ -49,17 +51,27 @@ def pose_features(rotations: Tensor) -> Tensor:
     return (rotations[:, 1:] - eye).flatten(1)
 
 
-def unposed_vertices(body: Body, rotations: Tensor, betas: Tensor, index: Tensor | None = None) -> Tensor:
+def unposed_vertices(
+    body: Body, rotations: Tensor, betas: Tensor, index: Tensor | None = None
+) -> Tensor:
     """Shaped and corrected vertices before skinning. -> (B, V or len(index), 3)."""
     features = pose_features(rotations)[:, body.corrective_columns]
     template, dirs = body.v_template, body.blend_dirs
     if index is not None:
         template, dirs = template[index], dirs.unflatten(-1, (-1, 3))[:, index].flatten(1)
-    return torch.addmm(template.flatten(), torch.cat((betas, features), -1), dirs).unflatten(-1, (-1, 3))
+    return torch.addmm(template.flatten(), torch.cat((betas, features), -1), dirs).unflatten(
+        -1, (-1, 3)
+    )
 
 
 def skin(
-    body: Body, rotations: Tensor, betas: Tensor, world: Tensor, joints: Tensor, joints_rest: Tensor, index: Tensor | None = None
+    body: Body,
+    rotations: Tensor,
+    betas: Tensor,
+    world: Tensor,
+    joints: Tensor,
+    joints_rest: Tensor,
+    index: Tensor | None = None,
 ) -> Tensor:
     """Linear blend skinning. -> vertices (B, V or len(index), 3), before translation."""
     rest = unposed_vertices(body, rotations, betas, index)

@@ -72,7 +72,9 @@ class Body:
     def device(self) -> torch.device:
         return self.v_template.device
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Body:
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Body:
         """The same body elsewhere or in another precision (integer arrays keep their type); itself where nothing changes."""
         if dtype in (None, self.dtype) and (device is None or torch.device(device) == self.device):
             return self
@@ -85,9 +87,12 @@ class Body:
         return Body(**changed)
 
     def __call__(
-        self, global_orient: Tensor | None = None, body_pose: Tensor | None = None, betas: Tensor | None = None,
+        self,
+        global_orient: Tensor | None = None,
+        body_pose: Tensor | None = None,
+        betas: Tensor | None = None,
         transl: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor]:
         """SMPL's forward pass, differentiable.
 
         global_orient (B, 3) or (B, 3, 3); body_pose (B, 23, 3), (B, 69) or (B, 23, 3, 3); betas (B, <= 10);
@@ -101,7 +106,11 @@ class Body:
         return vertices + transl[:, None], joints + transl[:, None]
 
     def prepare(
-        self, global_orient: Tensor | None, body_pose: Tensor | None, betas: Tensor | None, transl: Tensor | None
+        self,
+        global_orient: Tensor | None,
+        body_pose: Tensor | None,
+        betas: Tensor | None,
+        transl: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Checks and completes parameters. -> rotations (B, 24, 3, 3), betas (B, 10), transl (B, 3)."""
         given = [p for p in (global_orient, body_pose, betas, transl) if p is not None]
@@ -110,13 +119,19 @@ class Body:
         def fill(value: Tensor | None, *shape: int) -> Tensor:
             if value is None:
                 return self.v_template.new_zeros(batch, *shape)
-            return value.to(self.v_template) if value.shape[0] == batch else value.to(self.v_template).expand(batch, *value.shape[1:])
+            return (
+                value.to(self.v_template)
+                if value.shape[0] == batch
+                else value.to(self.v_template).expand(batch, *value.shape[1:])
+            )
 
         def matrices(value: Tensor, joints: int, name: str) -> Tensor:
             if value.shape[-2:] == (3, 3) and value.numel() == batch * joints * 9:
                 return value.reshape(batch, joints, 3, 3)
             if value.numel() != batch * joints * 3:
-                raise InvalidInputError(f"{name} should have shape ({batch}, {joints}, 3), not {tuple(value.shape)}.")
+                raise InvalidInputError(
+                    f"{name} should have shape ({batch}, {joints}, 3), not {tuple(value.shape)}."
+                )
             return axis_angle_to_matrix(value.reshape(batch, joints, 3))
 
         try:
@@ -126,7 +141,9 @@ class Body:
         except RuntimeError as error:
             raise InvalidInputError(f"The parameters' batch sizes differ: {error}") from error
         if betas.ndim != 2 or betas.shape[1] > self.num_betas or transl.shape != (batch, 3):
-            raise InvalidInputError(f"betas should be ({batch}, {self.num_betas}) and transl ({batch}, 3).")
+            raise InvalidInputError(
+                f"betas should be ({batch}, {self.num_betas}) and transl ({batch}, 3)."
+            )
         if betas.shape[1] < self.num_betas:
             betas = torch.nn.functional.pad(betas, (0, self.num_betas - betas.shape[1]))
         return torch.cat((root, rest), 1), betas, transl

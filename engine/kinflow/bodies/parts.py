@@ -7,14 +7,35 @@ import numpy as np
 from ..skeleton import JOINT_INDEX
 
 PART_NAMES = (
-    "none", "head", "torso", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm", "left_hand",
-    "right_hand", "left_thigh", "right_thigh", "left_shin", "right_shin", "left_foot", "right_foot",
-)  # fmt: skip
+    "none",
+    "head",
+    "torso",
+    "left_upper_arm",
+    "right_upper_arm",
+    "left_forearm",
+    "right_forearm",
+    "left_hand",
+    "right_hand",
+    "left_thigh",
+    "right_thigh",
+    "left_shin",
+    "right_shin",
+    "left_foot",
+    "right_foot",
+)
 NUM_PARTS = len(PART_NAMES) - 1
 _OF_JOINT = {
-    "head": "head", "neck": "torso", "shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand", "hand": "hand",
-    "hip": "thigh", "knee": "shin", "ankle": "foot", "foot": "foot",
-}  # fmt: skip
+    "head": "head",
+    "neck": "torso",
+    "shoulder": "upper_arm",
+    "elbow": "forearm",
+    "wrist": "hand",
+    "hand": "hand",
+    "hip": "thigh",
+    "knee": "shin",
+    "ankle": "foot",
+    "foot": "foot",
+}
 
 
 def joint_part(name: str) -> int:
@@ -24,7 +45,9 @@ def joint_part(name: str) -> int:
     return PART_NAMES.index(f"{side}_{part}" if f"{side}_{part}" in PART_NAMES else part)
 
 
-def label_vertices(v_template: np.ndarray, lbs_weights: np.ndarray, joints: np.ndarray) -> np.ndarray:
+def label_vertices(
+    v_template: np.ndarray, lbs_weights: np.ndarray, joints: np.ndarray
+) -> np.ndarray:
     """Label of each vertex: the part of the joint that moves it most. (V, 3), (V, 24), (24, 3) -> (V,) uint8.
 
     The neck is torso below its middle and head above.

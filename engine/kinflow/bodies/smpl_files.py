@@ -37,13 +37,19 @@ class _Holder:
 
 
 _NUMPY_CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
-_SCIPY = {f"scipy.sparse.{module}": {f"{kind}_matrix"} for kind in ("csc", "csr", "coo") for module in (kind, f"_{kind}")}
+_SCIPY = {
+    f"scipy.sparse.{module}": {f"{kind}_matrix"}
+    for kind in ("csc", "csr", "coo")
+    for module in (kind, f"_{kind}")
+}
 
 
 def _reconstruct(subtype: type, shape: tuple, dtype: Any) -> np.ndarray:
     """numpy's array factory, for plain arrays alone."""
     if subtype is not np.ndarray:
-        raise UnsafeFileError("The file builds an unexpected kind of array.", "Use a file from its publisher.")
+        raise UnsafeFileError(
+            "The file builds an unexpected kind of array.", "Use a file from its publisher."
+        )
     return np.ndarray(shape, dtype)
 
 
@@ -55,7 +61,9 @@ def _scalar(dtype: np.dtype, data: bytes = b"") -> Any:
 
 def _latin_bytes(text: str, encoding: str) -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise UnsafeFileError("The file encodes bytes in an unexpected way.", "Use a file from its publisher.")
+        raise UnsafeFileError(
+            "The file encodes bytes in an unexpected way.", "Use a file from its publisher."
+        )
     return text.encode("latin1")
 
 
@@ -96,9 +104,14 @@ def _plain(value: Any, field: str, path: Path) -> np.ndarray:
             if key in state:
                 return _plain(state[key], field, path)
         if "a" in state and ("idxs" in state):  # chumpy Select: a flat choice of another array
-            base = _plain(state["a"], field, path).ravel()[_plain(state["idxs"], field, path).astype(int).ravel()]
+            base = _plain(state["a"], field, path).ravel()[
+                _plain(state["idxs"], field, path).astype(int).ravel()
+            ]
             return base.reshape(state.get("preferred_shape", base.shape))
-        raise AssetError(f"{path}: field '{field}' is stored in a way that is not known here.", "Convert it with its publisher's tools.")
+        raise AssetError(
+            f"{path}: field '{field}' is stored in a way that is not known here.",
+            "Convert it with its publisher's tools.",
+        )
     return np.asarray(value)
 
 
@@ -112,19 +125,28 @@ def _dense(state: dict[str, Any], field: str, path: Path) -> np.ndarray:
             return result
         indptr, indices = np.asarray(state["indptr"]), np.asarray(state["indices"])
         major = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        if len(indptr) - 1 == shape[1] and (shape[0] != shape[1]) and indices.max(initial=0) < shape[0]:
+        if (
+            len(indptr) - 1 == shape[1]
+            and (shape[0] != shape[1])
+            and indices.max(initial=0) < shape[0]
+        ):
             np.add.at(result, (indices, major), data)  # compressed columns
         else:
             np.add.at(result, (major, indices), data)
         return result
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise AssetError(f"{path}: field '{field}' is a damaged sparse matrix.", "Download the file again.") from error
+        raise AssetError(
+            f"{path}: field '{field}' is a damaged sparse matrix.", "Download the file again."
+        ) from error
 
 
 def _read_fields(path: Path) -> dict[str, Any]:
     if not path.exists():
         stem = path.name.lower()
-        model, where = next((v for k, v in _OFFERS.items() if k in stem.replace("-", "").replace("_", "")), _OFFERS["smpl"])
+        model, where = next(
+            (v for k, v in _OFFERS.items() if k in stem.replace("-", "").replace("_", "")),
+            _OFFERS["smpl"],
+        )
         raise AssetError(
             f"There is no body file {path}.",
             f"{model} is offered at {where} after registration; its licence is for non-commercial research unless you buy another. "
@@ -140,26 +162,55 @@ def _read_fields(path: Path) -> dict[str, Any]:
         value = _RestrictedUnpickler(io.BytesIO(raw), encoding="latin1").load()
     except UnsafeFileError as error:
         raise UnsafeFileError(f"{path}: {error.message}", error.hint) from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, IndexError, zipfile.BadZipFile,
-            pickle.UnpicklingError, ImportError, MemoryError, OverflowError, RecursionError) as error:  # fmt: skip
-        hint = "Object arrays are never unpickled: save it again without them." if "allow_pickle" in str(error) else "Download it again."
-        raise AssetError(f"{path} is damaged or no body file ({type(error).__name__}).", hint) from error
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        ImportError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        hint = (
+            "Object arrays are never unpickled: save it again without them."
+            if "allow_pickle" in str(error)
+            else "Download it again."
+        )
+        raise AssetError(
+            f"{path} is damaged or no body file ({type(error).__name__}).", hint
+        ) from error
     if not isinstance(value, dict):
-        raise AssetError(f"{path} holds a {type(value).__name__} and not SMPL's fields.", "Give an SMPL .pkl or .npz.")
+        raise AssetError(
+            f"{path} holds a {type(value).__name__} and not SMPL's fields.",
+            "Give an SMPL .pkl or .npz.",
+        )
     return value
 
 
-def _checked(fields: dict[str, Any], path: Path, name: str, ndim: int, aliases: tuple[str, ...] = ()) -> np.ndarray:
+def _checked(
+    fields: dict[str, Any], path: Path, name: str, ndim: int, aliases: tuple[str, ...] = ()
+) -> np.ndarray:
     key = next((k for k in (name, *aliases) if k in fields), None)
     if key is None:
-        raise AssetError(f"{path}: field '{name}' is missing.", "Give a complete SMPL, SMPL-H or SMPL-X file.")
+        raise AssetError(
+            f"{path}: field '{name}' is missing.", "Give a complete SMPL, SMPL-H or SMPL-X file."
+        )
     array = _plain(fields[key], name, path)
     if array.ndim != ndim or array.dtype.kind not in "fiu":
         raise AssetError(
-            f"{path}: field '{name}' should have {ndim} dimensions of numbers, not {array.shape} {array.dtype}.", "Download it again."
+            f"{path}: field '{name}' should have {ndim} dimensions of numbers, not {array.shape} {array.dtype}.",
+            "Download it again.",
         )
     if not np.isfinite(array).all():
-        raise AssetError(f"{path}: field '{name}' holds NaN or infinity.", "Download the file again.")
+        raise AssetError(
+            f"{path}: field '{name}' holds NaN or infinity.", "Download the file again."
+        )
     return array
 
 
@@ -182,33 +233,50 @@ def read_smpl(path: str | Path) -> dict[str, np.ndarray]:
     _shape(path, "v_template", v_template, (count, 3))
     _shape(path, "f", faces, (len(faces), 3))
     if len(faces) and (faces.min() < 0 or faces.max() >= count):
-        raise AssetError(f"{path}: field 'f' names vertices that are not there.", "Download the file again.")
+        raise AssetError(
+            f"{path}: field 'f' names vertices that are not there.", "Download the file again."
+        )
     _shape(path, "weights", weights, (count, joints))
     _shape(path, "J_regressor", regressor, (joints, count))
     _shape(path, "shapedirs", shapedirs, (count, 3, shapedirs.shape[2]))
     _shape(path, "posedirs", posedirs, (count, 3, 9 * (joints - 1)))
     if joints not in (24, 52, 55):
-        raise AssetError(f"{path}: {joints} joints are of no body known here.", "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.")
+        raise AssetError(
+            f"{path}: {joints} joints are of no body known here.",
+            "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.",
+        )
     if shapedirs.shape[2] < 10:
         shapedirs = np.concatenate((shapedirs, np.zeros((count, 3, 10 - shapedirs.shape[2]))), 2)
     if joints != 24:
         regressor, weights, posedirs = _body_only(regressor, weights, posedirs, joints)
     rows = posedirs.reshape(-1, posedirs.shape[-1]).T
     return {
-        "v_template": v_template, "shapedirs": shapedirs, "posedirs": rows, "J_regressor": regressor, "lbs_weights": weights,
+        "v_template": v_template,
+        "shapedirs": shapedirs,
+        "posedirs": rows,
+        "J_regressor": regressor,
+        "lbs_weights": weights,
         "faces": faces,
-    }  # fmt: skip
+    }
 
 
 def _shape(path: Path, name: str, array: np.ndarray, wanted: tuple[int, ...]) -> None:
     if array.shape != wanted:
-        raise AssetError(f"{path}: field '{name}' has shape {array.shape} and should have {wanted}.", "Download the file again.")
+        raise AssetError(
+            f"{path}: field '{name}' has shape {array.shape} and should have {wanted}.",
+            "Download the file again.",
+        )
 
 
-def _body_only(regressor: np.ndarray, weights: np.ndarray, posedirs: np.ndarray, joints: int) -> tuple[np.ndarray, ...]:
+def _body_only(
+    regressor: np.ndarray, weights: np.ndarray, posedirs: np.ndarray, joints: int
+) -> tuple[np.ndarray, ...]:
     """24 joints out of SMPL-H's 52 or SMPL-X's 55: the first 22, and a hand joint a side at the middle knuckle."""
     first_hand = 22 if joints == 52 else 25
-    left_hand, right_hand = range(first_hand, first_hand + 15), range(first_hand + 15, first_hand + 30)
+    left_hand, right_hand = (
+        range(first_hand, first_hand + 15),
+        range(first_hand + 15, first_hand + 30),
+    )
     middle = 3  # index, middle, pinky, ring, thumb; three joints each
     picked = [*range(22), left_hand[middle], right_hand[middle]]
     new_weights = np.zeros((len(weights), 24))

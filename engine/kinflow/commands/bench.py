@@ -90,16 +90,23 @@ class BenchRegressor(Common):
 
 
 BENCHES: dict[str, type[Common]] = {
-    "fit": BenchFit, "speed": BenchSpeed, "photos": BenchPhotos, "sequence": BenchSequence, "batch": BenchBatch,
+    "fit": BenchFit,
+    "speed": BenchSpeed,
+    "photos": BenchPhotos,
+    "sequence": BenchSequence,
+    "batch": BenchBatch,
     "regressor": BenchRegressor,
-}  # fmt: skip
+}
 
 
 def import_benchmark(name: str) -> ModuleType:
     """A module of engine/benchmarks. Raises KinflowError where kinflow was installed without its sources."""
     engine = Path(__file__).parent.parent.parent
     if not (engine / "benchmarks" / f"{name}.py").is_file():
-        raise KinflowError("The benchmarks are not installed with kinflow.", "Run this from a checkout, with kinflow installed by pip -e.")
+        raise KinflowError(
+            "The benchmarks are not installed with kinflow.",
+            "Run this from a checkout, with kinflow installed by pip -e.",
+        )
     if str(engine) not in sys.path:
         sys.path.insert(0, str(engine))
     return importlib.import_module(f"benchmarks.{name}")

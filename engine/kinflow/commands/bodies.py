@@ -30,8 +30,14 @@ def run_info(command: BodyInfo) -> dict[str, Any]:
     from ..bodies.files import load_body
 
     body = load_body(command.file)
-    info = {"name": body.name or str(command.file), "vertices": body.num_vertices, "faces": len(body.faces), "betas": body.num_betas,
-            "licence": body.licence, "shape_names": list(body.shape_names)}  # fmt: skip
+    info = {
+        "name": body.name or str(command.file),
+        "vertices": body.num_vertices,
+        "faces": len(body.faces),
+        "betas": body.num_betas,
+        "licence": body.licence,
+        "shape_names": list(body.shape_names),
+    }
     for key, value in info.items():
         say(f"{key}: {value}")
     return info
@@ -46,8 +52,11 @@ def run_convert(command: BodyConvert) -> dict[str, Any]:
     names = ("v_template", "shapedirs", "J_regressor", "lbs_weights")
     parents = body.parents.numpy()
     np.savez_compressed(
-        command.out, **{n: getattr(body, n).numpy() for n in names}, weights=body.lbs_weights.numpy(),
-        posedirs=body.posedirs.T.reshape(body.num_vertices, 3, 207).numpy(), f=body.faces.numpy().astype(np.uint32),
+        command.out,
+        **{n: getattr(body, n).numpy() for n in names},
+        weights=body.lbs_weights.numpy(),
+        posedirs=body.posedirs.T.reshape(body.num_vertices, 3, 207).numpy(),
+        f=body.faces.numpy().astype(np.uint32),
         kintree_table=np.stack((parents, np.arange(24))).astype(np.int64),
-    )  # fmt: skip
+    )
     return {"out": str(command.out)}

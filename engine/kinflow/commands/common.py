@@ -36,7 +36,9 @@ def progress(label: str):
             return
         last = now
         end = "\r" if terminal else "\n"
-        print(f"{label} {100 * fraction:3.0f}%  {message:<20}", end=end, file=sys.stderr, flush=True)
+        print(
+            f"{label} {100 * fraction:3.0f}%  {message:<20}", end=end, file=sys.stderr, flush=True
+        )
 
     yield show
     if terminal:

@@ -60,20 +60,51 @@ def run_fit(command: Fit) -> dict[str, Any]:
     clip = command.sequence or any(source.frame is not None for source in sources)
     search = command.search if command.search != "auto" else "quick" if clip else "thorough"
     settings = Settings(
-        command.prior, None if command.body is None else str(command.body), command.losses, command.overlay, command.hypotheses,
-        command.fov, tuple(str(m) for m in command.models), command.start, search, command.device, command.seed,
-    )  # fmt: skip
+        command.prior,
+        None if command.body is None else str(command.body),
+        command.losses,
+        command.overlay,
+        command.hypotheses,
+        command.fov,
+        tuple(str(m) for m in command.models),
+        command.start,
+        search,
+        command.device,
+        command.seed,
+    )
     if command.sequence and (command.ray or command.observations):
-        raise KinflowError("A sequence is solved as a whole, on one machine, from photos.", "Leave out --ray and --observations.")
+        raise KinflowError(
+            "A sequence is solved as a whole, on one machine, from photos.",
+            "Leave out --ray and --observations.",
+        )
     with progress("fitting") as show:
-        outcome = run_clip(sources, command.out, settings, show) if command.sequence else run(
-            sources, command.out, settings, workers=command.workers, ray=command.ray, restart=command.restart,
-            retry_failed=command.retry_failed, progress=show,
-        )  # fmt: skip
+        outcome = (
+            run_clip(sources, command.out, settings, show)
+            if command.sequence
+            else run(
+                sources,
+                command.out,
+                settings,
+                workers=command.workers,
+                ray=command.ray,
+                restart=command.restart,
+                retry_failed=command.retry_failed,
+                progress=show,
+            )
+        )
     for reason in list(outcome.failed.values())[:SHOWN_FAILURES]:
         say(reason)
     before = outcome.photos - outcome.done
-    say(f"{outcome.people} people in {outcome.photos - len(outcome.failed)} photos"
-        + (f" ({before} photos were done before)" if before else "") + f", {outcome.seconds:.1f} s; see {command.out / 'report.csv'}")  # fmt: skip
+    say(
+        f"{outcome.people} people in {outcome.photos - len(outcome.failed)} photos"
+        + (f" ({before} photos were done before)" if before else "")
+        + f", {outcome.seconds:.1f} s; see {command.out / 'report.csv'}"
+    )
     shown = dict(list(outcome.failed.items())[:SHOWN_FAILURES])
-    return {"people": outcome.people, "photos": outcome.photos, "done": outcome.done, "failed": shown, "failed_count": len(outcome.failed)}
+    return {
+        "people": outcome.people,
+        "photos": outcome.photos,
+        "done": outcome.done,
+        "failed": shown,
+        "failed_count": len(outcome.failed),
+    }

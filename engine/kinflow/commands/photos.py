@@ -48,7 +48,9 @@ class Compare(Common):
     truth: Annotated[Path, tyro.conf.Positional]
 
 
-def _observe_all(sources: list[Source], fov: float | None, models: tuple[Path, ...], parts: bool) -> tuple[list, dict[int, str]]:
+def _observe_all(
+    sources: list[Source], fov: float | None, models: tuple[Path, ...], parts: bool
+) -> tuple[list, dict[int, str]]:
     """Observations of all photos (with .photo set) and the reason for each that failed."""
     from dataclasses import replace
 
@@ -60,13 +62,17 @@ def _observe_all(sources: list[Source], fov: float | None, models: tuple[Path, .
             show(index / len(sources), Path(source.path).name)
             try:
                 if source.frame is not None:
-                    raise KinflowError(f"{source.path} is a video.", "Give photos; kinflow fit takes videos.")
+                    raise KinflowError(
+                        f"{source.path} is a video.", "Give photos; kinflow fit takes videos."
+                    )
                 found = observe(source.path, fov_degrees=fov, models=models, parts=parts)
             except KinflowError as error:
                 failed[index] = str(error)
                 continue
             if not found:
-                failed[index] = f"No person was found in {source.path}. Try a photo with a larger, clearer person."
+                failed[index] = (
+                    f"No person was found in {source.path}. Try a photo with a larger, clearer person."
+                )
             people += [replace(o, photo=index) for o in found]
     return people, failed
 
@@ -91,7 +97,9 @@ def run_observe(command: Observe) -> dict[str, Any]:
             if person.parts is not None:
                 write_part_map(command.out / f"{stem}.{number}.parts.png", person.parts)
         if command.overlay:
-            Image.fromarray(draw_observations(read_photo(sources[index].path).rgb, own)).save(command.out / f"{stem}.observed.png")
+            Image.fromarray(draw_observations(read_photo(sources[index].path).rgb, own)).save(
+                command.out / f"{stem}.observed.png"
+            )
     for reason in failed.values():
         say(reason)
     return {"people": len(people), "failed": {sources[i].path: r for i, r in failed.items()}}
@@ -119,7 +127,14 @@ def run_compare(command: Compare) -> dict[str, Any]:
     try:
         truth = np.array(json.loads(command.truth.read_text("utf-8"))["joints"], float)
     except (OSError, ValueError, KeyError) as error:
-        raise KinflowError(f"{command.truth} is no truth file: {error}.", "Give a .json with 'joints'.") from error
-    numbers = {"mpjpe_mm": round(1e3 * float(mpjpe(fit.joints, truth)), 1), "pa_mpjpe_mm": round(1e3 * pa_mpjpe(fit.joints, truth), 1)}
-    print(f"  against its truth: MPJPE {numbers['mpjpe_mm']} mm, PA-MPJPE {numbers['pa_mpjpe_mm']} mm")
+        raise KinflowError(
+            f"{command.truth} is no truth file: {error}.", "Give a .json with 'joints'."
+        ) from error
+    numbers = {
+        "mpjpe_mm": round(1e3 * float(mpjpe(fit.joints, truth)), 1),
+        "pa_mpjpe_mm": round(1e3 * pa_mpjpe(fit.joints, truth), 1),
+    }
+    print(
+        f"  against its truth: MPJPE {numbers['mpjpe_mm']} mm, PA-MPJPE {numbers['pa_mpjpe_mm']} mm"
+    )
     return numbers

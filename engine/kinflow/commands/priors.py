@@ -46,7 +46,11 @@ class PriorExport(Common):
 def run_eval(command: PriorEval) -> dict[str, Any]:
     from .bench import import_benchmark
 
-    return {"errors": import_benchmark("prior_eval").run(command.per_clip, command.draws, command.priors)}
+    return {
+        "errors": import_benchmark("prior_eval").run(
+            command.per_clip, command.draws, command.priors
+        )
+    }
 
 
 def run_export(command: PriorExport) -> dict[str, Any]:

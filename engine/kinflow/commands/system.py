@@ -52,7 +52,10 @@ def run_doctor(command: Doctor) -> dict[str, Any]:
 
     checks = run_checks()
     for check in checks:
-        say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}" + ("" if check.ok else f" -> {check.remedy}"))
+        say(
+            f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}"
+            + ("" if check.ok else f" -> {check.remedy}")
+        )
     if not all(check.ok for check in checks):
         raise KinflowError("Not everything is in order.", "See the lines above.")
     return {"checks": {check.name: check.detail for check in checks}}

@@ -4,4 +4,13 @@ from .shading import draw_keypoints, draw_mesh, part_colours
 from .sheets import contact_sheet
 from .zbuffer import Raster, part_map, rasterise, visible_vertices
 
-__all__ = ["Raster", "contact_sheet", "draw_keypoints", "draw_mesh", "part_colours", "part_map", "rasterise", "visible_vertices"]
+__all__ = [
+    "Raster",
+    "contact_sheet",
+    "draw_keypoints",
+    "draw_mesh",
+    "part_colours",
+    "part_map",
+    "rasterise",
+    "visible_vertices",
+]

@@ -11,26 +11,36 @@ from .shading import draw_mesh
 from .sheets import contact_sheet
 
 
-def draw_body(vertices: np.ndarray, faces: np.ndarray, size: tuple[int, int] = (300, 220), yaw: float = 0.4) -> np.ndarray:
+def draw_body(
+    vertices: np.ndarray, faces: np.ndarray, size: tuple[int, int] = (300, 220), yaw: float = 0.4
+) -> np.ndarray:
     """One body on white, seen from `yaw` radians beside its front. vertices (V, 3), Y up -> (H, W, 3) uint8."""
     c, s = np.cos(yaw), np.sin(yaw)
-    turned = (vertices - 0.5 * (vertices.min(0) + vertices.max(0))) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    turned = (vertices - 0.5 * (vertices.min(0) + vertices.max(0))) @ np.array(
+        [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+    ).T
     camera = turned * [1, -1, -1] + [0, 0, 4.0]
     points = camera[:, :2] / camera[:, 2:] * size[0] * 1.75 + [size[1] / 2, size[0] / 2]
     return draw_mesh(np.full((*size, 3), 255, np.uint8), camera, faces, points, 1.0)[0]
 
 
-def pose_sheet(poses: torch.Tensor, columns: int = 20, size: tuple[int, int] = (150, 110)) -> np.ndarray:
+def pose_sheet(
+    poses: torch.Tensor, columns: int = 20, size: tuple[int, int] = (150, 110)
+) -> np.ndarray:
     """Contact sheet of body poses (N, 23, 3, 3)."""
     body = load_body()
     faces = body.faces.numpy()
     images = []
     for chunk in torch.as_tensor(poses, dtype=torch.float32).split(32):
-        images += [draw_body(v.numpy().astype(float), faces, size) for v in body(body_pose=chunk)[0]]
+        images += [
+            draw_body(v.numpy().astype(float), faces, size) for v in body(body_pose=chunk)[0]
+        ]
     return contact_sheet(images, columns)
 
 
-def axis_sheet(prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -1.5, 0, 1.5, 3)) -> np.ndarray:
+def axis_sheet(
+    prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -1.5, 0, 1.5, 3)
+) -> np.ndarray:
     """A row for each of the first latent axes, swept through `sigmas`, seen from the front and from the side."""
     body = load_body()
     faces = body.faces.numpy()
@@ -40,5 +50,7 @@ def axis_sheet(prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -
         vertices = body(body_pose=prior.decode(codes))[0].numpy().astype(float)
         images += [draw_body(v, faces, (150, 110), yaw) for yaw in (0.3, 1.4) for v in vertices]
     return contact_sheet(
-        images, 2 * len(sigmas), [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))]
+        images,
+        2 * len(sigmas),
+        [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))],
     )

@@ -29,7 +29,9 @@ def overlay(rgb: np.ndarray, results: Sequence[FitResult], opacity: float = 0.75
         points = result.camera.project(result.vertices.astype(np.float64)) * scale
         tint = 0.45 * _PALETTE[index % len(_PALETTE)] + 0.55 * np.array([205, 195, 230])
         colours = np.tile(tint, (len(result.vertices), 1))
-        image, _ = draw_mesh(image, result.vertices.astype(np.float64), result.faces, points, opacity, colours)
+        image, _ = draw_mesh(
+            image, result.vertices.astype(np.float64), result.faces, points, opacity, colours
+        )
     return image
 
 
@@ -43,17 +45,39 @@ def hypothesis_strip(rgb: np.ndarray, result: FitResult, body: Body) -> np.ndarr
     height = min(480, rgb.shape[0])
     columns = []
     for hypothesis in result.hypotheses:
-        parameters = (hypothesis.global_orient, hypothesis.body_pose, hypothesis.betas, hypothesis.transl)
-        vertices = body(*(torch.from_numpy(np.asarray(p))[None] for p in parameters))[0][0].cpu().numpy()
+        parameters = (
+            hypothesis.global_orient,
+            hypothesis.body_pose,
+            hypothesis.betas,
+            hypothesis.transl,
+        )
+        vertices = (
+            body(*(torch.from_numpy(np.asarray(p))[None] for p in parameters))[0][0].cpu().numpy()
+        )
         shown = overlay(rgb, [replace(result, vertices=vertices)])
-        shown = cv2.resize(shown, (max(1, round(rgb.shape[1] * height / rgb.shape[0])), height), interpolation=cv2.INTER_AREA)
+        shown = cv2.resize(
+            shown,
+            (max(1, round(rgb.shape[1] * height / rgb.shape[0])), height),
+            interpolation=cv2.INTER_AREA,
+        )
         side = draw_body(vertices * [1.0, -1.0, -1.0], result.faces, (height, height * 3 // 4), 1.4)
-        cv2.putText(side, f"energy {hypothesis.energy:.1f}", (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
+        cv2.putText(
+            side,
+            f"energy {hypothesis.energy:.1f}",
+            (6, 18),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            (30, 30, 30),
+            1,
+            cv2.LINE_AA,
+        )
         columns.append(np.concatenate((shown, side), 1))
     return np.concatenate(columns, 1)
 
 
-def draw_observations(rgb: np.ndarray, people: Sequence[Observation], opacity: float = 0.5) -> np.ndarray:
+def draw_observations(
+    rgb: np.ndarray, people: Sequence[Observation], opacity: float = 0.5
+) -> np.ndarray:
     """Keypoints with their limbs, and part labels, over the photo. rgb (H, W, 3) uint8 -> same shape."""
     import cv2
 
@@ -61,7 +85,9 @@ def draw_observations(rgb: np.ndarray, people: Sequence[Observation], opacity: f
     colours = part_colours(NUM_PARTS)
     for person in people:
         if person.parts is not None:
-            plane = cv2.resize(person.parts, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST)
+            plane = cv2.resize(
+                person.parts, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST
+            )
             tinted = (1 - opacity) * image + opacity * colours[plane]
             image = np.where((plane > 0)[..., None], tinted, image).astype(np.uint8)
     thick = max(1, round(max(rgb.shape[:2]) / 500))

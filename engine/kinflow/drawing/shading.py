@@ -17,7 +17,10 @@ def part_colours(count: int) -> np.ndarray:
     """One colour a part, (count + 1, 3) uint8 RGB; 0 is black."""
     # neighbours in number differ in hue, and those that come near in hue differ in lightness
     hues = [(i * 0.381966) % 1.0 for i in range(count)]
-    rgb = [colorsys.hsv_to_rgb(h, 0.55 + 0.35 * (i % 2), (0.98, 0.6, 0.8)[i // 5 % 3]) for i, h in enumerate(hues)]
+    rgb = [
+        colorsys.hsv_to_rgb(h, 0.55 + 0.35 * (i % 2), (0.98, 0.6, 0.8)[i // 5 % 3])
+        for i, h in enumerate(hues)
+    ]
     return np.vstack(([[0, 0, 0]], np.array(rgb) * 255)).astype(np.uint8)
 
 
@@ -25,14 +28,21 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area-weighted unit normals. (V, 3), (F, 3) -> (V, 3)."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
-    total = np.stack([np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)], -1)
+    total = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)],
+        -1,
+    )
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 def draw_mesh(
-    image: np.ndarray, vertices: np.ndarray, faces: np.ndarray, points: np.ndarray, opacity: float = 0.8,
+    image: np.ndarray,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    points: np.ndarray,
+    opacity: float = 0.8,
     colours: np.ndarray | None = None,
-) -> tuple[np.ndarray, Raster]:  # fmt: skip
+) -> tuple[np.ndarray, Raster]:
     """Shades a mesh over an image. image (H, W, 3) uint8 RGB; vertices (V, 3) camera frame m; points (V, 2) px.
 
     colours: (V, 3) RGB in 0..255, else a skin-like grey. Returns the new image and the raster.
@@ -48,7 +58,11 @@ def draw_mesh(
     key = np.clip(normal @ np.array([-0.45, -0.65, -0.61]), 0, 1)
     fill = np.clip(normal @ np.array([0.7, -0.1, -0.7]), 0, 1)
     light = 0.25 + 0.65 * key + 0.22 * fill
-    base = SKIN[None] if colours is None else np.einsum("nk,nkc->nc", weight, colours[corner].astype(np.float32))
+    base = (
+        SKIN[None]
+        if colours is None
+        else np.einsum("nk,nkc->nc", weight, colours[corner].astype(np.float32))
+    )
     shaded = np.clip(base * light[:, None], 0, 255)
     result = image.copy()
     result[mask] = (opacity * shaded + (1 - opacity) * image[mask]).astype(np.uint8)
@@ -56,9 +70,13 @@ def draw_mesh(
 
 
 def draw_keypoints(
-    image: np.ndarray, keypoints: np.ndarray, confidence: np.ndarray, edges: list[tuple[int, int]], names: tuple[str, ...],
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    confidence: np.ndarray,
+    edges: list[tuple[int, int]],
+    names: tuple[str, ...],
     threshold: float = 0.3,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Skeleton over an image: left orange, right blue. keypoints (K, 2) px, confidence (K,)."""
     result = image.copy()
     size = max(1, round(max(image.shape[:2]) / 400))

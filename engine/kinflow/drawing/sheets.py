@@ -9,7 +9,10 @@ import numpy as np
 
 
 def contact_sheet(
-    images: Sequence[np.ndarray], columns: int, labels: Sequence[str] | None = None, tile: tuple[int, int] | None = None
+    images: Sequence[np.ndarray],
+    columns: int,
+    labels: Sequence[str] | None = None,
+    tile: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Tiles RGB images row by row, each fitted into `tile` (height, width) on white. -> (H, W, 3) uint8."""
     height, width = tile or images[0].shape[:2]
@@ -22,5 +25,14 @@ def contact_sheet(
         y, x = i // columns * height, i % columns * width
         sheet[y : y + small.shape[0], x : x + small.shape[1]] = small
         if labels:
-            cv2.putText(sheet, labels[i], (x + 4, y + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
+            cv2.putText(
+                sheet,
+                labels[i],
+                (x + 4, y + 14),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.4,
+                (20, 20, 20),
+                1,
+                cv2.LINE_AA,
+            )
     return sheet

@@ -23,7 +23,9 @@ class Raster:
         return self.face >= 0
 
 
-def rasterise(points: np.ndarray, depth: np.ndarray, faces: np.ndarray, height: int, width: int) -> Raster:
+def rasterise(
+    points: np.ndarray, depth: np.ndarray, faces: np.ndarray, height: int, width: int
+) -> Raster:
     """Draws triangles. points (V, 2) px (pixel centres at .5), depth (V,) m, faces (F, 3).
 
     Depth is interpolated as its reciprocal, which is linear on the image. Faces with a corner nearer than NEAR
@@ -79,7 +81,11 @@ def rasterise(points: np.ndarray, depth: np.ndarray, faces: np.ndarray, height: 
     with np.errstate(divide="ignore"):
         depth_map = np.where(nearest > 0, 1.0 / nearest, np.inf)
     shape = (height, width)
-    return Raster(face_map.reshape(shape), depth_map.reshape(shape).astype(np.float32), weight_map.reshape(*shape, 3))
+    return Raster(
+        face_map.reshape(shape),
+        depth_map.reshape(shape).astype(np.float32),
+        weight_map.reshape(*shape, 3),
+    )
 
 
 def visible_vertices(raster: Raster, faces: np.ndarray, count: int) -> np.ndarray:
@@ -91,7 +97,9 @@ def visible_vertices(raster: Raster, faces: np.ndarray, count: int) -> np.ndarra
 
 def part_map(raster: Raster, faces: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Label of the nearest corner of the seen face at each pixel, 0 where nothing. -> (H, W) uint8."""
-    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[..., 0]
+    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[
+        ..., 0
+    ]
     return np.where(raster.mask, labels[corner], 0).astype(np.uint8)
 
 
@@ -103,5 +111,7 @@ def mask_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def part_iou(a: np.ndarray, b: np.ndarray, parts: int) -> float:
     """Mean IoU over the parts that either label map holds. (H, W) uint8 each."""
-    values = [mask_iou(a == p, b == p) for p in range(1, parts + 1) if (a == p).any() or (b == p).any()]
+    values = [
+        mask_iou(a == p, b == p) for p in range(1, parts + 1) if (a == p).any() or (b == p).any()
+    ]
     return float(np.mean(values)) if values else 0.0

@@ -14,10 +14,16 @@ NUMPY_ON_CPU = True
 
 def uses_numpy(prior: object, device: torch.device) -> bool:
     """Whether a fit with this prior on this device goes the numpy way."""
-    return NUMPY_ON_CPU and device.type == "cpu" and (isinstance(prior, Prior) or hasattr(prior, "lean_flow"))
+    return (
+        NUMPY_ON_CPU
+        and device.type == "cpu"
+        and (isinstance(prior, Prior) or hasattr(prior, "lean_flow"))
+    )
 
 
-def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
+def levenberg_marquardt(
+    problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None
+) -> Solution:
     """Minimises every start's energy; see `solver.levenberg_marquardt`."""
     if uses_numpy(problem.prior, problem.keypoints.device):
         from .lean.solver import levenberg_marquardt as lean_solver

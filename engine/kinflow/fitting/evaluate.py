@@ -33,21 +33,34 @@ def _rotations(problem: Problem, state: State) -> tuple[Tensor, tuple]:
 def prior_energy(problem: Problem, state: State) -> Tensor:
     """Latent and shape terms, 0.5 |z|^2 and 0.5 |betas|^2 by their weights. -> (S,)."""
     weights = problem.weights
-    return 0.5 * weights.latent * (state.z**2).sum(-1) + 0.5 * weights.betas * (state.betas**2).sum(-1)
+    return 0.5 * weights.latent * (state.z**2).sum(-1) + 0.5 * weights.betas * (state.betas**2).sum(
+        -1
+    )
 
 
 def _keypoint_terms(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     pixels, by_point = project(points, problem.focal, problem.centre)
     seen = problem.confidence > 0
     residual = torch.where(seen[..., None], pixels - problem.keypoints, torch.zeros_like(pixels))
-    rho, weight = robust_distance(torch.linalg.vector_norm(residual, dim=-1), problem.scale, problem.weights.softness)
+    rho, weight = robust_distance(
+        torch.linalg.vector_norm(residual, dim=-1), problem.scale, problem.weights.softness
+    )
     floor = problem.weights.softness
-    return residual, by_point, problem.confidence * weight, (problem.confidence * (rho - floor)).sum(-1)
+    return (
+        residual,
+        by_point,
+        problem.confidence * weight,
+        (problem.confidence * (rho - floor)).sum(-1),
+    )
 
 
 def _hint_terms(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Depth of hinted points behind the hips' centre, robust. -> residual (S, H), weight (S, H), energy (S,)."""
-    assert problem.hint_index is not None and problem.hint_depth is not None and problem.hint_weight is not None
+    assert (
+        problem.hint_index is not None
+        and problem.hint_depth is not None
+        and problem.hint_weight is not None
+    )
     left, right = problem.hip_index
     reference = 0.5 * (points[:, left, 2] + points[:, right, 2])
     residual = points[:, problem.hint_index, 2] - reference[:, None] - problem.hint_depth
@@ -105,12 +118,16 @@ def linearise(problem: Problem, state: State) -> Linearisation:
         total = total + hint_energy
     if problem.parts is not None:
         extra = problem.parts.linearise(problem, state, rotations, posed)
-        for target, value in zip((all_residual, by_rotation, by_betas, by_transl), extra[1:], strict=True):
+        for target, value in zip(
+            (all_residual, by_rotation, by_betas, by_transl), extra[1:], strict=True
+        ):
             target.append(value)
         total = total + extra[0]
     rotation_rows = torch.cat(by_rotation, 1)
     by_z = problem.prior.pull_back(trace, rotation_rows[:, :, 1:])
-    by_global = torch.cat((rotation_rows[:, :, 0], torch.cat(by_betas, 1), torch.cat(by_transl, 1)), -1)
+    by_global = torch.cat(
+        (rotation_rows[:, :, 0], torch.cat(by_betas, 1), torch.cat(by_transl, 1)), -1
+    )
     return Linearisation(total, torch.cat(all_residual, 1), by_z, by_global)
 
 

@@ -65,7 +65,9 @@ class Placed:
 def on_keypoints(points: Tensor, inputs: Inputs) -> Tensor:
     """Translation that puts keypoints (B, 17, 3) m on the observed ones. -> (B, 3)."""
     scale = PLACING_SHARE * inputs.crop[:, 2]
-    return perspective_translation(points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre, scale)
+    return perspective_translation(
+        points, inputs.keypoints, inputs.confidence, inputs.focal, inputs.centre, scale
+    )
 
 
 def place(figure: Figure, state: State, inputs: Inputs) -> Placed:
@@ -93,14 +95,19 @@ def look(figure: Figure, state: State, inputs: Inputs) -> Seen:
     posed = pose_points(figure.body, figure.keypoints, rotations, state.betas)
     transl = on_keypoints(posed.points, inputs)
     pixels, of_keypoints = keypoint_rows(posed, transl, inputs)
-    both = zip(of_keypoints, pixel_rows(figure, rotations, state.betas, transl, inputs), strict=True)
+    both = zip(
+        of_keypoints, pixel_rows(figure, rotations, state.betas, transl, inputs), strict=True
+    )
     turns, by_betas, by_transl, miss, weight = (torch.cat(pair, 1) for pair in both)
     rows = torch.cat(
         (
-            figure.prior.pull_back(trace, turns[:, :, 1:]), ROOT_RADIANS * turns[:, :, 0], by_betas,
+            figure.prior.pull_back(trace, turns[:, :, 1:]),
+            ROOT_RADIANS * turns[:, :, 0],
+            by_betas,
             DEPTH_SHARE * transl[:, 2:, None] * by_transl,
-        ), -1,
-    )  # fmt: skip
+        ),
+        -1,
+    )
     spread = torch.diag_embed(1 / weight.clamp_min(1e-3))
     step = (rows.mT @ torch.linalg.solve(rows @ rows.mT + spread, miss[..., None]))[..., 0]
     dz, turn, d_betas, _ = step.split((state.z.shape[1], 3, state.betas.shape[1], 3), 1)
@@ -117,13 +124,24 @@ def keypoint_rows(posed: PosedPoints, transl: Tensor, inputs: Inputs) -> tuple[T
     pixels, d_pixels = project(posed.points + transl[:, None], inputs.focal, inputs.centre)
     side = inputs.crop[:, 2, None, None]
     miss, d_pixels = (inputs.keypoints - pixels) / side, d_pixels / side[..., None]
-    weight = inputs.confidence / (KEYPOINT_SHARE * (1 + (miss / (3 * KEYPOINT_SHARE)).square().sum(-1))).square()
+    weight = (
+        inputs.confidence
+        / (KEYPOINT_SHARE * (1 + (miss / (3 * KEYPOINT_SHARE)).square().sum(-1))).square()
+    )
     turns = torch.einsum("bkpx,bkxaj->bkpaj", d_pixels, posed.d_rotation).flatten(1, 2)
     by_betas = torch.einsum("bkpx,bkxj->bkpj", d_pixels, posed.d_betas).flatten(1, 2)
-    return pixels, (turns, by_betas, d_pixels.flatten(1, 2), miss.flatten(1), weight.repeat_interleave(2, 1))
+    return pixels, (
+        turns,
+        by_betas,
+        d_pixels.flatten(1, 2),
+        miss.flatten(1),
+        weight.repeat_interleave(2, 1),
+    )
 
 
-def pixel_rows(figure: Figure, rotations: Tensor, betas: Tensor, transl: Tensor, inputs: Inputs) -> Rows:
+def pixel_rows(
+    figure: Figure, rotations: Tensor, betas: Tensor, transl: Tensor, inputs: Inputs
+) -> Rows:
     """A row for each sampled pixel of the part map (of the mask, where there is none), along the line to the nearest facing
     vertex of its part: loss BA with its matches held fixed.
 
@@ -136,16 +154,22 @@ def pixel_rows(figure: Figure, rotations: Tensor, betas: Tensor, transl: Tensor,
     space = posed.points + transl[:, None]
     vertices, d_pixels = project(space, inputs.focal, inputs.centre)
     normals = torch.einsum("nj,bjxy,ny->bnx", skin.points.lbs_weights, posed.world, skin.normals)
-    match = ((labels[..., None] == skin.labels + 1) | (labels[..., None] == ANY_PART)) & ((normals * space).sum(-1) < 0)[:, None]
+    match = ((labels[..., None] == skin.labels + 1) | (labels[..., None] == ANY_PART)) & (
+        (normals * space).sum(-1) < 0
+    )[:, None]
     nearest, chosen = torch.where(match, torch.cdist(pixels, vertices), torch.inf).min(-1)
     known = torch.isfinite(nearest)
-    pick = lambda table: table.gather(1, chosen.view(*chosen.shape, *[1] * (table.ndim - 2)).expand(-1, -1, *table.shape[2:]))  # noqa: E731
+    pick = lambda table: table.gather(
+        1, chosen.view(*chosen.shape, *[1] * (table.ndim - 2)).expand(-1, -1, *table.shape[2:])
+    )  # noqa: E731
     side, metre = inputs.crop[:, 2, None], inputs.focal[:, :1] / transl[:, 2:].clamp_min(0.3)
     left = torch.where(known, nearest - MARGIN_METRES * metre, 0).clamp_min(0)
     weight = known * (left > 0) / (1 + (left / (SCALE_METRES * metre)).square()).square()
     weight = weight * (PIXELS_WORTH / pixels.shape[1] / PIXEL_SHARE**2)
     along = (pixels - pick(vertices)) / nearest.clamp_min(1e-6)[..., None] * known[..., None]
-    row = (along[:, :, None] @ pick(d_pixels))[:, :, 0] / side[..., None]  # (B, P, 3): by the vertex
+    row = (along[:, :, None] @ pick(d_pixels))[:, :, 0] / side[
+        ..., None
+    ]  # (B, P, 3): by the vertex
     mass = (skin.points.lbs_weights @ subtree(row.device, row.dtype).T)[chosen]
     arm = pick(posed.points)[:, :, None] - posed.joints[:, None]
     turns = mass[..., None] * torch.linalg.cross(arm, row[:, :, None].expand_as(arm))

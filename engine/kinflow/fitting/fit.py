@@ -67,11 +67,20 @@ NEAR_START = FitConfig(fine_iterations=6, hypotheses=False)
 
 
 def fit(
-    observations: Observation | Sequence[Observation], *, body: Body | None = None, prior: Prior | str | None = None,
-    camera: Camera | None = None, losses: Sequence[str] = ("ka", "ba"), solver: str = "lm",
-    starts: Sequence[FitResult | Guess | None] | str | None = None, shared_betas: bool = False, device: str = "auto", seed: int = 0,
-    progress: Callable[[float, str], bool | None] | None = None, config: FitConfig | None = None,
-) -> list[FitResult]:  # fmt: skip
+    observations: Observation | Sequence[Observation],
+    *,
+    body: Body | None = None,
+    prior: Prior | str | None = None,
+    camera: Camera | None = None,
+    losses: Sequence[str] = ("ka", "ba"),
+    solver: str = "lm",
+    starts: Sequence[FitResult | Guess | None] | str | None = None,
+    shared_betas: bool = False,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Callable[[float, str], bool | None] | None = None,
+    config: FitConfig | None = None,
+) -> list[FitResult]:
     """Fits the body to every observation in one batch; results in the same order.
 
     camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka" keypoints,
@@ -83,17 +92,27 @@ def fit(
     One observation that cannot be fitted gets status "too_few_keypoints" or "failed" with a message and never harms
     the others. Raises InvalidInputError for wrong arguments.
     """
-    people: list[Observation] = [observations] if isinstance(observations, Observation) else list(observations)
+    people: list[Observation] = (
+        [observations] if isinstance(observations, Observation) else list(observations)
+    )
     if unknown := set(losses) - set(LOSSES):
         raise InvalidInputError(f"Unknown loss {sorted(unknown)}.", "Use ka and ba.")
     if "ka" not in losses:
-        raise InvalidInputError("Losses without 'ka' cannot place a body.", "Use ('ka',) or ('ka', 'ba').")
+        raise InvalidInputError(
+            "Losses without 'ka' cannot place a body.", "Use ('ka',) or ('ka', 'ba')."
+        )
     if solver not in SOLVERS:
         raise InvalidInputError(f"Unknown solver '{solver}'.", f"Use one of {', '.join(SOLVERS)}.")
     if isinstance(starts, str) and starts not in STARTS:
-        raise InvalidInputError(f"Unknown starts '{starts}'.", f"Use one of {', '.join(STARTS)}, or give a result an observation.")
+        raise InvalidInputError(
+            f"Unknown starts '{starts}'.",
+            f"Use one of {', '.join(STARTS)}, or give a result an observation.",
+        )
     if starts is not None and not isinstance(starts, str) and len(starts) != len(people):
-        raise InvalidInputError(f"{len(starts)} starts are given for {len(people)} observations.", "Give one each, or None.")
+        raise InvalidInputError(
+            f"{len(starts)} starts are given for {len(people)} observations.",
+            "Give one each, or None.",
+        )
     torch_device = pick_device(device)
     config = config or (NEAR_START if starts == "regressor" else FitConfig())
     body = (body or load_body()).to(torch_device)
@@ -106,7 +125,10 @@ def fit(
     usable: list[int] = []
     for index, person in enumerate(people):
         if not isinstance(person, Observation):
-            raise InvalidInputError(f"Observation {index} is a {type(person).__name__}.", "Build it with kinflow.Observation.")
+            raise InvalidInputError(
+                f"Observation {index} is a {type(person).__name__}.",
+                "Build it with kinflow.Observation.",
+            )
         own = camera or person.camera or assumed_camera(person)
         cameras.append(own)
         count = int(person.usable.sum())
@@ -121,10 +143,23 @@ def fit(
         quick = replace(config, estimate_focal=False, hypotheses=False, sharpen=False)
 
         def fit_with(tried: list[Camera], given: list[FitResult] | None) -> list[FitResult]:
-            seen = [replace(people[i], camera=c, mask=None, parts=None) for i, c in zip(unknown_lens, tried, strict=True)]
-            return fit(seen, body=body, prior=prior, losses=("ka",), starts=given, device=device, config=quick)
+            seen = [
+                replace(people[i], camera=c, mask=None, parts=None)
+                for i, c in zip(unknown_lens, tried, strict=True)
+            ]
+            return fit(
+                seen,
+                body=body,
+                prior=prior,
+                losses=("ka",),
+                starts=given,
+                device=device,
+                config=quick,
+            )
 
-        for i, found in zip(unknown_lens, estimate_focal([cameras[i] for i in unknown_lens], fit_with), strict=True):
+        for i, found in zip(
+            unknown_lens, estimate_focal([cameras[i] for i in unknown_lens], fit_with), strict=True
+        ):
             cameras[i] = found
     if isinstance(starts, str):
         config = replace(config, rotated_starts=starts != "regressor")
@@ -133,46 +168,89 @@ def fit(
     for index in usable:
         groups.setdefault(people[index].keypoint_set, []).append(index)
     done = 0
-    size = len(people) if shared_betas else CPU_BATCH if uses_numpy(prior, torch_device) else MAX_BATCH
-    batches = [(name, group[i : i + size]) for name, group in groups.items() for i in range(0, len(group), size)]
+    size = (
+        len(people) if shared_betas else CPU_BATCH if uses_numpy(prior, torch_device) else MAX_BATCH
+    )
+    batches = [
+        (name, group[i : i + size])
+        for name, group in groups.items()
+        for i in range(0, len(group), size)
+    ]
     for keypoint_set, members in batches:
         regressor = keypoint_regressor(body, keypoint_set)
 
-        def report(fraction: float, message: str, offset: int = done, size: int = len(members)) -> bool | None:
-            return None if progress is None else progress((offset + fraction * size) / max(1, len(usable)), message)
+        def report(
+            fraction: float, message: str, offset: int = done, size: int = len(members)
+        ) -> bool | None:
+            return (
+                None
+                if progress is None
+                else progress((offset + fraction * size) / max(1, len(usable)), message)
+            )
 
         fitted = _fit_group(
-            [people[i] for i in members], [cameras[i] for i in members], regressor, body, prior, config, "ba" in losses,
-            [starts[i] for i in members] if starts is not None else None, solver, shared_betas, report, seed,
-        )  # fmt: skip
+            [people[i] for i in members],
+            [cameras[i] for i in members],
+            regressor,
+            body,
+            prior,
+            config,
+            "ba" in losses,
+            [starts[i] for i in members] if starts is not None else None,
+            solver,
+            shared_betas,
+            report,
+            seed,
+        )
         for index, result in zip(members, fitted, strict=True):
             results[index] = result
         done += len(members)
     elapsed = time.perf_counter() - started
-    return [replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}) for r in results if r is not None]
+    return [
+        replace(r, timings=r.timings | {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed})
+        for r in results
+        if r is not None
+    ]
 
 
 def _fit_group(
-    people: list[Observation], cameras: list[Camera], regressor: KeypointRegressor, body: Body, prior: Prior, config: FitConfig,
-    use_parts: bool, starts: list[FitResult | Guess | None] | None, solver: str, shared_betas: bool,
-    report: Callable[[float, str], bool | None], seed: int,
-) -> list[FitResult]:  # fmt: skip
+    people: list[Observation],
+    cameras: list[Camera],
+    regressor: KeypointRegressor,
+    body: Body,
+    prior: Prior,
+    config: FitConfig,
+    use_parts: bool,
+    starts: list[FitResult | Guess | None] | None,
+    solver: str,
+    shared_betas: bool,
+    report: Callable[[float, str], bool | None],
+    seed: int,
+) -> list[FitResult]:
     count = len(people)
     names = regressor.names
     base = base_problem(people, cameras, body, prior, config.weights, config.hints)
     keypoints, confidence, focal = base.keypoints, base.confidence, base.focal
 
     given = [] if starts is None else [i for i, s in enumerate(starts) if s is not None]
-    rotated = torch.tensor([i for i in range(count) if config.rotated_starts or i not in given], dtype=torch.long, device=body.device)
+    rotated = torch.tensor(
+        [i for i in range(count) if config.rotated_starts or i not in given],
+        dtype=torch.long,
+        device=body.device,
+    )
     owner = rotated.repeat_interleave(NUM_YAWS)
     problem = base.pick(owner)
     roots = upright_rotations(trunk_roll(keypoints, confidence, names)[rotated]).flatten(0, 1)
     zeros = torch.zeros(len(owner), prior.dim, device=body.device)
-    state = place(problem, zeros, roots, torch.zeros(len(owner), body.num_betas, device=body.device))
+    state = place(
+        problem, zeros, roots, torch.zeros(len(owner), body.num_betas, device=body.device)
+    )
     if starts is not None and given:
         owner, problem, state = _with_given(base, owner, state, starts)
     # one Laplace scale of the keypoints in px: keypoint_metres at the nearest start's depth
-    depth = torch.full((count,), torch.inf, device=body.device).scatter_reduce(0, owner, state.transl[:, 2].clamp_min(0.3), "amin")
+    depth = torch.full((count,), torch.inf, device=body.device).scatter_reduce(
+        0, owner, state.transl[:, 2].clamp_min(0.3), "amin"
+    )
     base = replace(base, scale=(config.weights.keypoint_metres * focal.mean(-1) / depth)[:, None])
     problem = base.pick(owner)
 
@@ -191,21 +269,30 @@ def _fit_group(
             flips, flip_owner = flipped_starts(base.pick(owner), solution, owner, names)
             if len(flip_owner):
                 brief = SolverConfig(max_iterations=config.flip_iterations, first_damping=0.1)
-                flipped = levenberg_marquardt(base.pick(flip_owner), flips, brief, iterate(0.6, 0.7, "other depths"))
+                flipped = levenberg_marquardt(
+                    base.pick(flip_owner), flips, brief, iterate(0.6, 0.7, "other depths")
+                )
                 solution, owner = _join(solution, flipped), torch.cat((owner, flip_owner))
                 solution = _polish(base, solution, owner, fine)
         if config.sharpen:
             base, solution = _sharpen(base, solution, owner, config)
     if use_parts and solver == "lm":
         best = _best_rows(solution.energy, owner, 1)
-        near = torch.ones(count, device=body.device).index_copy(0, owner[best], solution.state.transl[best, 2].clamp_min(0.3))
+        near = torch.ones(count, device=body.device).index_copy(
+            0, owner[best], solution.state.transl[best, 2].clamp_min(0.3)
+        )
         labelled = part_field(people, body, focal.mean(-1) / near, seed)
         if labelled is not None:
             base = replace(base, parts=labelled)
             keep = _best_rows(solution.energy, owner, 3)
             refine = SolverConfig(max_iterations=config.part_iterations, first_damping=1.0)
             chosen = solution.state.pick(keep)
-            refined = levenberg_marquardt(base.pick(owner[keep]), chosen, refine, lambda i, n: report(0.75 + 0.2 * i / n, "body parts"))
+            refined = levenberg_marquardt(
+                base.pick(owner[keep]),
+                chosen,
+                refine,
+                lambda i, n: report(0.75 + 0.2 * i / n, "body parts"),
+            )
             solution, owner = refined, owner[keep]
     if shared_betas and count > 1:
         solution, owner = _share_betas(base, solution, owner, config)
@@ -223,10 +310,16 @@ def _polish(base: Problem, solution: Solution, owner: Tensor, config: SolverConf
     rows = best[~solution.converged[best]]
     if not len(rows):
         return solution
-    return replace_rows(solution, rows, levenberg_marquardt(base.pick(owner[rows]), solution.state.pick(rows), config))
+    return replace_rows(
+        solution,
+        rows,
+        levenberg_marquardt(base.pick(owner[rows]), solution.state.pick(rows), config),
+    )
 
 
-def _sharpen(base: Problem, solution: Solution, owner: Tensor, config: FitConfig) -> tuple[Problem, Solution]:
+def _sharpen(
+    base: Problem, solution: Solution, owner: Tensor, config: FitConfig
+) -> tuple[Problem, Solution]:
     """Keypoints that turn out better than a usual detector's are believed more.
 
     The Laplace scale's maximum-likelihood estimate is the mean distance that is left. Where that is less than half of
@@ -234,16 +327,26 @@ def _sharpen(base: Problem, solution: Solution, owner: Tensor, config: FitConfig
     """
     problem = base.pick(owner)
     _, posed = posed_joints(problem, solution.state)
-    pixels, _ = project(posed.points + solution.state.transl[:, None], problem.focal, problem.centre)
+    pixels, _ = project(
+        posed.points + solution.state.transl[:, None], problem.focal, problem.centre
+    )
     left = keypoint_alignment(pixels, problem.keypoints, problem.confidence)
     best = _best_rows(solution.energy, owner, 1)
-    estimate = torch.full((len(base.scale),), torch.inf, device=left.device).index_copy(0, owner[best], left[best])[:, None]
+    estimate = torch.full((len(base.scale),), torch.inf, device=left.device).index_copy(
+        0, owner[best], left[best]
+    )[:, None]
     sharp = estimate < 0.5 * base.scale
     if not bool(sharp.any()):
         return base, solution
-    base = replace(base, scale=torch.where(sharp, torch.maximum(estimate, SHARPEST * base.scale), base.scale))
+    base = replace(
+        base, scale=torch.where(sharp, torch.maximum(estimate, SHARPEST * base.scale), base.scale)
+    )
     rows = torch.nonzero(sharp[owner, 0])[:, 0]
-    again = levenberg_marquardt(base.pick(owner[rows]), solution.state.pick(rows), SolverConfig(config.fine_iterations, first_damping=0.1))
+    again = levenberg_marquardt(
+        base.pick(owner[rows]),
+        solution.state.pick(rows),
+        SolverConfig(config.fine_iterations, first_damping=0.1),
+    )
     return base, replace_rows(solution, rows, again)
 
 
@@ -259,17 +362,23 @@ def _best_rows(energy: Tensor, owner: Tensor, keep: int) -> Tensor:
 
 def _join(a: Solution, b: Solution) -> Solution:
     return Solution(
-        State.cat([a.state, b.state]), torch.cat((a.energy, b.energy)), torch.cat((a.converged, b.converged)),
+        State.cat([a.state, b.state]),
+        torch.cat((a.energy, b.energy)),
+        torch.cat((a.converged, b.converged)),
         max(a.iterations, b.iterations),
-    )  # fmt: skip
+    )
 
 
-def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResult | Guess | None]) -> tuple[Tensor, Problem, State]:
+def _with_given(
+    base: Problem, owner: Tensor, state: State, starts: list[FitResult | Guess | None]
+) -> tuple[Tensor, Problem, State]:
     """Adds previous results as starts."""
     given = [(i, s) for i, s in enumerate(starts) if s is not None]
 
     def stack(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([np.asarray(getattr(s, name), np.float32) for _, s in given])).to(base.keypoints)
+        return torch.from_numpy(
+            np.stack([np.asarray(getattr(s, name), np.float32) for _, s in given])
+        ).to(base.keypoints)
 
     z = stack("z")
     if z.shape[1] != base.prior.dim:
@@ -279,7 +388,9 @@ def _with_given(base: Problem, owner: Tensor, state: State, starts: list[FitResu
     return owner, base.pick(owner), State.cat([state, extra])
 
 
-def _share_betas(base: Problem, solution: Solution, owner: Tensor, config: FitConfig) -> tuple[Solution, Tensor]:
+def _share_betas(
+    base: Problem, solution: Solution, owner: Tensor, config: FitConfig
+) -> tuple[Solution, Tensor]:
     """One shape for all: the precision-weighted mean of everybody's best, then a fit with the shape held there."""
     best = _best_rows(solution.energy, owner, 1)
     mean = solution.state.betas[best].mean(0, keepdim=True).expand(len(owner), -1)
@@ -287,10 +398,14 @@ def _share_betas(base: Problem, solution: Solution, owner: Tensor, config: FitCo
     body = base.body
     shift = (body.shapedirs @ mean[0], body.J_shapedirs @ mean[0])
     points = replace(base.points, template=base.points.template + base.points.shapedirs @ mean[0])
-    moved = replace(body, v_template=body.v_template + shift[0], J_template=body.J_template + shift[1])
+    moved = replace(
+        body, v_template=body.v_template + shift[0], J_template=body.J_template + shift[1]
+    )
     held = replace(base, body=moved, points=points, weights=replace(base.weights, betas=1e6))
     state = solution.state
     start = State(state.z, state.root, torch.zeros_like(state.betas), state.transl)
-    again = levenberg_marquardt(held.pick(owner), start, SolverConfig(config.fine_iterations, first_damping=0.1))
+    again = levenberg_marquardt(
+        held.pick(owner), start, SolverConfig(config.fine_iterations, first_damping=0.1)
+    )
     final = State(again.state.z, again.state.root, mean.clone(), again.state.transl)
     return Solution(final, again.energy, again.converged, again.iterations), owner

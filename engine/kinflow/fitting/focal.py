@@ -18,7 +18,10 @@ def scaled(camera: Camera, factor: float) -> Camera:
     return replace(camera, fx=camera.fx * factor, fy=camera.fy * factor)
 
 
-def estimate_focal(cameras: Sequence[Camera], fit_with: Callable[[list[Camera], list[FitResult] | None], list[FitResult]]) -> list[Camera]:
+def estimate_focal(
+    cameras: Sequence[Camera],
+    fit_with: Callable[[list[Camera], list[FitResult] | None], list[FitResult]],
+) -> list[Camera]:
     """Fits everybody through each of FACTORS and refines between the best and its neighbours by a parabola.
 
     The energy over the logarithm of the focal length is flat for people far away: the nearer the person, the surer the

@@ -42,9 +42,13 @@ def _prior(device: torch.device) -> Prior:
 
 @torch.no_grad()
 def guess(
-    people: Sequence[Observation], *, cameras: Sequence[Camera] | None = None, photos: Sequence[np.ndarray | None] | None = None,
-    body: Body | None = None, network: Regressor | str | Path | None = None,
-) -> list[Guess | None]:  # fmt: skip
+    people: Sequence[Observation],
+    *,
+    cameras: Sequence[Camera] | None = None,
+    photos: Sequence[np.ndarray | None] | None = None,
+    body: Body | None = None,
+    network: Regressor | str | Path | None = None,
+) -> list[Guess | None]:
     """Pose, shape and place of everybody at once, in milliseconds; None for who has too few keypoints.
 
     cameras: one each where the observations hold none. photos: upright (H, W, 3) uint8 RGB each, where at hand.
@@ -57,12 +61,16 @@ def guess(
     given: Sequence[Camera | None] = cameras if cameras is not None else [None] * len(people)
     lenses = [c or p.camera or assumed_camera(p) for c, p in zip(given, people, strict=True)]
     # the network knows COCO's keypoints alone
-    rows = [i for i, p in enumerate(people) if int((coco_keypoints(p)[1] > 0).sum()) >= MIN_KEYPOINTS]
+    rows = [
+        i for i, p in enumerate(people) if int((coco_keypoints(p)[1] > 0).sum()) >= MIN_KEYPOINTS
+    ]
     result: list[Guess | None] = [None] * len(people)
     if not rows:
         return result
     images = None if photos is None else [photos[i] for i in rows]
-    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(body.device)
+    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(
+        body.device
+    )
     got = place(figure, net(inputs, figure.look), inputs)
     pose = matrix_to_axis_angle(got.rotations)
     columns = (pose[:, 0], pose[:, 1:], got.betas, got.transl, got.z)

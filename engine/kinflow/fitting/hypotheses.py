@@ -17,11 +17,17 @@ DISTINCT_METRES = 0.060
 FLIP_DEPTH = 0.08
 MAX_HYPOTHESES = 6
 LEAD_ITERATIONS = 12
-_LIMBS = (("left_shoulder", "left_elbow", "left_wrist"), ("right_shoulder", "right_elbow", "right_wrist"),
-          ("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))  # fmt: skip
+_LIMBS = (
+    ("left_shoulder", "left_elbow", "left_wrist"),
+    ("right_shoulder", "right_elbow", "right_wrist"),
+    ("left_hip", "left_knee", "left_ankle"),
+    ("right_hip", "right_knee", "right_ankle"),
+)
 
 
-def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: tuple[str, ...]) -> tuple[State, Tensor]:
+def flipped_starts(
+    problem: Problem, solution: Solution, owner: Tensor, names: tuple[str, ...]
+) -> tuple[State, Tensor]:
     """Starts in which one limb of each person's best solution is reflected in depth.
 
     On a photo a bone that comes forward looks like one that goes back by as much. For every limb whose bones leave
@@ -64,10 +70,16 @@ def flipped_starts(problem: Problem, solution: Solution, owner: Tensor, names: t
         return state.pick(rows[:0]), owner[:0]
     picked = torch.cat(starts)
     hinted = replace(
-        base.pick(picked), hint_index=index, hint_depth=torch.cat(targets), hint_weight=torch.cat(weights),
-        weights=replace(base.weights, hint_metres=0.01), parts=None,
-    )  # fmt: skip
-    led = levenberg_marquardt(hinted, state.pick(picked), SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0))
+        base.pick(picked),
+        hint_index=index,
+        hint_depth=torch.cat(targets),
+        hint_weight=torch.cat(weights),
+        weights=replace(base.weights, hint_metres=0.01),
+        parts=None,
+    )
+    led = levenberg_marquardt(
+        hinted, state.pick(picked), SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0)
+    )
     return led.state, torch.cat(owners)
 
 
@@ -79,7 +91,13 @@ def distinct(problem: Problem, solution: Solution, owner: Tensor, count: int) ->
     for row in torch.argsort(solution.energy).tolist():
         kept = result[int(owner[row])]
         far = all((joints[row] - joints[k]).norm(dim=-1).mean() > DISTINCT_METRES for k in kept)
-        limb_far = all((joints[row] - joints[k]).norm(dim=-1).amax() > 3 * DISTINCT_METRES for k in kept)
-        if not kept or ((far or limb_far) and torch.isfinite(solution.energy[row]) and len(kept) < MAX_HYPOTHESES):
+        limb_far = all(
+            (joints[row] - joints[k]).norm(dim=-1).amax() > 3 * DISTINCT_METRES for k in kept
+        )
+        if not kept or (
+            (far or limb_far)
+            and torch.isfinite(solution.energy[row])
+            and len(kept) < MAX_HYPOTHESES
+        ):
             kept.append(row)
     return result

@@ -18,7 +18,12 @@ def keypoint_alignment(projected: Tensor, keypoints: Tensor, confidence: Tensor)
 
 
 def part_alignment(
-    vertices: Tensor, vertex_parts: Tensor, visible: Tensor, pixels: Tensor, pixel_parts: Tensor, margin: Tensor | float = 0.0
+    vertices: Tensor,
+    vertex_parts: Tensor,
+    visible: Tensor,
+    pixels: Tensor,
+    pixel_parts: Tensor,
+    margin: Tensor | float = 0.0,
 ) -> Tensor:
     """Loss BA, in px: semantic body-part alignment, part by part and in both directions.
 
@@ -30,12 +35,16 @@ def part_alignment(
     -> (B,).
     """
     apart = torch.cdist(pixels, vertices)
-    match = (pixel_parts[..., None] == vertex_parts) & visible[:, None] & (pixel_parts[..., None] > 0)
+    match = (
+        (pixel_parts[..., None] == vertex_parts) & visible[:, None] & (pixel_parts[..., None] > 0)
+    )
     far = torch.full_like(apart, torch.inf)
     distance = torch.where(match, apart, far)
 
     def mean(nearest: Tensor) -> Tensor:
         known = torch.isfinite(nearest)
-        return torch.where(known, nearest, torch.zeros_like(nearest)).sum(-1) / known.sum(-1).clamp_min(1)
+        return torch.where(known, nearest, torch.zeros_like(nearest)).sum(-1) / known.sum(
+            -1
+        ).clamp_min(1)
 
     return mean((distance.amin(-1) - margin).clamp_min(0)) + mean(distance.amin(-2))

@@ -60,7 +60,15 @@ class Problem:
         """The same problem for some of the starts."""
         changed = {
             name: getattr(self, name)[rows]
-            for name in ("keypoints", "confidence", "focal", "centre", "scale", "hint_depth", "hint_weight")
+            for name in (
+                "keypoints",
+                "confidence",
+                "focal",
+                "centre",
+                "scale",
+                "hint_depth",
+                "hint_weight",
+            )
             if getattr(self, name) is not None
         }
         if self.parts is not None:
@@ -91,4 +99,6 @@ class State:
 
     @staticmethod
     def cat(states: list[State]) -> State:
-        return State(*(torch.cat([getattr(s, n) for s in states]) for n in ("z", "root", "betas", "transl")))
+        return State(
+            *(torch.cat([getattr(s, n) for s in states]) for n in ("z", "root", "betas", "transl"))
+        )

@@ -15,14 +15,18 @@ LBFGS_ROUNDS = 12
 CONVERGED = 0.05
 
 
-def minimise(problem: Problem, state: State, solver: str, progress: Progress | None = None) -> Solution:
+def minimise(
+    problem: Problem, state: State, solver: str, progress: Progress | None = None
+) -> Solution:
     """Minimises the summed energy of all starts with torch's Adam (falling rate) or L-BFGS (strong Wolfe), by autograd.
 
     Unknowns are the latent, a root rotation increment, betas and translation, from `state`. A start counts as converged
     when the last tenth of the run lowered its energy by less than CONVERGED nats.
     """
     dz = torch.zeros_like(state.z, requires_grad=True)
-    d_global = torch.zeros(len(state.z), NUM_GLOBAL, dtype=state.z.dtype, device=state.z.device, requires_grad=True)
+    d_global = torch.zeros(
+        len(state.z), NUM_GLOBAL, dtype=state.z.dtype, device=state.z.device, requires_grad=True
+    )
 
     def value() -> Tensor:
         return energy(problem, apply(state, dz, d_global))
@@ -46,7 +50,9 @@ def minimise(problem: Problem, state: State, solver: str, progress: Progress | N
             optimiser.step()
             schedule.step()
     else:
-        line_search = torch.optim.LBFGS([dz, d_global], lr=1.0, max_iter=30, history_size=30, line_search_fn="strong_wolfe")
+        line_search = torch.optim.LBFGS(
+            [dz, d_global], lr=1.0, max_iter=30, history_size=30, line_search_fn="strong_wolfe"
+        )
 
         def closure() -> Tensor:
             line_search.zero_grad()
@@ -61,4 +67,9 @@ def minimise(problem: Problem, state: State, solver: str, progress: Progress | N
     with torch.no_grad():
         final = apply(state, dz, d_global)
         energies = energy(problem, final)
-    return Solution(final, energies, before - energies < CONVERGED, ADAM_STEPS if solver == "adam" else 30 * LBFGS_ROUNDS)
+    return Solution(
+        final,
+        energies,
+        before - energies < CONVERGED,
+        ADAM_STEPS if solver == "adam" else 30 * LBFGS_ROUNDS,
+    )

@@ -23,15 +23,33 @@ from .solver import SolverConfig
 REFIT_ITERATIONS = 12
 
 
-def refit(observation: Observation, last: FitResult, *, body: Body, prior: Prior, device: torch.device, config: FitConfig) -> FitResult:
+def refit(
+    observation: Observation,
+    last: FitResult,
+    *,
+    body: Body,
+    prior: Prior,
+    device: torch.device,
+    config: FitConfig,
+) -> FitResult:
     """Fits keypoints again from `last`; its camera, shape and latent are the start. Raises InvalidInputError."""
     started = time.perf_counter()
     body, prior = body.to(device), prior.to(device)
     camera = observation.camera or last.camera
     if int(observation.usable.sum()) < MIN_KEYPOINTS:
-        return failed_result(body, prior, camera, observation, "too_few_keypoints", f"At least {MIN_KEYPOINTS} keypoints are needed.")
+        return failed_result(
+            body,
+            prior,
+            camera,
+            observation,
+            "too_few_keypoints",
+            f"At least {MIN_KEYPOINTS} keypoints are needed.",
+        )
     if len(last.z) != prior.dim:
-        raise InvalidInputError(f"The last fit has {len(last.z)} latent numbers and the prior {prior.dim}.", "Fit once with this prior.")
+        raise InvalidInputError(
+            f"The last fit has {len(last.z)} latent numbers and the prior {prior.dim}.",
+            "Fit once with this prior.",
+        )
     regressor = keypoint_regressor(body, observation.keypoint_set)
 
     def tensor(array: np.ndarray | list[float]) -> torch.Tensor:
@@ -44,12 +62,26 @@ def refit(observation: Observation, last: FitResult, *, body: Body, prior: Prior
     points = keypoint_points(body, observation.keypoint_set)
     names = regressor.names
     problem = Problem(
-        body, prior, points, config.weights, tensor(np.where(usable[:, None], observation.keypoints, 0)),
-        tensor(np.where(usable, np.clip(observation.confidence, 0, 1), 0)), focal, tensor([camera.cx, camera.cy]), scale,
+        body,
+        prior,
+        points,
+        config.weights,
+        tensor(np.where(usable[:, None], observation.keypoints, 0)),
+        tensor(np.where(usable, np.clip(observation.confidence, 0, 1), 0)),
+        focal,
+        tensor([camera.cx, camera.cy]),
+        scale,
         (names.index("left_hip"), names.index("right_hip")),
-    )  # fmt: skip
-    state = State(tensor(last.z), axis_angle_to_matrix(tensor(last.global_orient)), tensor(last.betas), tensor(last.transl))
-    solution = levenberg_marquardt(problem, state, SolverConfig(REFIT_ITERATIONS, tolerance=0.05, first_damping=0.1))
+    )
+    state = State(
+        tensor(last.z),
+        axis_angle_to_matrix(tensor(last.global_orient)),
+        tensor(last.betas),
+        tensor(last.transl),
+    )
+    solution = levenberg_marquardt(
+        problem, state, SolverConfig(REFIT_ITERATIONS, tolerance=0.05, first_damping=0.1)
+    )
     bare = replace(observation, mask=None, parts=None)
     result = build_result(problem, solution, [0], bare, camera, regressor, 0)
     return replace(result, timings={"refit_s": time.perf_counter() - started})

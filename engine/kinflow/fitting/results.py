@@ -21,18 +21,37 @@ def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().float().cpu().numpy()
 
 
-def failed_result(body: Body, prior: Prior, camera: Camera, person: Observation, status: str, message: str) -> FitResult:
+def failed_result(
+    body: Body, prior: Prior, camera: Camera, person: Observation, status: str, message: str
+) -> FitResult:
     """The mean pose, marked as no fit; it holds finite numbers so that nothing downstream trips over it."""
     pose = prior.decode(torch.zeros(1, prior.dim, device=body.device))
     root = torch.tensor([[np.pi, 0.0, 0.0]], device=body.device)
     transl = torch.tensor([[0.0, 0.0, 3.0]], device=body.device)
     vertices, joints = body(root, pose, None, transl)
     return FitResult(
-        _numpy(root[0]), _numpy(matrix_to_axis_angle(pose[0])), np.zeros(body.num_betas, np.float32), _numpy(transl[0]),
-        np.zeros(prior.dim, np.float32), camera, _numpy(vertices[0]), _numpy(joints[0]), float("nan"), None, float("nan"),
-        status, {}, (), _faces(body), np.full(len(person.keypoints), np.nan, np.float32), None, prior.name, message,
-        person.image_path, person.photo,
-    )  # fmt: skip
+        _numpy(root[0]),
+        _numpy(matrix_to_axis_angle(pose[0])),
+        np.zeros(body.num_betas, np.float32),
+        _numpy(transl[0]),
+        np.zeros(prior.dim, np.float32),
+        camera,
+        _numpy(vertices[0]),
+        _numpy(joints[0]),
+        float("nan"),
+        None,
+        float("nan"),
+        status,
+        {},
+        (),
+        _faces(body),
+        np.full(len(person.keypoints), np.nan, np.float32),
+        None,
+        prior.name,
+        message,
+        person.image_path,
+        person.photo,
+    )
 
 
 def _faces(body: Body) -> np.ndarray:
@@ -49,7 +68,13 @@ def keypoint_errors(projected: np.ndarray, person: Observation) -> tuple[np.ndar
 
 
 def build_result(
-    base: Problem, solution: Solution, rows: list[int], person: Observation, camera: Camera, regressor: KeypointRegressor, number: int
+    base: Problem,
+    solution: Solution,
+    rows: list[int],
+    person: Observation,
+    camera: Camera,
+    regressor: KeypointRegressor,
+    number: int,
 ) -> FitResult:
     """Result of one person from its distinct solutions, best first. Only the best is posed as a whole mesh."""
     body, prior = base.body, base.prior
@@ -57,7 +82,14 @@ def build_result(
     state = solution.state.pick(index)
     owner = torch.full((len(rows),), number, device=body.device)
     if not bool(torch.isfinite(solution.energy[index]).any()):
-        return failed_result(body, prior, camera, person, "failed", "No start reached a finite energy; check the keypoints and the camera.")
+        return failed_result(
+            body,
+            prior,
+            camera,
+            person,
+            "failed",
+            "No start reached a finite energy; check the keypoints and the camera.",
+        )
     joints, posed = posed_joints(base.pick(owner), state)
     projected = camera.project(_numpy(posed.points + state.transl[:, None]).astype(np.float64))
     pose = prior.decode(state.z)
@@ -78,7 +110,7 @@ def build_result(
                 float(solution.energy[rows[i]]),
                 error,
                 float(log_prob[i]),
-            )  # fmt: skip
+            )
         )
     # the mesh is posed from the axis-angle numbers that are handed out, so that they and the mesh agree
     vertices, final_joints = body(root[:1], axis_angle[:1], state.betas[:1], state.transl[:1])
@@ -86,17 +118,36 @@ def build_result(
     mesh = _numpy(vertices[0])
     parts, mask = _overlaps(body, mesh, camera, person)
     return FitResult(
-        hypotheses[0].global_orient, hypotheses[0].body_pose, hypotheses[0].betas, hypotheses[0].transl, hypotheses[0].z,
-        camera, mesh, _numpy(final_joints[0]), error, parts, hypotheses[0].log_prob,
-        "converged" if bool(solution.converged[rows[0]]) else "max_iterations", {}, tuple(hypotheses), _faces(body), errors, mask,
-        prior.name, "", person.image_path, person.photo,
-    )  # fmt: skip
+        hypotheses[0].global_orient,
+        hypotheses[0].body_pose,
+        hypotheses[0].betas,
+        hypotheses[0].transl,
+        hypotheses[0].z,
+        camera,
+        mesh,
+        _numpy(final_joints[0]),
+        error,
+        parts,
+        hypotheses[0].log_prob,
+        "converged" if bool(solution.converged[rows[0]]) else "max_iterations",
+        {},
+        tuple(hypotheses),
+        _faces(body),
+        errors,
+        mask,
+        prior.name,
+        "",
+        person.image_path,
+        person.photo,
+    )
 
 
 OVERLAP_SIZE = 144
 
 
-def _overlaps(body: Body, vertices: np.ndarray, camera: Camera, person: Observation) -> tuple[float | None, float | None]:
+def _overlaps(
+    body: Body, vertices: np.ndarray, camera: Camera, person: Observation
+) -> tuple[float | None, float | None]:
     """Part IoU and mask IoU against what was observed, on a map of OVERLAP_SIZE px about the person."""
     plane = person.parts if person.parts is not None else person.mask
     if plane is None:
@@ -122,7 +173,9 @@ def _overlaps(body: Body, vertices: np.ndarray, camera: Camera, person: Observat
 
     parts = mask = None
     if person.parts is not None:
-        parts = part_iou(part_map(raster, faces, body.parts.cpu().numpy()), small(person.parts), NUM_PARTS)
+        parts = part_iou(
+            part_map(raster, faces, body.parts.cpu().numpy()), small(person.parts), NUM_PARTS
+        )
     if person.mask is not None:
         mask = mask_iou(raster.mask, small(person.mask))
     return parts, mask

@@ -16,7 +16,12 @@ from .problem import Problem, Weights
 
 
 def base_problem(
-    people: Sequence[Observation], cameras: Sequence[Camera], body: Body, prior: Prior, weights: Weights, hints: bool
+    people: Sequence[Observation],
+    cameras: Sequence[Camera],
+    body: Body,
+    prior: Prior,
+    weights: Weights,
+    hints: bool,
 ) -> Problem:
     """People of one keypoint set, one row each, without part fields; the keypoints' scale is left at 1 px."""
     keypoints, confidence, focal, centre = _tensors(people, cameras, body)
@@ -25,8 +30,22 @@ def base_problem(
     points = keypoint_points(body, people[0].keypoint_set)
     scale = torch.ones(len(people), 1).to(keypoints)
     if not hints or not any(p.world_landmarks is not None for p in people):
-        return Problem(body, prior, points, weights, keypoints, confidence, focal, centre, scale, hips)
-    return Problem(body, prior, points, weights, keypoints, confidence, focal, centre, scale, hips, *_hints(people, names, confidence))
+        return Problem(
+            body, prior, points, weights, keypoints, confidence, focal, centre, scale, hips
+        )
+    return Problem(
+        body,
+        prior,
+        points,
+        weights,
+        keypoints,
+        confidence,
+        focal,
+        centre,
+        scale,
+        hips,
+        *_hints(people, names, confidence),
+    )
 
 
 def assumed_camera(person: Observation) -> Camera:
@@ -41,7 +60,9 @@ def assumed_camera(person: Observation) -> Camera:
     return Camera.guess(int(width), int(height))
 
 
-def _tensors(people: Sequence[Observation], cameras: Sequence[Camera], body: Body) -> tuple[Tensor, ...]:
+def _tensors(
+    people: Sequence[Observation], cameras: Sequence[Camera], body: Body
+) -> tuple[Tensor, ...]:
     def stack(rows: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(rows).astype(np.float32)).to(body.device)
 
@@ -52,10 +73,14 @@ def _tensors(people: Sequence[Observation], cameras: Sequence[Camera], body: Bod
     return keypoints, confidence, focal, centre
 
 
-HINT_NAMES = tuple(f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "knee", "ankle"))
+HINT_NAMES = tuple(
+    f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "knee", "ankle")
+)
 
 
-def _hints(people: Sequence[Observation], names: tuple[str, ...], confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _hints(
+    people: Sequence[Observation], names: tuple[str, ...], confidence: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Depths behind the hips' centre that a detector guesses, for the limbs. -> index (H,), depth, weight (N, H)."""
     index = torch.tensor([names.index(n) for n in HINT_NAMES], device=confidence.device)
     hips = [names.index("left_hip"), names.index("right_hip")]

@@ -35,7 +35,9 @@ class Solution:
     iterations: int
 
 
-def step(lin: Linearisation, state: State, damping: Tensor, latent: float, betas: float) -> tuple[Tensor, Tensor]:
+def step(
+    lin: Linearisation, state: State, damping: Tensor, latent: float, betas: float
+) -> tuple[Tensor, Tensor]:
     """One damped Gauss-Newton step. damping (S,) -> dz (S, D), d_global (S, 16).
 
     Minimises |r + A dz + G dg|^2 + latent |z + dz|^2 + betas |b + db|^2 + damping |dz|^2 + damping |dg|^2_diag(G'G).
@@ -75,17 +77,27 @@ def step(lin: Linearisation, state: State, damping: Tensor, latent: float, betas
 def apply(state: State, dz: Tensor, d_global: Tensor) -> State:
     """State after a step; the root turns on the left, in the camera frame."""
     turn = axis_angle_to_matrix(d_global[:, :3])
-    return State(state.z + dz, turn @ state.root, state.betas + d_global[:, 3 : 3 + NUM_BETAS], state.transl + d_global[:, -3:])
+    return State(
+        state.z + dz,
+        turn @ state.root,
+        state.betas + d_global[:, 3 : 3 + NUM_BETAS],
+        state.transl + d_global[:, -3:],
+    )
 
 
-def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None) -> Solution:
+def levenberg_marquardt(
+    problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None
+) -> Solution:
     """Minimises the energy of every start on its own: damping and acceptance are per start, finished ones leave.
 
     progress(iteration, max_iterations) is called between iterations; returning False cancels (CancelledError).
     """
     total = len(state.z)
     device = state.z.device
-    final_state, final_energy = state, torch.full((total,), torch.inf, dtype=state.z.dtype, device=device)
+    final_state, final_energy = (
+        state,
+        torch.full((total,), torch.inf, dtype=state.z.dtype, device=device),
+    )
     converged = torch.zeros(total, dtype=torch.bool, device=device)
     rows = torch.arange(total, device=device)
     damping = torch.full((total,), config.first_damping, dtype=state.z.dtype, device=device)
@@ -112,7 +124,9 @@ def levenberg_marquardt(problem: Problem, state: State, config: SolverConfig, pr
         done = (quiet >= 2) | (damping >= 1e5)
         if bool(done.any()) or iteration == config.max_iterations:
             leave = done if iteration < config.max_iterations else torch.ones_like(done)
-            final_state, final_energy = _store(final_state, final_energy, rows[leave], state.pick(leave), current[leave])
+            final_state, final_energy = _store(
+                final_state, final_energy, rows[leave], state.pick(leave), current[leave]
+            )
             converged[rows[done]] = True
             stay = ~leave
             if not bool(stay.any()):
@@ -131,7 +145,9 @@ def replace_rows(solution: Solution, rows: Tensor, new: Solution) -> Solution:
     return Solution(state, energies, converged, max(solution.iterations, new.iterations))
 
 
-def _store(state: State, values: Tensor, rows: Tensor, new: State, new_values: Tensor) -> tuple[State, Tensor]:
+def _store(
+    state: State, values: Tensor, rows: Tensor, new: State, new_values: Tensor
+) -> tuple[State, Tensor]:
     parts = []
     for name in ("z", "root", "betas", "transl"):
         target = getattr(state, name).clone()

@@ -25,7 +25,9 @@ def upright_rotations(roll: Tensor, yaws: int = NUM_YAWS) -> Tensor:
     angles = torch.arange(yaws, dtype=dtype, device=device) * (2 * math.pi / yaws)
     zero = torch.zeros_like(angles)
     yaw = axis_angle_to_matrix(torch.stack((zero, angles, zero), -1))
-    lean = axis_angle_to_matrix(torch.stack((torch.zeros_like(roll), torch.zeros_like(roll), roll), -1))
+    lean = axis_angle_to_matrix(
+        torch.stack((torch.zeros_like(roll), torch.zeros_like(roll), roll), -1)
+    )
     return lean[:, None] @ half_turn @ yaw
 
 
@@ -44,5 +46,7 @@ def place(problem: Problem, z: Tensor, root: Tensor, betas: Tensor) -> State:
     """State with the translation of equation 2."""
     rotations = torch.cat((root[:, None], problem.prior.decode_with_trace(z)[0]), 1)
     points = pose_points(problem.body, problem.points, rotations, betas, jacobian=False).points
-    transl = weak_perspective_translation(points, problem.keypoints, problem.confidence, problem.focal, problem.centre)
+    transl = weak_perspective_translation(
+        points, problem.keypoints, problem.confidence, problem.focal, problem.centre
+    )
     return State(z, root, betas, transl)

@@ -12,7 +12,12 @@ DEFAULT_DEPTH = 5.0
 
 
 def weak_perspective_translation(
-    joints: Tensor, keypoints: Tensor, confidence: Tensor, focal: Tensor, centre: Tensor, span: Tensor | None = None
+    joints: Tensor,
+    keypoints: Tensor,
+    confidence: Tensor,
+    focal: Tensor,
+    centre: Tensor,
+    span: Tensor | None = None,
 ) -> Tensor:
     """Translation that best puts a body's points onto keypoints under a scaled orthographic camera.
 
@@ -42,14 +47,22 @@ def weak_perspective_translation(
     slope = covariance / variance.clamp_min(1e-6)
     ratio = (spread.clamp_min(1e-12) / variance.clamp_min(1e-6)).sqrt()
     scale = torch.where(slope > 0.5 * ratio, slope, ratio).clamp_min(MIN_SCALE)
-    depth = torch.where(known, 1 / scale, torch.full_like(scale, DEFAULT_DEPTH) if span is None else span)
+    depth = torch.where(
+        known, 1 / scale, torch.full_like(scale, DEFAULT_DEPTH) if span is None else span
+    )
     xy = mean_target * depth[:, None] - mean_point[:, :2]
     xy = torch.where(total > 0, xy, torch.zeros_like(xy))
     return torch.cat((xy, (depth - mean_point[:, 2])[:, None]), -1)
 
 
 def perspective_translation(
-    points: Tensor, keypoints: Tensor, confidence: Tensor, focal: Tensor, centre: Tensor, scale: Tensor, steps: int = 2
+    points: Tensor,
+    keypoints: Tensor,
+    confidence: Tensor,
+    focal: Tensor,
+    centre: Tensor,
+    scale: Tensor,
+    steps: int = 2,
 ) -> Tensor:
     """Equation 2, then Gauss-Newton steps of the translation alone under full perspective; differentiable.
 
@@ -61,15 +74,21 @@ def perspective_translation(
     known = (confidence > 0)[..., None]
     for _ in range(steps):
         pixels, slopes = project(points + transl[:, None], focal, centre)
-        miss = torch.where(known, keypoints - pixels, torch.zeros_like(pixels)) / scale[:, None, None]
+        miss = (
+            torch.where(known, keypoints - pixels, torch.zeros_like(pixels)) / scale[:, None, None]
+        )
         slopes = slopes / scale[:, None, None, None]
         weight = confidence.clamp_min(0) / (1 + miss.square().sum(-1)).square()
         rows = slopes * weight[..., None, None]
         normal = torch.einsum("bkux,bkuy->bxy", rows, slopes)
         # a little stiffness along every axis: one keypoint alone does not tell the depth
         stiff = 1e-3 * normal.diagonal(dim1=1, dim2=2).amax(1).clamp_min(1e-9)
-        normal = normal + stiff[:, None, None] * torch.eye(3, dtype=normal.dtype, device=normal.device)
-        step = torch.linalg.solve(normal, torch.einsum("bkux,bku->bx", rows, miss)[..., None])[..., 0]
+        normal = normal + stiff[:, None, None] * torch.eye(
+            3, dtype=normal.dtype, device=normal.device
+        )
+        step = torch.linalg.solve(normal, torch.einsum("bkux,bku->bx", rows, miss)[..., None])[
+            ..., 0
+        ]
         limit = 0.3 * transl[:, 2:].abs()
         transl = transl + step.clamp(-limit, limit)
     return transl

@@ -49,7 +49,9 @@ class Coupling(nn.Module):
         for net in ("scale", "shift"):
             for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
                 gain = 0.0 if layer == 2 else 1 / math.sqrt(fan_in)
-                self.register_parameter(f"{net}_weight{layer}", nn.Parameter(gain * torch.randn(fan_out, fan_in)))
+                self.register_parameter(
+                    f"{net}_weight{layer}", nn.Parameter(gain * torch.randn(fan_out, fan_in))
+                )
                 self.register_parameter(f"{net}_bias{layer}", nn.Parameter(torch.zeros(fan_out)))
 
     def _net(self, name: str, a: Tensor) -> Tensor:

@@ -53,7 +53,9 @@ def coupling_to_pose(h: Tensor, log_scale: Tensor, shift: Tensor, first_half: bo
     return join_halves(a, b * log_scale.exp() + shift, first_half)
 
 
-def coupling_to_latent(h: Tensor, log_scale: Tensor, shift: Tensor, first_half: bool) -> tuple[Tensor, Tensor]:
+def coupling_to_latent(
+    h: Tensor, log_scale: Tensor, shift: Tensor, first_half: bool
+) -> tuple[Tensor, Tensor]:
     """Inverse of `coupling_to_pose`, and its log-determinant (B,)."""
     a, b = split_halves(h, first_half)
     return join_halves(a, (b - shift) * (-log_scale).exp(), first_half), -log_scale.sum(-1)

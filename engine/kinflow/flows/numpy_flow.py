@@ -30,10 +30,14 @@ class NumpyPrior:
         self.dim = _DIMS[self.representation]
         self._p = {k: np.asarray(v, np.float32) for k, v in arrays.items()}
         try:
-            self._weights = [np.ascontiguousarray(self._p[f"flow.dense.{i}.weight"].T) for i in range(NUM_DENSE)]
+            self._weights = [
+                np.ascontiguousarray(self._p[f"flow.dense.{i}.weight"].T) for i in range(NUM_DENSE)
+            ]
             self._biases = [self._p[f"flow.dense.{i}.bias"] for i in range(NUM_DENSE)]
         except KeyError as error:
-            raise AssetError(f"{path}: field {error} is missing.", "Install kinflow again.") from error
+            raise AssetError(
+                f"{path}: field {error} is missing.", "Install kinflow again."
+            ) from error
         self.axes = self._p.get("axes", np.eye(self.dim, dtype=np.float32))
         self.axis_shares = self._p.get("axis_shares", np.full(self.dim, 1 / self.dim, np.float32))
         self._lu: list[np.ndarray] | None = None
@@ -68,7 +72,10 @@ class NumpyPrior:
 
     def _net(self, i: int, name: str, a: np.ndarray) -> np.ndarray:
         for layer in range(3):
-            a = a @ self._p[f"flow.steps.{i}.{name}_weight{layer}"].T + self._p[f"flow.steps.{i}.{name}_bias{layer}"]
+            a = (
+                a @ self._p[f"flow.steps.{i}.{name}_weight{layer}"].T
+                + self._p[f"flow.steps.{i}.{name}_bias{layer}"]
+            )
             if layer < 2:
                 a = np.tanh(a)
         return a
@@ -88,7 +95,11 @@ class NumpyPrior:
     def encode(self, pose: np.ndarray) -> np.ndarray:
         """Rotation matrices (B, 23, 3, 3) -> codes of their canonical lift (B, D)."""
         pose = np.asarray(pose)
-        if pose.ndim != 4 or pose.shape[1:] != (NUM_BODY_JOINTS, 3, 3) or not np.isfinite(pose).all():
+        if (
+            pose.ndim != 4
+            or pose.shape[1:] != (NUM_BODY_JOINTS, 3, 3)
+            or not np.isfinite(pose).all()
+        ):
             raise InvalidInputError("A pose should be finite, of shape (B, 23, 3, 3).")
         if self.representation == "6d":
             x = rotations.matrix_to_sixd(pose)

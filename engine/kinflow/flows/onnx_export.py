@@ -37,7 +37,11 @@ class _Graph:
 
     def op(self, kind: str, *inputs: str, output: str | None = None, **attributes) -> str:
         name = output or f"n{len(self.nodes)}"
-        self.nodes.append(self._helper.make_node(kind, list(inputs), [name], name=f"{kind}_{len(self.nodes)}", **attributes))
+        self.nodes.append(
+            self._helper.make_node(
+                kind, list(inputs), [name], name=f"{kind}_{len(self.nodes)}", **attributes
+            )
+        )
         return name
 
     def number(self, value: float) -> str:
@@ -53,24 +57,38 @@ class _Graph:
 def _coupling(graph: _Graph, step: Coupling, h: str, dim: int) -> str:
     # halves by products with 0 and 1, which are exact: OpenCV cannot join slices of a batch of unknown size
     half, eye = dim // 2, np.eye(dim)
-    pick_a, pick_b = (eye[:, :half], eye[:, half:]) if step.first_half else (eye[:, half:], eye[:, :half])
+    pick_a, pick_b = (
+        (eye[:, :half], eye[:, half:]) if step.first_half else (eye[:, half:], eye[:, :half])
+    )
     a, b = graph.times(h, pick_a), graph.times(h, pick_b)
     outputs = []
     for net in ("scale", "shift"):
         x = a
         for layer in range(3):
-            x = graph.affine(x, getattr(step, f"{net}_weight{layer}").numpy(), getattr(step, f"{net}_bias{layer}").numpy())
+            x = graph.affine(
+                x,
+                getattr(step, f"{net}_weight{layer}").numpy(),
+                getattr(step, f"{net}_bias{layer}").numpy(),
+            )
             if layer < 2:
                 x = graph.op("Tanh", x)
         outputs.append(x)
-    bounded = graph.op("Mul", graph.op("Tanh", graph.op("Mul", outputs[0], graph.number(1 / SCALE_BOUND))), graph.number(SCALE_BOUND))
+    bounded = graph.op(
+        "Mul",
+        graph.op("Tanh", graph.op("Mul", outputs[0], graph.number(1 / SCALE_BOUND))),
+        graph.number(SCALE_BOUND),
+    )
     changed = graph.op("Add", graph.op("Mul", b, graph.op("Exp", bounded)), outputs[1])
     return graph.op("Add", graph.times(a, pick_a.T), graph.times(changed, pick_b.T))
 
 
 def _prelu(graph: _Graph, slope: float, h: str) -> str:
     positive = graph.op("Relu", h)
-    return graph.op("Add", graph.op("Mul", positive, graph.number(1 - slope)), graph.op("Mul", h, graph.number(slope)))
+    return graph.op(
+        "Add",
+        graph.op("Mul", positive, graph.number(1 - slope)),
+        graph.op("Mul", h, graph.number(slope)),
+    )
 
 
 class _Joints:
@@ -103,10 +121,14 @@ class _Joints:
         return self.add(*(self.mul(x, y) for x, y in zip(a, b, strict=True)))
 
     def cross(self, a: list[str], b: list[str]) -> list[str]:
-        return [self.sub(self.mul(a[i - 2], b[i - 1]), self.mul(a[i - 1], b[i - 2])) for i in range(3)]
+        return [
+            self.sub(self.mul(a[i - 2], b[i - 1]), self.mul(a[i - 1], b[i - 2])) for i in range(3)
+        ]
 
     def unit(self, a: list[str]) -> list[str]:
-        length = self.graph.op("Sqrt", self.graph.op("Add", self.dot(a, a), self.graph.number(1e-24)))
+        length = self.graph.op(
+            "Sqrt", self.graph.op("Add", self.dot(a, a), self.graph.number(1e-24))
+        )
         return [self.graph.op("Div", x, length) for x in a]
 
     def stack(self, entries: list[str], output: str) -> str:
@@ -116,7 +138,11 @@ class _Joints:
             place = np.zeros((NUM_BODY_JOINTS, 9 * NUM_BODY_JOINTS), np.float32)
             place[np.arange(NUM_BODY_JOINTS), np.arange(NUM_BODY_JOINTS) * 9 + index] = 1
             term = self.graph.times(entry, place)
-            total = term if total is None else self.graph.op("Add", total, term, output=output if index == 8 else None)
+            total = (
+                term
+                if total is None
+                else self.graph.op("Add", total, term, output=output if index == 8 else None)
+            )
         assert total is not None
         return total
 
@@ -125,7 +151,9 @@ def _sixd(joints: _Joints, x: str) -> list[str]:
     a = [joints.entry(x, i) for i in range(6)]
     first = joints.unit(a[:3])
     along = joints.dot(first, a[3:])
-    second = joints.unit([joints.sub(v, joints.mul(along, f)) for v, f in zip(a[3:], first, strict=True)])
+    second = joints.unit(
+        [joints.sub(v, joints.mul(along, f)) for v, f in zip(a[3:], first, strict=True)]
+    )
     third = joints.cross(first, second)
     return [column[row] for row in range(3) for column in (first, second, third)]
 
@@ -142,23 +170,45 @@ def _axis_angle(joints: _Joints, x: str) -> list[str]:
     one = graph.number(1.0)
 
     def diagonal(a: str, b: str) -> str:
-        return graph.op("Sub", one, joints.scaled(joints.add(joints.mul(a, a), joints.mul(b, b)), 2.0))
+        return graph.op(
+            "Sub", one, joints.scaled(joints.add(joints.mul(a, a), joints.mul(b, b)), 2.0)
+        )
 
     def off(a: str, b: str, c: str, sign: float) -> str:
-        return joints.scaled(joints.add(joints.mul(a, b), joints.scaled(joints.mul(c, w), sign)), 2.0)
+        return joints.scaled(
+            joints.add(joints.mul(a, b), joints.scaled(joints.mul(c, w), sign)), 2.0
+        )
 
-    return [diagonal(j, k), off(i, j, k, -1), off(i, k, j, 1), off(i, j, k, 1), diagonal(i, k), off(j, k, i, -1),
-            off(i, k, j, -1), off(j, k, i, 1), diagonal(i, j)]  # fmt: skip
+    return [
+        diagonal(j, k),
+        off(i, j, k, -1),
+        off(i, k, j, 1),
+        off(i, j, k, 1),
+        diagonal(i, k),
+        off(j, k, i, -1),
+        off(i, k, j, -1),
+        off(j, k, i, 1),
+        diagonal(i, j),
+    ]
 
 
 def _matrix(joints: _Joints, x: str) -> list[str]:
     """Nearest rotation by Newton's iteration X <- (X + X^-T) / 2, X^-T = cofactors / determinant."""
     rows = [[joints.entry(x, 3 * r + c) for c in range(3)] for r in range(3)]
     for _ in range(POLAR_ROUNDS):
-        cofactors = [joints.cross(rows[1], rows[2]), joints.cross(rows[2], rows[0]), joints.cross(rows[0], rows[1])]
+        cofactors = [
+            joints.cross(rows[1], rows[2]),
+            joints.cross(rows[2], rows[0]),
+            joints.cross(rows[0], rows[1]),
+        ]
         determinant = joints.dot(rows[0], cofactors[0])
-        rows = [[joints.scaled(joints.add(m, joints.graph.op("Div", c, determinant)), 0.5) for m, c in zip(row, other, strict=True)]
-                for row, other in zip(rows, cofactors, strict=True)]  # fmt: skip
+        rows = [
+            [
+                joints.scaled(joints.add(m, joints.graph.op("Div", c, determinant)), 0.5)
+                for m, c in zip(row, other, strict=True)
+            ]
+            for row, other in zip(rows, cofactors, strict=True)
+        ]
     return [entry for row in rows for entry in row]
 
 
@@ -180,19 +230,35 @@ def export_onnx(prior: Prior, path: str | Path) -> None:
         h = graph.op("Gemm", *inputs, transB=1, output=output)
         if i < last:
             step = flow.steps[i]
-            h = _prelu(graph, float(step.slope), h) if isinstance(step, PReLU) else _coupling(graph, step, h, flow.dim)
+            h = (
+                _prelu(graph, float(step.slope), h)
+                if isinstance(step, PReLU)
+                else _coupling(graph, step, h, flow.dim)
+            )
     joints = _Joints(graph, prior.representation.per_joint)
     build = {"6d": _sixd, "axis_angle": _axis_angle, "matrix": _matrix}[prior.representation.name]
     joints.stack(build(joints, h), "rotations")
-    value = lambda name, size: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])  # noqa: E731
+    value = lambda name, size: helper.make_tensor_value_info(
+        name, TensorProto.FLOAT, ["batch", size]
+    )  # noqa: E731
     outputs = [value("representation", flow.dim), value("rotations", 9 * NUM_BODY_JOINTS)]
     model = helper.make_model(
-        helper.make_graph(graph.nodes, f"kinflow_{prior.header.architecture}", [value("z", flow.dim)], outputs, graph.weights),
-        opset_imports=[helper.make_opsetid("", OPSET)], producer_name="kinflow", ir_version=8,
+        helper.make_graph(
+            graph.nodes,
+            f"kinflow_{prior.header.architecture}",
+            [value("z", flow.dim)],
+            outputs,
+            graph.weights,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="kinflow",
+        ir_version=8,
         doc_string=f"kinflow prior {prior.name}: {prior.header.data}",
-    )  # fmt: skip
+    )
     checker.check_model(model, full_check=True)
     try:
         save(model, str(path))
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written: {error}", "Choose another place.") from error
+        raise InvalidInputError(
+            f"{path} cannot be written: {error}", "Choose another place."
+        ) from error

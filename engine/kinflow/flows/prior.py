@@ -40,14 +40,21 @@ class Prior:
     def dim(self) -> int:
         return self.flow.dim
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Prior:
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Prior:
         """A copy elsewhere or in another precision; itself where nothing changes."""
-        if dtype in (None, self.axes.dtype) and (device is None or torch.device(device) == self.axes.device):
+        if dtype in (None, self.axes.dtype) and (
+            device is None or torch.device(device) == self.axes.device
+        ):
             return self
         flow = Flow(self.flow.architecture, self.flow.dim)
         flow.load_state_dict(self.flow.state_dict())
         flow = flow.to(device=device, dtype=dtype).requires_grad_(False)
-        axes, shares = self.axes.to(device=device, dtype=dtype), self.axis_shares.to(device=device, dtype=dtype)
+        axes, shares = (
+            self.axes.to(device=device, dtype=dtype),
+            self.axis_shares.to(device=device, dtype=dtype),
+        )
         return Prior(flow, self.representation, self.header, axes, shares, self.name)
 
     def sample(self, n: int, temperature: float = 1.0, seed: int | None = None) -> Tensor:
@@ -80,7 +87,9 @@ class Prior:
     def pull_back(self, trace: tuple, rows: Tensor) -> Tensor:
         """Rows by local left perturbations of the joints -> rows by the latent. (B, M, 23, 3) -> (B, M, D)."""
         x, rotations, flow_trace = trace
-        return pull_back(self.flow, flow_trace, rotation_rows_to_vector(self.representation, x, rotations, rows))
+        return pull_back(
+            self.flow, flow_trace, rotation_rows_to_vector(self.representation, x, rotations, rows)
+        )
 
     def vector(self, pose: Tensor) -> Tensor:
         """Canonical lift of a pose, checked: (B, 23, 3, 3) or axis-angle (B, 23, 3) or (B, 69) -> x (B, D)."""
@@ -92,13 +101,17 @@ class Prior:
         if pose.ndim == 3 and pose.shape[1:] == (NUM_BODY_JOINTS, 3):
             pose = axis_angle_to_matrix(pose)
         if pose.ndim != 4 or pose.shape[1:] != (NUM_BODY_JOINTS, 3, 3):
-            raise InvalidInputError(f"A pose should have shape (B, 23, 3, 3) or (B, 23, 3), not {tuple(pose.shape)}.")
+            raise InvalidInputError(
+                f"A pose should have shape (B, 23, 3, 3) or (B, 23, 3), not {tuple(pose.shape)}."
+            )
         eye = torch.eye(3, dtype=pose.dtype, device=pose.device)
         error = (pose @ pose.transpose(-1, -2) - eye).abs().amax((-1, -2))
         bad = (error > 1e-2) | (torch.linalg.det(pose) < 0)
         if bad.any():
             row, joint = (int(i) for i in bad.nonzero()[0])
-            raise InvalidInputError(f"Pose {row}, body joint {joint}: the matrix is no rotation.", "Orthonormalise it.")
+            raise InvalidInputError(
+                f"Pose {row}, body joint {joint}: the matrix is no rotation.", "Orthonormalise it."
+            )
         return self.representation.to_vector(pose)
 
     def encode(self, pose: Tensor) -> Tensor:
@@ -122,11 +135,17 @@ def load_prior(name: str | Path = "light") -> Prior:
     shipped = ASSETS / f"prior-{name}.safetensors"
     path = shipped if str(name) in SHIPPED else Path(name)
     if not path.exists():
-        raise AssetError(f"There is no prior '{name}'.", f"Use one of {', '.join(SHIPPED)}, or a checkpoint's path.")
+        raise AssetError(
+            f"There is no prior '{name}'.",
+            f"Use one of {', '.join(SHIPPED)}, or a checkpoint's path.",
+        )
     flow, header, rest = load_flow(path)
     dim = flow.dim
     axes = torch.from_numpy(np.array(rest.get("axes", np.eye(dim)), np.float32))
     shares = torch.from_numpy(np.array(rest.get("axis_shares", np.full(dim, 1 / dim)), np.float32))
     if axes.shape != (dim, dim) or shares.shape != (dim,):
-        raise AssetError(f"{path}: fields 'axes' and 'axis_shares' do not fit the flow.", "Export the prior again.")
+        raise AssetError(
+            f"{path}: fields 'axes' and 'axis_shares' do not fit the flow.",
+            "Export the prior again.",
+        )
     return Prior(flow, REPRESENTATIONS[header.representation], header, axes, shares, str(name))

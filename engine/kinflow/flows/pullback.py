@@ -50,9 +50,17 @@ def _coupling_forward(step: Coupling, h: Tensor) -> tuple[Tensor, tuple[Tensor, 
     state = []
     outputs = []
     for net in ("scale", "shift"):
-        hidden0 = torch.nn.functional.linear(a, getattr(step, f"{net}_weight0"), getattr(step, f"{net}_bias0")).tanh()
-        hidden1 = torch.nn.functional.linear(hidden0, getattr(step, f"{net}_weight1"), getattr(step, f"{net}_bias1")).tanh()
-        outputs.append(torch.nn.functional.linear(hidden1, getattr(step, f"{net}_weight2"), getattr(step, f"{net}_bias2")))
+        hidden0 = torch.nn.functional.linear(
+            a, getattr(step, f"{net}_weight0"), getattr(step, f"{net}_bias0")
+        ).tanh()
+        hidden1 = torch.nn.functional.linear(
+            hidden0, getattr(step, f"{net}_weight1"), getattr(step, f"{net}_bias1")
+        ).tanh()
+        outputs.append(
+            torch.nn.functional.linear(
+                hidden1, getattr(step, f"{net}_weight2"), getattr(step, f"{net}_bias2")
+            )
+        )
         state += [1 - hidden0 * hidden0, 1 - hidden1 * hidden1]
     scale = layers.bound_scale(outputs[0])
     gain = scale.exp()
@@ -63,18 +71,30 @@ def _coupling_forward(step: Coupling, h: Tensor) -> tuple[Tensor, tuple[Tensor, 
 def _coupling_back(step: Coupling, state: tuple[Tensor, ...], rows: Tensor) -> Tensor:
     scale0, scale1, shift0, shift1, gain, by_raw = state
     half = rows.shape[-1] // 2
-    row_a, row_b = (rows[..., :half], rows[..., half:]) if step.first_half else (rows[..., half:], rows[..., :half])
+    row_a, row_b = (
+        (rows[..., :half], rows[..., half:])
+        if step.first_half
+        else (rows[..., half:], rows[..., :half])
+    )
 
     def through(net: str, upstream: Tensor, slope0: Tensor, slope1: Tensor) -> Tensor:
         upstream = (upstream @ getattr(step, f"{net}_weight2")) * slope1[:, None]
-        return ((upstream @ getattr(step, f"{net}_weight1")) * slope0[:, None]) @ getattr(step, f"{net}_weight0")
+        return ((upstream @ getattr(step, f"{net}_weight1")) * slope0[:, None]) @ getattr(
+            step, f"{net}_weight0"
+        )
 
-    row_a = row_a + through("scale", row_b * by_raw[:, None], scale0, scale1) + through("shift", row_b, shift0, shift1)
+    row_a = (
+        row_a
+        + through("scale", row_b * by_raw[:, None], scale0, scale1)
+        + through("shift", row_b, shift0, shift1)
+    )
     row_b = row_b * gain[:, None]
     return torch.cat((row_a, row_b) if step.first_half else (row_b, row_a), -1)
 
 
-def rotation_rows_to_vector(representation: Representation, x: Tensor, rotations: Tensor, rows: Tensor) -> Tensor:
+def rotation_rows_to_vector(
+    representation: Representation, x: Tensor, rotations: Tensor, rows: Tensor
+) -> Tensor:
     """Rows by local left perturbations of 23 joints -> rows by the representation's vector.
 
     x (B, D), rotations (B, 23, 3, 3) = to_matrix(x), rows (B, M, 23, 3) -> (B, M, D).
@@ -82,7 +102,9 @@ def rotation_rows_to_vector(representation: Representation, x: Tensor, rotations
     if representation.name == "6d":
         return _sixd_rows(x, rotations, rows).flatten(-2)
     if representation.name == "axis_angle":
-        return torch.einsum("bmjx,bjxy->bmjy", rows, left_jacobian(x.unflatten(-1, (-1, 3)))).flatten(-2)
+        return torch.einsum(
+            "bmjx,bjxy->bmjy", rows, left_jacobian(x.unflatten(-1, (-1, 3)))
+        ).flatten(-2)
     return _matrix_rows(x, rotations, rows).flatten(-3)
 
 
@@ -109,7 +131,11 @@ def left_jacobian(vector: Tensor) -> Tensor:
     first = torch.where(small, 0.5 - squared / 24, (1 - angle.cos()) / safe)
     second = torch.where(small, 1 / 6 - squared / 120, (angle - angle.sin()) / (safe * angle))
     cross = skew(vector)
-    return torch.eye(3, dtype=vector.dtype, device=vector.device) + first * cross + second * (cross @ cross)
+    return (
+        torch.eye(3, dtype=vector.dtype, device=vector.device)
+        + first * cross
+        + second * (cross @ cross)
+    )
 
 
 def _matrix_rows(x: Tensor, rotations: Tensor, rows: Tensor) -> Tensor:

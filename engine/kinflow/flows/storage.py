@@ -29,7 +29,11 @@ class PriorHeader:
 
 
 def save_prior(
-    path: str | Path, flow: Flow, header: PriorHeader, axes: np.ndarray | None = None, extra: dict[str, np.ndarray] | None = None
+    path: str | Path,
+    flow: Flow,
+    header: PriorHeader,
+    axes: np.ndarray | None = None,
+    extra: dict[str, np.ndarray] | None = None,
 ) -> None:
     """Writes a flow with its header, and its latent axes (rows, ordered) where they are known."""
     tensors = {f"flow.{k}": v.detach().cpu().numpy() for k, v in flow.state_dict().items()}
@@ -37,8 +41,12 @@ def save_prior(
         tensors["axes"] = np.asarray(axes, np.float32)
     tensors.update(extra or {})
     fields = asdict(header)
-    metadata = {k: json.dumps(v) if isinstance(v, (dict, float)) else str(v) for k, v in fields.items()}
-    write_tensors(path, tensors, metadata | {"kinflow_kind": "prior", "format_version": str(FORMAT_VERSION)})
+    metadata = {
+        k: json.dumps(v) if isinstance(v, (dict, float)) else str(v) for k, v in fields.items()
+    }
+    write_tensors(
+        path, tensors, metadata | {"kinflow_kind": "prior", "format_version": str(FORMAT_VERSION)}
+    )
 
 
 def read_prior_file(path: str | Path) -> tuple[dict[str, np.ndarray], PriorHeader]:
@@ -56,7 +64,9 @@ def read_prior_file(path: str | Path) -> tuple[dict[str, np.ndarray], PriorHeade
             json.loads(metadata.get("notes", "{}")),
         )
     except (KeyError, ValueError) as error:
-        raise AssetError(f"{path}: header field {error} is missing or wrong.", "Export the prior again.") from error
+        raise AssetError(
+            f"{path}: header field {error} is missing or wrong.", "Export the prior again."
+        ) from error
     if header.architecture not in STEPS or header.representation not in REPRESENTATIONS:
         raise AssetError(
             f"{path}: unknown architecture '{header.architecture}' or representation '{header.representation}'.",
@@ -64,7 +74,9 @@ def read_prior_file(path: str | Path) -> tuple[dict[str, np.ndarray], PriorHeade
         )
     for name, array in tensors.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise AssetError(f"{path}: field '{name}' holds NaN or infinity.", "Train or export the prior again.")
+            raise AssetError(
+                f"{path}: field '{name}' holds NaN or infinity.", "Train or export the prior again."
+            )
     return tensors, header
 
 
@@ -76,7 +88,10 @@ def load_flow(path: str | Path) -> tuple[Flow, PriorHeader, dict[str, np.ndarray
     for name, parameter in flow.state_dict().items():
         array = tensors.get(f"flow.{name}")
         if array is None or array.shape != tuple(parameter.shape):
-            raise AssetError(f"{path}: field 'flow.{name}' should have shape {tuple(parameter.shape)}.", "Export the prior again.")
+            raise AssetError(
+                f"{path}: field 'flow.{name}' should have shape {tuple(parameter.shape)}.",
+                "Export the prior again.",
+            )
         state[name] = torch.from_numpy(np.array(array, np.float32))
     flow.load_state_dict(state)
     flow.requires_grad_(False)

@@ -13,13 +13,29 @@ from ..skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
 from .clip import Clip
 
 _MAP = {
-    "root": "pelvis", "lowerback": "spine1", "upperback": "spine2", "thorax": "spine3",
-    "upperneck": "neck", "head": "head",
-    "lfemur": "left_hip", "ltibia": "left_knee", "lfoot": "left_ankle", "ltoes": "left_foot",
-    "rfemur": "right_hip", "rtibia": "right_knee", "rfoot": "right_ankle", "rtoes": "right_foot",
-    "lclavicle": "left_collar", "lhumerus": "left_shoulder", "lradius": "left_elbow", "lhand": "left_wrist",
-    "rclavicle": "right_collar", "rhumerus": "right_shoulder", "rradius": "right_elbow", "rhand": "right_wrist",
-}  # fmt: skip
+    "root": "pelvis",
+    "lowerback": "spine1",
+    "upperback": "spine2",
+    "thorax": "spine3",
+    "upperneck": "neck",
+    "head": "head",
+    "lfemur": "left_hip",
+    "ltibia": "left_knee",
+    "lfoot": "left_ankle",
+    "ltoes": "left_foot",
+    "rfemur": "right_hip",
+    "rtibia": "right_knee",
+    "rfoot": "right_ankle",
+    "rtoes": "right_foot",
+    "lclavicle": "left_collar",
+    "lhumerus": "left_shoulder",
+    "lradius": "left_elbow",
+    "lhand": "left_wrist",
+    "rclavicle": "right_collar",
+    "rhumerus": "right_shoulder",
+    "rradius": "right_elbow",
+    "rhand": "right_wrist",
+}
 # Directions of these bones in SMPL's T-pose; the others keep the direction of the file's rest pose.
 _T_POSE = {
     **{bone: (0.0, -1.0, 0.0) for bone in ("lfemur", "ltibia", "rfemur", "rtibia")},
@@ -43,7 +59,9 @@ def _fail(path: object, why: str) -> AssetError:
 
 def _axis(words: list[str]) -> np.ndarray:
     order = words[3].upper() if len(words) > 3 else "XYZ"
-    return euler_to_matrix(np.radians([float(words["XYZ".index(a)]) for a in order])[::-1], order[::-1])
+    return euler_to_matrix(
+        np.radians([float(words["XYZ".index(a)]) for a in order])[::-1], order[::-1]
+    )
 
 
 def _read_asf(path: Path) -> tuple[dict[str, _Bone], list[str]]:
@@ -68,7 +86,9 @@ def _read_asf(path: Path) -> tuple[dict[str, _Bone], list[str]]:
                 elif words[0] == "end":
                     name = fields["name"][0]
                     direction = np.array([float(w) for w in fields["direction"][:3]])
-                    bones[name] = _Bone(name, direction, _axis(fields["axis"]), tuple(fields.get("dof", ())))
+                    bones[name] = _Bone(
+                        name, direction, _axis(fields["axis"]), tuple(fields.get("dof", ()))
+                    )
                 else:
                     fields[words[0]] = words[1:]
             elif section == ":hierarchy" and words[0] not in ("begin", "end"):
@@ -93,7 +113,9 @@ def _rest_correction(bones: dict[str, _Bone], name: str) -> np.ndarray:
     return np.eye(3) + k + k @ k / (1 + c)
 
 
-def read_amc(amc: str | Path, asf: str | Path, fps: float = 120.0, metres_per_unit: float = 0.0254 / 0.45) -> Clip:
+def read_amc(
+    amc: str | Path, asf: str | Path, fps: float = 120.0, metres_per_unit: float = 0.0254 / 0.45
+) -> Clip:
     """Reads a CMU trial. `asf` is the subject's skeleton. Raises AssetError naming file and bone.
 
     CMU's lengths are in units of 0.45 inch.
@@ -134,7 +156,11 @@ def read_amc(amc: str | Path, asf: str | Path, fps: float = 120.0, metres_per_un
         local = bone.axis @ motion @ bone.axis.T
         world[name] = world[bone.parent] @ local if bone.parent else local
 
-    smpl_world = {JOINT_INDEX[target]: world[n] @ _rest_correction(bones, n).T for n, target in _MAP.items() if n in world}
+    smpl_world = {
+        JOINT_INDEX[target]: world[n] @ _rest_correction(bones, n).T
+        for n, target in _MAP.items()
+        if n in world
+    }
     rotations = np.tile(np.eye(3), (count, NUM_JOINTS, 1, 1))
     rotations[:, 0] = smpl_world[0]
     for joint in range(1, NUM_JOINTS):

@@ -9,7 +9,11 @@ from ..skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
-LEG_JOINTS = tuple(JOINT_INDEX[f"{side}_{joint}"] - 1 for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot"))
+LEG_JOINTS = tuple(
+    JOINT_INDEX[f"{side}_{joint}"] - 1
+    for side in ("left", "right")
+    for joint in ("hip", "knee", "ankle", "foot")
+)
 UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
 
 
@@ -28,14 +32,21 @@ def hand_noise(body_pose: np.ndarray, generator: np.random.Generator) -> np.ndar
     """Gives both hand joints isotropic rotation noise of HAND_NOISE radians. (N, 23, 3, 3) -> same."""
     result = body_pose.copy()
     for joint in HAND_JOINTS:
-        result[:, joint - 1] = axis_angle_to_matrix(generator.normal(0, HAND_NOISE, (len(body_pose), 3)))
+        result[:, joint - 1] = axis_angle_to_matrix(
+            generator.normal(0, HAND_NOISE, (len(body_pose), 3))
+        )
     return result
 
 
 def mix_bodies(
-    upper: np.ndarray, upper_up: np.ndarray, lower: np.ndarray, lower_up: np.ndarray, generator: np.random.Generator,
-    count: int, degrees: float = 15.0,
-) -> np.ndarray:  # fmt: skip
+    upper: np.ndarray,
+    upper_up: np.ndarray,
+    lower: np.ndarray,
+    lower_up: np.ndarray,
+    generator: np.random.Generator,
+    count: int,
+    degrees: float = 15.0,
+) -> np.ndarray:
     """Upper bodies on the legs of other frames, where the pelvis stands alike in both.
 
     upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis frames,

@@ -15,26 +15,56 @@ from .clip import Clip
 
 # The names of common exporters; every map is joint name -> SMPL joint.
 _CMU_LIMBS = {
-    "UpLeg": "hip", "Leg": "knee", "Foot": "ankle", "ToeBase": "foot",
-    "Shoulder": "collar", "Arm": "shoulder", "ForeArm": "elbow", "Hand": "wrist",
-}  # fmt: skip
-_SPINE = {"Hips": "pelvis", "Spine": "spine1", "Spine1": "spine2", "Spine2": "spine3", "Neck": "neck", "Head": "head"}
+    "UpLeg": "hip",
+    "Leg": "knee",
+    "Foot": "ankle",
+    "ToeBase": "foot",
+    "Shoulder": "collar",
+    "Arm": "shoulder",
+    "ForeArm": "elbow",
+    "Hand": "wrist",
+}
+_SPINE = {
+    "Hips": "pelvis",
+    "Spine": "spine1",
+    "Spine1": "spine2",
+    "Spine2": "spine3",
+    "Neck": "neck",
+    "Head": "head",
+}
 MOTIONBUILDER_MAP = _SPINE | {
-    f"{side}{part}": f"{side.lower()}_{joint}" for side in ("Left", "Right") for part, joint in _CMU_LIMBS.items()
+    f"{side}{part}": f"{side.lower()}_{joint}"
+    for side in ("Left", "Right")
+    for part, joint in _CMU_LIMBS.items()
 }
 MIXAMO_MAP = {f"mixamorig:{name}": joint for name, joint in MOTIONBUILDER_MAP.items()}
 SMPL_MAP = {name: name for name in JOINT_INDEX}
 DAZ_MAP = {
-    "hip": "pelvis", "abdomen": "spine1", "chest": "spine3", "neck": "neck", "head": "head",
+    "hip": "pelvis",
+    "abdomen": "spine1",
+    "chest": "spine3",
+    "neck": "neck",
+    "head": "head",
 } | {
     f"{letter}{part}": f"{side}_{joint}"
     for letter, side in (("l", "left"), ("r", "right"))
     for part, joint in {
-        "Thigh": "hip", "Shin": "knee", "Foot": "ankle", "Toe": "foot",
-        "Collar": "collar", "Shldr": "shoulder", "ForeArm": "elbow", "Hand": "wrist",
+        "Thigh": "hip",
+        "Shin": "knee",
+        "Foot": "ankle",
+        "Toe": "foot",
+        "Collar": "collar",
+        "Shldr": "shoulder",
+        "ForeArm": "elbow",
+        "Hand": "wrist",
     }.items()
-}  # fmt: skip
-JOINT_MAPS = {"motionbuilder": MOTIONBUILDER_MAP, "mixamo": MIXAMO_MAP, "smpl": SMPL_MAP, "daz": DAZ_MAP}
+}
+JOINT_MAPS = {
+    "motionbuilder": MOTIONBUILDER_MAP,
+    "mixamo": MIXAMO_MAP,
+    "smpl": SMPL_MAP,
+    "daz": DAZ_MAP,
+}
 _LIMITS = {"joints": 1000, "frames": 1_000_000}
 
 
@@ -80,7 +110,8 @@ def _parse(text: str, path: str) -> tuple[list[_Joint], np.ndarray, float]:
                 joint = joints[stack[-1]]
                 joint.channels = tuple(words[2:])
                 if len(joint.channels) != int(words[1]) or any(
-                    c[1:] not in ("position", "rotation") or c[0] not in "XYZ" for c in joint.channels
+                    c[1:] not in ("position", "rotation") or c[0] not in "XYZ"
+                    for c in joint.channels
                 ):
                     raise fail(number, "unknown channels")
                 joint.first_channel = total
@@ -106,7 +137,9 @@ def _parse(text: str, path: str) -> tuple[list[_Joint], np.ndarray, float]:
     try:
         motion = np.array([[float(word) for word in row.split()] for row in rows[:count]])
     except ValueError as error:
-        raise fail(number + 3, "a frame holds something other than numbers or has the wrong length") from error
+        raise fail(
+            number + 3, "a frame holds something other than numbers or has the wrong length"
+        ) from error
     if motion.shape != (count, total) or not np.isfinite(motion).all():
         raise fail(number + 3, f"each frame should hold {total} finite numbers")
     return joints, motion, 1 / frame_time
@@ -115,11 +148,16 @@ def _parse(text: str, path: str) -> tuple[list[_Joint], np.ndarray, float]:
 def _choose_map(names: set[str], path: str) -> dict[str, str]:
     best = max(JOINT_MAPS.values(), key=lambda joint_map: len(names & joint_map.keys()))
     if len(names & best.keys()) < 10:
-        raise InvalidInputError(f"{path}: the joint names are of no skeleton known here.", "Give joint_map={BVH name: SMPL name}.")
+        raise InvalidInputError(
+            f"{path}: the joint names are of no skeleton known here.",
+            "Give joint_map={BVH name: SMPL name}.",
+        )
     return best
 
 
-def read_bvh(path: str | Path, joint_map: dict[str, str] | None = None, metres_per_unit: float = 0.01) -> Clip:
+def read_bvh(
+    path: str | Path, joint_map: dict[str, str] | None = None, metres_per_unit: float = 0.01
+) -> Clip:
     """Reads a .bvh or .bvh.gz whose rest pose is a T-pose facing +Z.
 
     joint_map: BVH joint name -> SMPL joint name (the maps of JOINT_MAPS are tried when it is left out).

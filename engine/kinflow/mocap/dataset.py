@@ -37,9 +37,14 @@ def load_clips(folder: str | Path) -> list[Clip]:
     """Every BVH below a folder, in name order, with the shoulders' motion shared."""
     paths = sorted(p for pattern in ("*.bvh", "*.bvh.gz") for p in Path(folder).glob(pattern))
     if not paths:
-        raise AssetError(f"No BVH clips in {folder}.", "Give the folder that holds the .bvh or .bvh.gz files.")
+        raise AssetError(
+            f"No BVH clips in {folder}.", "Give the folder that holds the .bvh or .bvh.gz files."
+        )
     clips = [read_bvh(path) for path in paths]
-    return [Clip(c.name, c.fps, c.global_orient, share_shoulder_motion(c.body_pose), c.transl) for c in clips]
+    return [
+        Clip(c.name, c.fps, c.global_orient, share_shoulder_motion(c.body_pose), c.transl)
+        for c in clips
+    ]
 
 
 def real_poses(clips: list[Clip], split: str, every: int = 3) -> RealPoses:
@@ -53,7 +58,9 @@ def real_poses(clips: list[Clip], split: str, every: int = 3) -> RealPoses:
     )
 
 
-def training_pool(clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mixed_share: float = 0.2) -> PosePool:
+def training_pool(
+    clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mixed_share: float = 0.2
+) -> PosePool:
     """Thinned, balanced, mirrored training poses, with mixed bodies for `mixed_share` of the weight.
 
     Balance: a motion family weighs as the square root of its thinned frames, so climbing and walking do not
@@ -74,10 +81,16 @@ def training_pool(clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mix
     upper = [real] + [c.body_pose[thin(c.body_pose)] for c in upper_clips]
     upper_up = [up] + [c.global_orient[thin(c.body_pose)][:, 1] for c in upper_clips]
     extra = len(upper[0])
-    favour = np.concatenate([np.arange(extra)] + [np.repeat(np.arange(extra, sum(map(len, upper))), 6)])
+    favour = np.concatenate(
+        [np.arange(extra)] + [np.repeat(np.arange(extra, sum(map(len, upper))), 6)]
+    )
     all_upper, all_up = np.concatenate(upper)[favour], np.concatenate(upper_up)[favour]
     mixed = mix_bodies(all_upper, all_up, real, up, generator, len(real))
-    weights = np.concatenate(((1 - mixed_share) * weights / weights.sum(), np.full(len(mixed), mixed_share / len(mixed))))
+    weights = np.concatenate(
+        ((1 - mixed_share) * weights / weights.sum(), np.full(len(mixed), mixed_share / len(mixed)))
+    )
     both = with_mirrors(np.concatenate((real, mixed)))
     weights = np.concatenate((weights, weights))
-    return PosePool(hand_noise(both, generator).astype(np.float32), (weights / weights.sum()).astype(np.float64))
+    return PosePool(
+        hand_noise(both, generator).astype(np.float32), (weights / weights.sum()).astype(np.float64)
+    )

@@ -33,7 +33,9 @@ def collar_rotation(arm: np.ndarray, sign: float) -> np.ndarray:
     elevation = swing[..., 2] * sign
     blend = 1 / (1 + np.exp(-elevation / 0.3))
     share = LOWERED_SHARE + (RAISED_SHARE - LOWERED_SHARE) * blend
-    vector = np.stack((np.zeros_like(elevation), FORWARD_SHARE * swing[..., 1], share * elevation * sign), -1)
+    vector = np.stack(
+        (np.zeros_like(elevation), FORWARD_SHARE * swing[..., 1], share * elevation * sign), -1
+    )
     return axis_angle_to_matrix(vector)
 
 

@@ -20,16 +20,35 @@ from ..errors import DetectorError
 from ..paths import cache_folder
 
 WHEEL = ("mediapipe", "0.10.21")
-WHEEL_TAGS = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--platform", "manylinux_2_28_x86_64")
+WHEEL_TAGS = (
+    "--python-version",
+    "3.11",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp311",
+    "--platform",
+    "manylinux_2_28_x86_64",
+)
 BUNDLE_NAME = "pose_landmarker_full-1.task"
 OFFICIAL_NAMES = ("pose_landmarker_heavy.task", "pose_landmarker_full.task")
 # file in the wheel, name in the bundle, sha256, mean and deviation of the input, input size
 _MODELS = (
-    ("mediapipe/modules/pose_detection/pose_detection.tflite", "pose_detector.tflite",
-     "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c", 127.5, 127.5),
-    ("mediapipe/modules/pose_landmark/pose_landmark_full.tflite", "pose_landmarks_detector.tflite",
-     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", 0.0, 255.0),
-)  # fmt: skip
+    (
+        "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "pose_detector.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        127.5,
+        127.5,
+    ),
+    (
+        "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        "pose_landmarks_detector.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        0.0,
+        255.0,
+    ),
+)
 
 
 def find_bundle() -> Path | None:
@@ -54,13 +73,20 @@ def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
     properties = metadata.ImagePropertiesT()
     properties.colorSpace = metadata.ColorSpaceType.RGB
     content = metadata.ContentT()
-    content.contentPropertiesType, content.contentProperties = metadata.ContentProperties.ImageProperties, properties
+    content.contentPropertiesType, content.contentProperties = (
+        metadata.ContentProperties.ImageProperties,
+        properties,
+    )
     tensor = metadata.TensorMetadataT()
     tensor.name, tensor.content, tensor.processUnits = "image", content, [unit]
     subgraph = metadata.SubGraphMetadataT()
     subgraph.inputTensorMetadata = [tensor]
     described = metadata.ModelMetadataT()
-    described.name, described.subgraphMetadata, described.minParserVersion = "pose", [subgraph], "1.0.0"
+    described.name, described.subgraphMetadata, described.minParserVersion = (
+        "pose",
+        [subgraph],
+        "1.0.0",
+    )
     builder = flatbuffers.Builder(0)
     builder.Finish(described.Pack(builder), b"M001")
     packed = bytes(builder.Output())
@@ -78,20 +104,36 @@ def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
 
 
 def _fetch_wheel(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary=:all:", *WHEEL_TAGS, "--dest", str(folder), "==".join(WHEEL)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        *WHEEL_TAGS,
+        "--dest",
+        str(folder),
+        "==".join(WHEEL),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise DetectorError(
             f"The detector's models could not be fetched: {last}",
-            "Check the network, or put an official pose_landmarker_full.task into " + str(cache_folder()) + ".",
+            "Check the network, or put an official pose_landmarker_full.task into "
+            + str(cache_folder())
+            + ".",
         )
     return wheels[0]
 
 
-def make_bundle(wheel: Path | None = None, report: Callable[[str], None] = lambda line: None) -> Path:
+def make_bundle(
+    wheel: Path | None = None, report: Callable[[str], None] = lambda line: None
+) -> Path:
     """Makes the bundle in the cache folder and returns its path; keeps one that is there.
 
     wheel: a wheel of mediapipe 0.10.21 at hand, else pip fetches it (36 MB). Raises DetectorError.
@@ -110,12 +152,19 @@ def make_bundle(wheel: Path | None = None, report: Callable[[str], None] = lambd
                 for source, name, digest, mean, deviation in _MODELS:
                     model = archive.read(source)
                     if hashlib.sha256(model).hexdigest() != digest:
-                        raise DetectorError(f"{source} in {wheel.name} is not the published file.", "Fetch it again.")
+                        raise DetectorError(
+                            f"{source} in {wheel.name} is not the published file.",
+                            "Fetch it again.",
+                        )
                     parts.append((name, _with_metadata(model, mean, deviation)))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise DetectorError(f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21.") from error
+            raise DetectorError(
+                f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21."
+            ) from error
         except ImportError as error:
-            raise DetectorError("MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"') from error
+            raise DetectorError(
+                "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"'
+            ) from error
         temporary = target.with_suffix(".part")
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name, data in parts:

@@ -62,7 +62,9 @@ def _landmarker(path: str, people: int, threshold: float):
             from mediapipe.tasks.python import vision
             from mediapipe.tasks.python.core.base_options import BaseOptions
     except ImportError as error:
-        raise DetectorError("MediaPipe is not installed.", 'Run: pip install "kinflow[detect]", then kinflow setup.') from error
+        raise DetectorError(
+            "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]", then kinflow setup.'
+        ) from error
 
     class Landmarker(vision.PoseLandmarker):
         """Lives as long as the process: closed at the interpreter's end it complains that its modules are gone."""
@@ -71,23 +73,34 @@ def _landmarker(path: str, people: int, threshold: float):
             pass
 
     options = vision.PoseLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=path), num_poses=people, output_segmentation_masks=True,
-        min_pose_detection_confidence=threshold, min_pose_presence_confidence=threshold,
-    )  # fmt: skip
+        base_options=BaseOptions(model_asset_path=path),
+        num_poses=people,
+        output_segmentation_masks=True,
+        min_pose_detection_confidence=threshold,
+        min_pose_presence_confidence=threshold,
+    )
     try:
         with quiet_stderr():
             landmarker = vision.PoseLandmarker.create_from_options(options)
-    except OSError as error:  # MediaPipe's library is linked against OpenGL ES, which bare servers lack
+    except (
+        OSError
+    ) as error:  # MediaPipe's library is linked against OpenGL ES, which bare servers lack
         raise DetectorError(
-            f"The detector lacks a system library: {error}.", "On Debian and Ubuntu: apt install libgles2 libegl1"
+            f"The detector lacks a system library: {error}.",
+            "On Debian and Ubuntu: apt install libgles2 libegl1",
         ) from error
     except (RuntimeError, ValueError) as error:
-        raise DetectorError(f"The detector's bundle {path} cannot be loaded: {error}", "Delete it and run: kinflow setup") from error
+        raise DetectorError(
+            f"The detector's bundle {path} cannot be loaded: {error}",
+            "Delete it and run: kinflow setup",
+        ) from error
     landmarker.__class__ = Landmarker
     return landmarker
 
 
-def detect(rgb: np.ndarray, people: int = MAX_PEOPLE, threshold: float = USUAL_THRESHOLD) -> list[Detection]:
+def detect(
+    rgb: np.ndarray, people: int = MAX_PEOPLE, threshold: float = USUAL_THRESHOLD
+) -> list[Detection]:
     """Finds people. rgb (H, W, 3) uint8. threshold: how sure the detector has to be."""
     path = find_bundle() or make_bundle()
     landmarker = _landmarker(str(path), people, threshold)
@@ -99,12 +112,20 @@ def detect(rgb: np.ndarray, people: int = MAX_PEOPLE, threshold: float = USUAL_T
         found = landmarker.detect(image)
     masks = found.segmentation_masks or [None] * len(found.pose_landmarks)
     result = []
-    for marks, world, mask in zip(found.pose_landmarks, found.pose_world_landmarks, masks, strict=True):
+    for marks, world, mask in zip(
+        found.pose_landmarks, found.pose_world_landmarks, masks, strict=True
+    ):
         points = np.array([(m.x * width, m.y * height) for m in marks], np.float32)
         # a keypoint outside the photo is an extrapolation: present in the body, never seen
         inside = (points >= 0).all(1) & (points < (width, height)).all(1)
         visible = np.array([min(m.visibility, m.presence) for m in marks], np.float32)
         space = np.array([(m.x, m.y, m.z) for m in world], np.float32)
-        plane = np.zeros((height, width), np.float32) if mask is None else np.squeeze(mask.numpy_view()).copy()
-        result.append(Detection(points, np.where(inside, visible, 0).astype(np.float32), space, plane))
+        plane = (
+            np.zeros((height, width), np.float32)
+            if mask is None
+            else np.squeeze(mask.numpy_view()).copy()
+        )
+        result.append(
+            Detection(points, np.where(inside, visible, 0).astype(np.float32), space, plane)
+        )
     return result

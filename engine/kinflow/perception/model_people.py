@@ -24,12 +24,16 @@ def load_models(paths: Sequence[str | os.PathLike]) -> dict[str, Network]:
     for path in paths:
         card = read_card(os.fspath(path))
         if card.kind in networks:
-            raise DetectorError(f"{path} is a second model of kind '{card.kind}'.", "Give at most one of each kind.")
+            raise DetectorError(
+                f"{path} is a second model of kind '{card.kind}'.", "Give at most one of each kind."
+            )
         networks[card.kind] = Network(card)
     return networks
 
 
-def observe_with_models(photo: Photo, networks: dict[str, Network], boxes: np.ndarray | None) -> list[Observation]:
+def observe_with_models(
+    photo: Photo, networks: dict[str, Network], boxes: np.ndarray | None
+) -> list[Observation]:
     """People whose keypoints the user's model finds in given boxes, in its own box model's, or in the whole photo."""
     rgb, scale = photo.rgb, photo.scale
     if boxes is not None:
@@ -47,10 +51,16 @@ def observe_with_models(photo: Photo, networks: dict[str, Network], boxes: np.nd
             continue
         limits = [photo.camera.width, photo.camera.height] * 2
         person = Observation(
-            points / scale, confidence, networks["keypoints"].card.keypoint_set, photo.camera, np.clip(box / scale, 0, limits),
+            points / scale,
+            confidence,
+            networks["keypoints"].card.keypoint_set,
+            photo.camera,
+            np.clip(box / scale, 0, limits),
             image_path=photo.path,
-        )  # fmt: skip
-        people.append(with_model_parts(photo, person, networks["parts"]) if "parts" in networks else person)
+        )
+        people.append(
+            with_model_parts(photo, person, networks["parts"]) if "parts" in networks else person
+        )
     return sorted(people, key=lambda p: -float(p.confidence.mean()) * p.height_px())
 
 
@@ -59,5 +69,9 @@ def with_model_parts(photo: Photo, person: Observation, network: Network) -> Obs
     assert person.box is not None
     labels = find_parts(network, photo.rgb, person.box * photo.scale)
     if photo.scale != 1:
-        labels = cv2.resize(labels, (photo.camera.width, photo.camera.height), interpolation=cv2.INTER_NEAREST)
-    return replace(person, parts=labels, mask=person.mask if person.mask is not None else labels > 0)
+        labels = cv2.resize(
+            labels, (photo.camera.width, photo.camera.height), interpolation=cv2.INTER_NEAREST
+        )
+    return replace(
+        person, parts=labels, mask=person.mask if person.mask is not None else labels > 0
+    )

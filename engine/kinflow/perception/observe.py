@@ -33,10 +33,15 @@ SAME_PERSON = 0.5  # of the keypoints nearer than a tenth of the box
 
 
 def observe(
-    photo: str | os.PathLike | np.ndarray | Sequence[str | os.PathLike | np.ndarray], *, boxes: np.ndarray | None = None,
-    device: str = "auto", fov_degrees: float | None = None, models: Sequence[str | os.PathLike] = (), parts: bool = False,
+    photo: str | os.PathLike | np.ndarray | Sequence[str | os.PathLike | np.ndarray],
+    *,
+    boxes: np.ndarray | None = None,
+    device: str = "auto",
+    fov_degrees: float | None = None,
+    models: Sequence[str | os.PathLike] = (),
+    parts: bool = False,
     search: str = "thorough",
-) -> list[Observation]:  # fmt: skip
+) -> list[Observation]:
     """Finds the people in one or several photos, best first within each.
 
     photo: path, upright (H, W, 3) uint8 RGB, or a list of them. boxes (N, 4) xyxy px: look only there (one photo).
@@ -78,7 +83,11 @@ def observe(
 
 
 def _default_people(read: Photo, boxes: np.ndarray | None, thorough: bool) -> list[Observation]:
-    found = _search(read.rgb, thorough) if boxes is None else _in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
+    found = (
+        _search(read.rgb, thorough)
+        if boxes is None
+        else _in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
+    )
     return [_observation(read, d) for d in _best_first(found)]
 
 
@@ -106,13 +115,20 @@ def _shifted(found: Detection, origin: np.ndarray, shape: tuple[int, int]) -> De
     mask = np.zeros(shape, np.float32)
     x, y = origin
     h, w = found.mask.shape
-    rows, columns = slice(max(y, 0), max(0, min(y + h, height))), slice(max(x, 0), max(0, min(x + w, width)))
+    rows, columns = (
+        slice(max(y, 0), max(0, min(y + h, height))),
+        slice(max(x, 0), max(0, min(x + w, width))),
+    )
     own = found.mask[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
     mask[rows, columns] = own
-    return Detection(points, np.where(inside, found.confidence, 0).astype(np.float32), found.world, mask)
+    return Detection(
+        points, np.where(inside, found.confidence, 0).astype(np.float32), found.world, mask
+    )
 
 
-def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25, threshold: float = USUAL_THRESHOLD) -> list[Detection]:
+def _in_boxes(
+    rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25, threshold: float = USUAL_THRESHOLD
+) -> list[Detection]:
     boxes = boxes.reshape(-1, 4)
     result = []
     for box in boxes:
@@ -123,7 +139,11 @@ def _in_boxes(rgb: np.ndarray, boxes: np.ndarray, share: float = 0.25, threshold
         found = [_shifted(d, origin, _size(rgb)) for d in detect(crop, 4, threshold)]
         centre = (box[:2] + box[2:]) / 2
         if found:
-            result.append(min(found, key=lambda d: float(np.linalg.norm((d.box[:2] + d.box[2:]) / 2 - centre))))
+            result.append(
+                min(
+                    found, key=lambda d: float(np.linalg.norm((d.box[:2] + d.box[2:]) / 2 - centre))
+                )
+            )
     return result
 
 
@@ -144,7 +164,9 @@ def _search(rgb: np.ndarray, thorough: bool = True) -> list[Detection]:
     for share in RIMS:
         rim = share * max(height, width)
         framed, origin = _crop(rgb, np.array([-rim, -rim]), np.array([width + rim, height + rim]))
-        candidates += [_shifted(person, origin, (height, width)) for person in detect(framed, 4, LOW_THRESHOLD)]
+        candidates += [
+            _shifted(person, origin, (height, width)) for person in detect(framed, 4, LOW_THRESHOLD)
+        ]
     for low, high in _crops(width, height) if thorough else ():
         crop, origin = _crop(rgb, low, high)
         if min(crop.shape[:2]) >= 48:
@@ -166,7 +188,9 @@ def _search(rgb: np.ndarray, thorough: bool = True) -> list[Detection]:
 
 def _clearer(candidate: Detection, other: Detection) -> bool:
     """Whether a crop shows much of the same person, and shows it better (the wide view may mix two neighbours)."""
-    area = np.count_nonzero(candidate.mask > MASK_THRESHOLD) / max(1, np.count_nonzero(other.mask > MASK_THRESHOLD))
+    area = np.count_nonzero(candidate.mask > MASK_THRESHOLD) / max(
+        1, np.count_nonzero(other.mask > MASK_THRESHOLD)
+    )
     return bool(area > 0.35 and candidate.confidence.sum() > 1.15 * other.confidence.sum())
 
 
@@ -183,11 +207,19 @@ def _confirm(rgb: np.ndarray, candidate: Detection, elsewhere: int) -> Detection
     sure = 0.0 if best is None else float(best.confidence[_BODY].mean())
     sightings = len(views) + elsewhere
     # seen well once, seen twice about the candidate, or faintly again and again
-    if not (sure >= ONCE_BODY_CONFIDENCE or (len(views) >= 2 and sure >= MIN_BODY_CONFIDENCE) or (sightings >= MANY and sure >= FAINT)):
+    if not (
+        sure >= ONCE_BODY_CONFIDENCE
+        or (len(views) >= 2 and sure >= MIN_BODY_CONFIDENCE)
+        or (sightings >= MANY and sure >= FAINT)
+    ):
         return None
     assert best is not None
     # a crop about a person in a crowd may mix in a neighbour, so the closer view replaces the first only where it is surer
-    return best if best.confidence[_BODY].mean() > candidate.confidence[_BODY].mean() + 0.1 else candidate
+    return (
+        best
+        if best.confidence[_BODY].mean() > candidate.confidence[_BODY].mean() + 0.1
+        else candidate
+    )
 
 
 def _crops(width: int, height: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -274,9 +306,23 @@ def _observation(photo: Photo, person: Detection) -> Observation:
     mask = person.mask > MASK_THRESHOLD
     box = person.box
     if photo.scale != 1:
-        mask = cv2.resize(mask.astype(np.uint8), (camera.width, camera.height), interpolation=cv2.INTER_NEAREST) > 0
+        mask = (
+            cv2.resize(
+                mask.astype(np.uint8),
+                (camera.width, camera.height),
+                interpolation=cv2.INTER_NEAREST,
+            )
+            > 0
+        )
     box = np.clip(box / photo.scale, 0, [camera.width, camera.height] * 2)
     return Observation(
-        person.keypoints / photo.scale, person.confidence, "blazepose33", camera, box, mask, None, person.world,
+        person.keypoints / photo.scale,
+        person.confidence,
+        "blazepose33",
+        camera,
+        box,
+        mask,
+        None,
+        person.world,
         photo.path,
-    )  # fmt: skip
+    )

@@ -41,7 +41,9 @@ def label_parts(person: Observation) -> Observation:
     grid = np.arange(CROP, dtype=np.float32) + 0.5
     x = np.exp(-0.5 * ((grid - local[:, :1]) / DEVIATION) ** 2)
     y = np.exp(-0.5 * ((grid - local[:, 1:]) / DEVIATION) ** 2)
-    heat = (np.where(seen, confidence, 0)[:, None, None] * y[:, :, None] * x[:, None, :]).astype(np.float32)
+    heat = (np.where(seen, confidence, 0)[:, None, None] * y[:, :, None] * x[:, None, :]).astype(
+        np.float32
+    )
     net = _network()
     net.setInput(np.concatenate((mask[None], heat))[None])
     logits = net.forward()[0]
@@ -49,11 +51,26 @@ def label_parts(person: Observation) -> Observation:
     height, width = person.mask.shape
     rows, columns = np.arange(low[1], min(high[1], height)), np.arange(low[0], min(high[0], width))
     map_x = np.tile(((columns + 0.5 - corner[0]) * scale - 0.5).astype(np.float32), (len(rows), 1))
-    map_y = np.tile(((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)[:, None], (1, len(columns)))
-    planes = np.stack([cv2.remap(np.ascontiguousarray(p), map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for p in logits])
+    map_y = np.tile(
+        ((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)[:, None], (1, len(columns))
+    )
+    planes = np.stack(
+        [
+            cv2.remap(
+                np.ascontiguousarray(p),
+                map_x,
+                map_y,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for p in logits
+        ]
+    )
     parts = np.zeros(person.mask.shape, np.uint8)
     inside = person.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    parts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = np.where(inside, planes.argmax(0), 0)
+    parts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = np.where(
+        inside, planes.argmax(0), 0
+    )
     return replace(person, parts=parts)
 
 

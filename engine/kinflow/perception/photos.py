@@ -45,10 +45,13 @@ def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Pho
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise PhotoError(
-                    f"{path} claims {image.width} x {image.height} pixels.", f"Give a photo of at most {MAX_PIXELS // 10**6} megapixels."
+                    f"{path} claims {image.width} x {image.height} pixels.",
+                    f"Give a photo of at most {MAX_PIXELS // 10**6} megapixels.",
                 )
             if min(image.size) < 16:
-                raise PhotoError(f"{path} is only {image.width} x {image.height} pixels.", "Give a larger photo.")
+                raise PhotoError(
+                    f"{path} is only {image.width} x {image.height} pixels.", "Give a larger photo."
+                )
             exif = image.getexif()
             turned = exif.get(0x0112, 1) not in (0, 1)
             focal_35mm = _exif_focal(exif)
@@ -61,8 +64,17 @@ def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Pho
             rgb = _to_rgb(ImageOps.exif_transpose(image))
     except PhotoError:
         raise
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise PhotoError(f"{path} cannot be read as an image.", "Give a JPEG, PNG, WebP or TIFF photo.") from error
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        MemoryError,
+    ) as error:
+        raise PhotoError(
+            f"{path} cannot be read as an image.", "Give a JPEG, PNG, WebP or TIFF photo."
+        ) from error
     camera = Camera.guess(width, height, fov_degrees)
     if fov_degrees is None and focal_35mm:
         focal = focal_35mm / _SENSOR_WIDTH_35MM * max(width, height)
@@ -100,8 +112,15 @@ def as_photo(image: str | os.PathLike | np.ndarray, fov_degrees: float | None = 
         return read_photo(image, fov_degrees)
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, -1)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 16:
-        raise PhotoError(f"An image array should be (H, W, 3) uint8 of at least 16 px, not {image.shape} {image.dtype}.")
+    if (
+        image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != np.uint8
+        or min(image.shape[:2]) < 16
+    ):
+        raise PhotoError(
+            f"An image array should be (H, W, 3) uint8 of at least 16 px, not {image.shape} {image.dtype}."
+        )
     height, width = image.shape[:2]
     return Photo(np.ascontiguousarray(image), Camera.guess(width, height, fov_degrees), False, None)
 

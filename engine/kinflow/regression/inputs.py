@@ -50,7 +50,9 @@ class Inputs:
 
     @staticmethod
     def cat(items: list[Inputs]) -> Inputs:
-        return Inputs(*(torch.cat([getattr(i, name) for i in items]) for name in Inputs.__dataclass_fields__))
+        return Inputs(
+            *(torch.cat([getattr(i, name) for i in items]) for name in Inputs.__dataclass_fields__)
+        )
 
 
 def keypoint_crop(keypoints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
@@ -59,7 +61,9 @@ def keypoint_crop(keypoints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     low = np.where(seen, keypoints, np.inf).min(1)
     high = np.where(seen, keypoints, -np.inf).max(1)
     side = CROP_MARGIN * np.maximum((high - low).max(-1), 8.0)
-    return np.concatenate((0.5 * (low + high) - side[:, None] / 2, side[:, None]), 1).astype(np.float32)
+    return np.concatenate((0.5 * (low + high) - side[:, None] / 2, side[:, None]), 1).astype(
+        np.float32
+    )
 
 
 def make_planes(inputs: Inputs) -> Tensor:
@@ -72,7 +76,9 @@ def make_planes(inputs: Inputs) -> Tensor:
     heat = (inputs.confidence[..., None] * y)[..., :, None] * x[..., None, :]
     labels = torch.arange(1, NUM_PARTS + 1, device=like.device, dtype=torch.uint8)
     parts = (inputs.parts[:, None] == labels[:, None, None]).to(like.dtype)
-    return torch.cat((inputs.rgb.to(like.dtype) / 255, inputs.mask[:, None].to(like.dtype) / 255, heat, parts), 1)
+    return torch.cat(
+        (inputs.rgb.to(like.dtype) / 255, inputs.mask[:, None].to(like.dtype) / 255, heat, parts), 1
+    )
 
 
 def make_numbers(inputs: Inputs) -> Tensor:
@@ -87,12 +93,18 @@ def part_pixels(inputs: Inputs) -> tuple[Tensor, Tensor]:
     """PART_PIXELS of the part map, spread evenly over its lines; of the mask, with the label ANY_PART, where there is no map.
     -> pixels (B, P, 2) px of the photo, labels (B, P), 0 where there is neither."""
     plain = torch.where(inputs.mask > 127, ANY_PART, 0).to(torch.uint8)
-    plane = torch.where((inputs.parts > 0).flatten(1).any(1)[:, None, None], inputs.parts, plain).flatten(1)
+    plane = torch.where(
+        (inputs.parts > 0).flatten(1).any(1)[:, None, None], inputs.parts, plain
+    ).flatten(1)
     count = (plane > 0).cumsum(1)
     wanted = (torch.arange(PART_PIXELS, device=plane.device) + 0.5) / PART_PIXELS * count[:, -1:]
-    index = torch.searchsorted(count.to(wanted.dtype), wanted.contiguous()).clamp_max(CROP * CROP - 1)
+    index = torch.searchsorted(count.to(wanted.dtype), wanted.contiguous()).clamp_max(
+        CROP * CROP - 1
+    )
     cells = torch.stack((index % CROP, index // CROP), -1) + 0.5
-    return inputs.crop[:, None, :2] + cells / CROP * inputs.crop[:, None, 2:], plane.gather(1, index).long()
+    return inputs.crop[:, None, :2] + cells / CROP * inputs.crop[:, None, 2:], plane.gather(
+        1, index
+    ).long()
 
 
 def crop_ray(inputs: Inputs) -> Tensor:
@@ -113,7 +125,9 @@ def ray_rotation(ray: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
-def observed_inputs(people: list[Observation], cameras: list[Camera], photos: list[np.ndarray | None] | None = None) -> Inputs:
+def observed_inputs(
+    people: list[Observation], cameras: list[Camera], photos: list[np.ndarray | None] | None = None
+) -> Inputs:
     """Inputs of observed people; photos: (H, W, 3) uint8 RGB each, where at hand. Everybody needs a usable keypoint."""
     keypoints, confidence = map(np.stack, zip(*(coco_keypoints(p) for p in people), strict=True))
     crops = keypoint_crop(keypoints, confidence)
@@ -125,16 +139,35 @@ def observed_inputs(people: list[Observation], cameras: list[Camera], photos: li
         else:
             scale = photo.shape[1] / camera.width  # a very large photo may be held reduced
             rgb.append(cut(photo, crop * scale, cv2.INTER_AREA).transpose(2, 0, 1))
-        plane = person.mask if person.mask is not None else None if person.parts is None else person.parts > 0
-        masks.append(np.zeros((CROP, CROP), np.uint8) if plane is None else cut(plane.astype(np.uint8) * 255, crop, cv2.INTER_AREA))
+        plane = (
+            person.mask
+            if person.mask is not None
+            else None
+            if person.parts is None
+            else person.parts > 0
+        )
+        masks.append(
+            np.zeros((CROP, CROP), np.uint8)
+            if plane is None
+            else cut(plane.astype(np.uint8) * 255, crop, cv2.INTER_AREA)
+        )
         labelled = person.parts
-        parts.append(np.zeros((CROP, CROP), np.uint8) if labelled is None else cut(labelled, crop, cv2.INTER_NEAREST))
+        parts.append(
+            np.zeros((CROP, CROP), np.uint8)
+            if labelled is None
+            else cut(labelled, crop, cv2.INTER_NEAREST)
+        )
     tensor = lambda rows, dtype: torch.from_numpy(np.stack(rows).astype(dtype))  # noqa: E731
     return Inputs(
-        tensor(rgb, np.uint8), tensor(masks, np.uint8), tensor(parts, np.uint8), tensor(list(keypoints), np.float32),
-        tensor(list(confidence), np.float32), tensor([np.array([c.fx, c.fy]) for c in cameras], np.float32),
-        tensor([np.array([c.cx, c.cy]) for c in cameras], np.float32), torch.from_numpy(crops),
-    )  # fmt: skip
+        tensor(rgb, np.uint8),
+        tensor(masks, np.uint8),
+        tensor(parts, np.uint8),
+        tensor(list(keypoints), np.float32),
+        tensor(list(confidence), np.float32),
+        tensor([np.array([c.fx, c.fy]) for c in cameras], np.float32),
+        tensor([np.array([c.cx, c.cy]) for c in cameras], np.float32),
+        torch.from_numpy(crops),
+    )
 
 
 def coco_keypoints(person: Observation) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +176,9 @@ def coco_keypoints(person: Observation) -> tuple[np.ndarray, np.ndarray]:
     index = [names.index(name) for name in COCO17]
     usable = person.usable[index]
     points = np.where(usable[:, None], person.keypoints[index], 0)
-    return points.astype(np.float32), np.where(usable, np.clip(person.confidence[index], 0, 1), 0).astype(np.float32)
+    return points.astype(np.float32), np.where(
+        usable, np.clip(person.confidence[index], 0, 1), 0
+    ).astype(np.float32)
 
 
 def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
@@ -152,9 +187,15 @@ def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
     height, width = image.shape[:2]
     low = np.floor([x, y]).astype(int)
     high = np.maximum(np.ceil([x + side, y + side]).astype(int), low + 1)
-    inner = image[max(low[1], 0) : max(0, min(high[1], height)), max(low[0], 0) : max(0, min(high[0], width))]
+    inner = image[
+        max(low[1], 0) : max(0, min(high[1], height)), max(low[0], 0) : max(0, min(high[0], width))
+    ]
     if not inner.size:
         return np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
     rims = (max(0, -low[1]), max(0, high[1] - height), max(0, -low[0]), max(0, high[0] - width))
-    square = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=(0, 0, 0)) if any(rims) else inner
+    square = (
+        cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+        if any(rims)
+        else inner
+    )
     return cv2.resize(square, (CROP, CROP), interpolation=interpolation)

@@ -19,12 +19,24 @@ from torch import Tensor, nn
 from ..errors import AssetError
 from ..rotations import axis_angle_to_matrix, sixd_to_matrix
 from ..tensorfile import FORMAT_VERSION, check_header, read_tensors, write_tensors
-from .inputs import NUM_KEYPOINTS, NUM_NUMBERS, NUM_PLANES, Inputs, crop_ray, make_numbers, make_planes, ray_rotation
+from .inputs import (
+    NUM_KEYPOINTS,
+    NUM_NUMBERS,
+    NUM_PLANES,
+    Inputs,
+    crop_ray,
+    make_numbers,
+    make_planes,
+    ray_rotation,
+)
 
 ASSET = Path(__file__).parent.parent / "assets" / "regressor.safetensors"
 LATENT, BETAS = 138, 10
 BETAS_LIMIT = 3.0
-STEPS, TRAINED_STEPS = 5, 3  # measured: trained through three, the same step goes on to help until the sixth
+STEPS, TRAINED_STEPS = (
+    5,
+    3,
+)  # measured: trained through three, the same step goes on to help until the sixth
 MAX_STEPS = 20
 STEP_LIMIT = 2.0  # of one number of a Gauss-Newton step: outliers among the keypoints make it wild
 TRUNK = 384
@@ -64,7 +76,9 @@ class SmallBackbone(nn.Module):
         layers: list[nn.Module] = []
         for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [nn.Conv2d(fan_in, fan_out, 3, 2, 1), nn.GroupNorm(8, fan_out), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(96 * 16, self.width), nn.SiLU())
+        self.layers = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(96 * 16, self.width), nn.SiLU()
+        )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on the CPU
 
     def forward(self, planes: Tensor) -> Tensor:
@@ -83,10 +97,16 @@ class Regressor(nn.Module):
         self.backbone_name, self.steps = backbone, steps
         self.backbone = BACKBONES[backbone]()
         width = int(self.backbone.width)  # type: ignore[arg-type]
-        self.points = nn.Sequential(nn.Linear(NUM_NUMBERS, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU())
-        self.trunk = nn.Sequential(nn.Linear(width + 256, TRUNK), nn.SiLU(), nn.Linear(TRUNK, TRUNK), nn.SiLU())
+        self.points = nn.Sequential(
+            nn.Linear(NUM_NUMBERS, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU()
+        )
+        self.trunk = nn.Sequential(
+            nn.Linear(width + 256, TRUNK), nn.SiLU(), nn.Linear(TRUNK, TRUNK), nn.SiLU()
+        )
         self.head = nn.Linear(TRUNK, LATENT + 6 + BETAS)
-        self.descent = nn.Sequential(nn.Linear(TRUNK + SEEN, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU())
+        self.descent = nn.Sequential(
+            nn.Linear(TRUNK + SEEN, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU()
+        )
         self.trust = nn.Parameter(torch.full((LATENT + 3 + BETAS,), 0.5))
         self.answer = nn.Linear(512, LATENT + 3 + BETAS)
         for last in (self.head, self.answer):
@@ -101,7 +121,9 @@ class Regressor(nn.Module):
     def states(self, inputs: Inputs, look: Look) -> list[State]:
         """The first answer and those after each step, at most TRAINED_STEPS of them in training. Differentiable, but not through
         what `look` shows."""
-        features = self.trunk(torch.cat((self.backbone(make_planes(inputs)), self.points(make_numbers(inputs))), 1))
+        features = self.trunk(
+            torch.cat((self.backbone(make_planes(inputs)), self.points(make_numbers(inputs))), 1)
+        )
         ray = ray_rotation(crop_ray(inputs))
         z, sixd, shape = self.head(features).split((LATENT, 6, BETAS), 1)
         root = sixd_to_matrix(sixd[:, None])[:, 0]  # as if the person stood on the camera's axis
@@ -109,7 +131,9 @@ class Regressor(nn.Module):
         for _ in range(min(self.steps, TRAINED_STEPS) if self.training else self.steps):
             with torch.no_grad():
                 seen, step = self._features(inputs, look(states[-1], inputs), ray)
-            hidden = self.descent(torch.cat((features, z, root.flatten(1)[:, :6], shape, seen, step), 1))
+            hidden = self.descent(
+                torch.cat((features, z, root.flatten(1)[:, :6], shape, seen, step), 1)
+            )
             answer = self.answer(hidden) + self.trust * step
             dz, turn, d_shape = answer.split((LATENT, 3, BETAS), 1)
             z, root, shape = z + dz, axis_angle_to_matrix(turn) @ root, shape + d_shape
@@ -119,11 +143,20 @@ class Regressor(nn.Module):
     @staticmethod
     def _features(inputs: Inputs, seen: Seen, ray: Tensor) -> tuple[Tensor, Tensor]:
         """Misses, confidence and places of the keypoints in the crop (B, 5 * 17), and the step in the crop's frame."""
-        middle, side = inputs.crop[:, None, :2] + inputs.crop[:, None, 2:] / 2, inputs.crop[:, None, 2:]
-        miss = 4 * ((inputs.keypoints - seen.keypoints) / side).clamp(-0.5, 0.5) * (inputs.confidence > 0)[..., None]
+        middle, side = (
+            inputs.crop[:, None, :2] + inputs.crop[:, None, 2:] / 2,
+            inputs.crop[:, None, 2:],
+        )
+        miss = (
+            4
+            * ((inputs.keypoints - seen.keypoints) / side).clamp(-0.5, 0.5)
+            * (inputs.confidence > 0)[..., None]
+        )
         place = (2 * (seen.keypoints - middle) / side).clamp(-2, 2)
         dz, turn, d_betas = seen.step.split((LATENT, 3, BETAS), 1)
-        step = torch.cat((dz, (turn[:, None] @ ray)[:, 0], d_betas), 1).clamp(-STEP_LIMIT, STEP_LIMIT)
+        step = torch.cat((dz, (turn[:, None] @ ray)[:, 0], d_betas), 1).clamp(
+            -STEP_LIMIT, STEP_LIMIT
+        )
         return torch.cat((miss.flatten(1), inputs.confidence, place.flatten(1)), 1), step
 
 
@@ -144,7 +177,12 @@ def save_regressor(path: str | Path, net: Regressor, recipe: str = "", data: str
         scale = np.maximum(np.abs(array).reshape(len(array), -1).max(1), 1e-12) / 127
         tensors[name] = np.rint(array / _per_row(scale, array)).astype(np.int8)
         tensors[f"{name}.scale"] = scale.astype(np.float32)
-    header = {"kinflow_kind": "regressor", "format_version": str(FORMAT_VERSION), "backbone": net.backbone_name, "steps": str(net.steps)}
+    header = {
+        "kinflow_kind": "regressor",
+        "format_version": str(FORMAT_VERSION),
+        "backbone": net.backbone_name,
+        "steps": str(net.steps),
+    }
     write_tensors(path, tensors, header | {"prior": "light", "recipe": recipe, "data": data})
 
 
@@ -162,18 +200,33 @@ def _load(path: str) -> Regressor:
     tensors, metadata = read_tensors(path)
     check_header(path, metadata, "regressor")
     if metadata.get("backbone") not in BACKBONES:
-        raise AssetError(f"{path}: unknown backbone '{metadata.get('backbone')}'.", "Update kinflow.")
+        raise AssetError(
+            f"{path}: unknown backbone '{metadata.get('backbone')}'.", "Update kinflow."
+        )
     steps = metadata.get("steps", str(STEPS))
     if not steps.isdecimal() or int(steps) > MAX_STEPS:
-        raise AssetError(f"{path}: 'steps' should be a number up to {MAX_STEPS}, not '{steps[:20]}'.", "Train the regressor again.")
+        raise AssetError(
+            f"{path}: 'steps' should be a number up to {MAX_STEPS}, not '{steps[:20]}'.",
+            "Train the regressor again.",
+        )
     net = Regressor(metadata["backbone"], int(steps))
     state = {}
     for name, parameter in net.state_dict().items():
         array, scale = tensors.get(name), tensors.get(f"{name}.scale")
         if array is None or array.shape != tuple(parameter.shape) or not np.isfinite(array).all():
-            raise AssetError(f"{path}: field '{name}' should be finite, of shape {tuple(parameter.shape)}.", "Train the regressor again.")
-        if array.dtype == np.int8 and (scale is None or scale.shape != array.shape[:1] or not np.isfinite(scale).all()):
-            raise AssetError(f"{path}: field '{name}.scale' should be finite, one for each row.", "Train the regressor again.")
-        state[name] = torch.from_numpy(np.array(array, np.float32) * (1 if scale is None else _per_row(scale, array)))
+            raise AssetError(
+                f"{path}: field '{name}' should be finite, of shape {tuple(parameter.shape)}.",
+                "Train the regressor again.",
+            )
+        if array.dtype == np.int8 and (
+            scale is None or scale.shape != array.shape[:1] or not np.isfinite(scale).all()
+        ):
+            raise AssetError(
+                f"{path}: field '{name}.scale' should be finite, one for each row.",
+                "Train the regressor again.",
+            )
+        state[name] = torch.from_numpy(
+            np.array(array, np.float32) * (1 if scale is None else _per_row(scale, array))
+        )
     net.load_state_dict(state)
     return net.requires_grad_(False).eval()

@@ -58,7 +58,15 @@ class Server:
         except ProtocolError as error:
             # the stream cannot be followed any more: say so, and close
             log.warning("bad frame: %s", error)
-            self._send({"id": None, "kind": "error", "code": error.code, "message": error.message, "hint": error.hint})
+            self._send(
+                {
+                    "id": None,
+                    "kind": "error",
+                    "code": error.code,
+                    "message": error.message,
+                    "hint": error.hint,
+                }
+            )
         except OSError as error:
             log.info("connection ended: %s", error)
         self._requests.put(None)
@@ -85,14 +93,18 @@ class Server:
             now = time.monotonic()
             if now - last_report > PROGRESS_INTERVAL:
                 last_report = now
-                self._reply(request, {"kind": "progress", "fraction": float(fraction), "message": text})
+                self._reply(
+                    request, {"kind": "progress", "fraction": float(fraction), "message": text}
+                )
             return None
 
         try:
             function = METHODS.get(method) if isinstance(method, str) else None
             params = request.get("params", {})
             if function is None or not isinstance(params, dict):
-                raise InvalidInputError(f"The engine has no method '{method}'.", "Update the client or the engine.")
+                raise InvalidInputError(
+                    f"The engine has no method '{method}'.", "Update the client or the engine."
+                )
             if number in self._cancelled:
                 raise CancelledError("The job was cancelled before it began.")
             if method in NEWEST_WINS and self._newest.get(method) != number:
@@ -103,11 +115,24 @@ class Server:
                 raise InvalidInputError(f"{method}: {error}.") from error
             self._reply(request, {"kind": "result", "value": function(progress, **params)})
         except KinflowError as error:
-            self._reply(request, {"kind": "error", "code": error.code, "message": error.message, "hint": error.hint})
-        except Exception as error:  # the server lives on, whatever a request does; the log has the traceback
+            self._reply(
+                request,
+                {"kind": "error", "code": error.code, "message": error.message, "hint": error.hint},
+            )
+        except (
+            Exception
+        ) as error:  # the server lives on, whatever a request does; the log has the traceback
             log.exception("request %s failed", method)
             message = f"The engine failed on '{method}': {type(error).__name__}: {error}"
-            self._reply(request, {"kind": "error", "code": "error", "message": message, "hint": "See the engine's log."})
+            self._reply(
+                request,
+                {
+                    "kind": "error",
+                    "code": "error",
+                    "message": message,
+                    "hint": "See the engine's log.",
+                },
+            )
         finally:
             self._cancelled.discard(number)
 
@@ -118,7 +143,15 @@ class Server:
         try:
             frame = pack(message)
         except ProtocolError as error:
-            frame = pack({"id": message.get("id"), "kind": "error", "code": error.code, "message": error.message, "hint": error.hint})
+            frame = pack(
+                {
+                    "id": message.get("id"),
+                    "kind": "error",
+                    "code": error.code,
+                    "message": error.message,
+                    "hint": error.hint,
+                }
+            )
         with self._write_lock:
             try:
                 self._connection.sendall(frame)
@@ -133,5 +166,15 @@ def connect_back(port: int, token: str, device: str, idle_shutdown_s: float = 0.
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.settimeout(None)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(pack({"token": token, "protocol": PROTOCOL, "version": __version__, "device": device, "pid": os.getpid()}))
+    connection.sendall(
+        pack(
+            {
+                "token": token,
+                "protocol": PROTOCOL,
+                "version": __version__,
+                "device": device,
+                "pid": os.getpid(),
+            }
+        )
+    )
     return Server(connection, idle_shutdown_s)

@@ -21,7 +21,10 @@ class DensityNet:
 
     def __init__(self, architecture: str, dim: int, device: torch.device | str = "cpu") -> None:
         self.architecture, self.dim = architecture, dim
-        shapes: list[tuple[str, tuple[int, ...]]] = [("V", (NUM_DENSE, dim, dim)), ("c", (NUM_DENSE, dim))]
+        shapes: list[tuple[str, tuple[int, ...]]] = [
+            ("V", (NUM_DENSE, dim, dim)),
+            ("c", (NUM_DENSE, dim)),
+        ]
         if architecture == "light":
             shapes.append(("log_slope", (NUM_DENSE - 1,)))
         else:
@@ -54,7 +57,9 @@ class DensityNet:
         """V^-1 from the last step's by Newton-Schulz, X <- X (2 I - V X): products alone, so that a GPU can capture it."""
         assert self._inverse is not None
         for _ in range(rounds):
-            correction = torch.baddbmm(self._inverse, self._inverse, self.p["V"] @ self._inverse, beta=2, alpha=-1)
+            correction = torch.baddbmm(
+                self._inverse, self._inverse, self.p["V"] @ self._inverse, beta=2, alpha=-1
+            )
             self._inverse.copy_(correction)
         return self._inverse
 
@@ -93,22 +98,34 @@ class DensityNet:
         if self.architecture == "light":
             slope = p["log_slope"][i].exp()
             negative = h < 0
-            return torch.where(negative, h * slope, h), (h, negative, slope), negative.sum() * p["log_slope"][i]
+            return (
+                torch.where(negative, h * slope, h),
+                (h, negative, slope),
+                negative.sum() * p["log_slope"][i],
+            )
         first_half = self._first_half(i)
         a, b = layers.split_halves(h, first_half)
-        hidden0 = torch.baddbmm(p["b0"][i], a.expand(2, *a.shape), p["w0"][i].transpose(-1, -2)).tanh_()
+        hidden0 = torch.baddbmm(
+            p["b0"][i], a.expand(2, *a.shape), p["w0"][i].transpose(-1, -2)
+        ).tanh_()
         hidden1 = torch.baddbmm(p["b1"][i], hidden0, p["w1"][i].transpose(-1, -2)).tanh_()
         raw, shift = torch.baddbmm(p["b2"][i], hidden1, p["w2"][i].transpose(-1, -2))
         scale = layers.bound_scale(raw)
         gain = (-scale).exp()
         out = (b - shift) * gain
-        return layers.join_halves(a, out, first_half), (a, hidden0, hidden1, scale, gain, out), -scale.sum()
+        return (
+            layers.join_halves(a, out, first_half),
+            (a, hidden0, hidden1, scale, gain, out),
+            -scale.sum(),
+        )
 
     def _step_backward(self, i: int, upstream: Tensor, state: tuple, batch: int) -> Tensor:
         p, g = self.p, self.g
         if self.architecture == "light":
             h, negative, slope = state
-            g["log_slope"][i] = ((upstream * h * slope).masked_fill(~negative, 0)).sum() - negative.sum() / batch
+            g["log_slope"][i] = (
+                (upstream * h * slope).masked_fill(~negative, 0)
+            ).sum() - negative.sum() / batch
             # The density of a PReLU flow jumps at the kink: log s * 1[h < 0] has no gradient in h almost everywhere,
             # yet moving the kink through the data changes the mean likelihood by log s * p(h = 0). Without this
             # boundary term the gradient is biased and training falls back to a linear map. A kernel estimates it.
@@ -167,5 +184,7 @@ class DensityNet:
             for layer in range(3):
                 for index, net in enumerate(("scale", "shift")):
                     getattr(step, f"{net}_weight{layer}").copy_(self.p[f"w{layer}"][i, index].cpu())
-                    getattr(step, f"{net}_bias{layer}").copy_(self.p[f"b{layer}"][i, index, 0].cpu())
+                    getattr(step, f"{net}_bias{layer}").copy_(
+                        self.p[f"b{layer}"][i, index, 0].cpu()
+                    )
         return flow.float()

@@ -17,7 +17,9 @@ def random_orthogonal(dim: int, generator: torch.Generator) -> Tensor:
     return (q * r.diagonal().sign()).float()
 
 
-def whitening_start(net: DensityNet, mean: Tensor, covariance: Tensor, slope: float, generator: torch.Generator) -> None:
+def whitening_start(
+    net: DensityNet, mean: Tensor, covariance: Tensor, slope: float, generator: torch.Generator
+) -> None:
     """First matrix whitens the data, the others turn at random, steps are near the identity.
 
     mean (D,), covariance (D, D) of the lifted data. The training then starts at the likelihood of one

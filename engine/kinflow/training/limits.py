@@ -25,9 +25,16 @@ LR = 1e-4
 
 
 def settle(
-    flow: Flow, representation: Representation, pool: Tensor, weights: Tensor, sigma: float, steps: int, weight: float, seed: int,
+    flow: Flow,
+    representation: Representation,
+    pool: Tensor,
+    weights: Tensor,
+    sigma: float,
+    steps: int,
+    weight: float,
+    seed: int,
     report: Callable[[str], None],
-) -> Flow:  # fmt: skip
+) -> Flow:
     """Trains on for `steps` with the joint-limit term. pool (N, D) with weights (N,), as in training. -> a new flow.
 
     Only for `light`: couplings bound their tails by themselves.
@@ -46,11 +53,15 @@ def settle(
         net.grad.mul_((50.0 / (net.grad.norm() + 1e-6)).clamp(max=1.0))
         optimiser.step()
         if step % 500 == 499:
-            report(f"{step + 1:>7}/{steps}  negative log-likelihood {loss:.3f}, joint-limit term {penalty:.4f}")
+            report(
+                f"{step + 1:>7}/{steps}  negative log-likelihood {loss:.3f}, joint-limit term {penalty:.4f}"
+            )
     return net.to_flow()
 
 
-def _add_limit_gradient(net: DensityNet, representation: Representation, z: Tensor, weight: float) -> float:
+def _add_limit_gradient(
+    net: DensityNet, representation: Representation, z: Tensor, weight: float
+) -> float:
     views = {name: net.p[name].detach().requires_grad_(True) for name in ("V", "c", "log_slope")}
     to_pose = torch.linalg.inv(views["V"])
     h = z

@@ -22,7 +22,15 @@ from ..bodies.files import load_body
 from ..bodies.parts import NUM_PARTS
 from ..errors import KinflowError
 from ..perception.nearest_limb import nearest_limb
-from .synthetic import CROP, DetectorNoise, People, corrupt_keypoints, corrupt_mask, heatmaps, make_people
+from .synthetic import (
+    CROP,
+    DetectorNoise,
+    People,
+    corrupt_keypoints,
+    corrupt_mask,
+    heatmaps,
+    make_people,
+)
 
 NUM_KEYPOINTS = 17
 WIDTHS = (24, 48, 80, 104)
@@ -54,7 +62,9 @@ class PartNetwork(nn.Module):
         super().__init__()
         sizes = (1 + NUM_KEYPOINTS, *WIDTHS)
         self.down = nn.ModuleList(_block(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        self.up = nn.ModuleList(_block(a + b, a) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
+        self.up = nn.ModuleList(
+            _block(a + b, a) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
+        )
         self.head = nn.Conv2d(WIDTHS[0], CLASSES, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,11 +80,16 @@ class PartNetwork(nn.Module):
 
 def _block(fan_in: int, fan_out: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU(), nn.Conv2d(fan_out, fan_out, 3, padding=1), nn.ReLU()
-    )  # fmt: skip
+        nn.Conv2d(fan_in, fan_out, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(fan_out, fan_out, 3, padding=1),
+        nn.ReLU(),
+    )
 
 
-def make_batch(people: People, noise: DetectorNoise, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+def make_batch(
+    people: People, noise: DetectorNoise, random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """Corrupted inputs (N, 18, CROP, CROP) and true labels (N, CROP, CROP)."""
     points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
     masks, labels = zip(*(corrupt_mask(p, noise, random) for p in people.parts), strict=True)
@@ -92,15 +107,21 @@ def mean_iou(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, people: People, noise: DetectorNoise, seed: int = 99) -> tuple[float, float]:
+def evaluate(
+    net: nn.Module, people: People, noise: DetectorNoise, seed: int = 99
+) -> tuple[float, float]:
     """mIoU of the network and of the nearest limb, on the same corrupted inputs."""
     random = np.random.default_rng(seed)
     points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
     masks, labels = zip(*(corrupt_mask(p, noise, random) for p in people.parts), strict=True)
-    planes = torch.from_numpy(np.concatenate((np.stack(masks)[:, None], heatmaps(points, confidence)), 1))
+    planes = torch.from_numpy(
+        np.concatenate((np.stack(masks)[:, None], heatmaps(points, confidence)), 1)
+    )
     logits = torch.cat([net(chunk) for chunk in planes.split(64)])
     predicted = np.where(np.stack(masks) > 0.5, logits.argmax(1).numpy(), 0)
-    baseline = np.stack([nearest_limb(m > 0.5, p, c) for m, p, c in zip(masks, points, confidence, strict=True)])
+    baseline = np.stack(
+        [nearest_limb(m > 0.5, p, c) for m, p, c in zip(masks, points, confidence, strict=True)]
+    )
     truth = np.stack(labels)
     return mean_iou(predicted, truth), mean_iou(baseline, truth)
 
@@ -115,7 +136,12 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
         people = People.load(drawn)
     else:
         people = make_people(
-            body, config.people, config.seed, progress=lambda n: report(f"{n} of {config.people} people drawn") if n % 1600 == 0 else None
+            body,
+            config.people,
+            config.seed,
+            progress=lambda n: (
+                report(f"{n} of {config.people} people drawn") if n % 1600 == 0 else None
+            ),
         )
         people.save(drawn)
     held_out = make_people(body, 300, config.seed + 1000)
@@ -125,8 +151,12 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
     rows, started, running = [], time.perf_counter(), 0.0
     for step in range(config.steps):
         warm = min(1.0, (step + 1) / 200)
-        optimiser.param_groups[0]["lr"] = config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
-        planes, labels = make_batch(people.pick(random.integers(0, len(people), config.batch)), noise, random)
+        optimiser.param_groups[0]["lr"] = (
+            config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        )
+        planes, labels = make_batch(
+            people.pick(random.integers(0, len(people), config.batch)), noise, random
+        )
         # only pixels of the mask are ever asked
         weight = (planes[:, 0] > 0.3).float()
         loss = nn.functional.cross_entropy(net(planes), labels, reduction="none")
@@ -143,7 +173,9 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
             )
             torch.save(net.state_dict(), config.out / "part-network.pt")
     with open(config.out / "part-network.csv", "w", newline="") as stream:
-        csv.writer(stream).writerows([["step", "train_loss", "held_out_miou", "nearest_limb_miou"], *rows])
+        csv.writer(stream).writerows(
+            [["step", "train_loss", "held_out_miou", "nearest_limb_miou"], *rows]
+        )
     export_part_network(net, config.out / "part-network.onnx")
     ours, baseline = evaluate(net, held_out, noise)
     return {"miou": ours, "nearest_limb_miou": baseline}
@@ -181,11 +213,27 @@ def export_part_network(net: PartNetwork, path: Path) -> None:
         kept.append(x)
     scales = constant(np.array([1, 1, 2, 2], np.float32))
     for i in range(len(net.up) - 1, -1, -1):
-        x = add("Resize", [x, "", scales], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+        x = add(
+            "Resize",
+            [x, "", scales],
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
         x = block(net.up[i], add("Concat", [kept[i], x], axis=1))
     convolve(net.head, x, "logits")
-    value = lambda name, channels: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, CROP, CROP])  # noqa: E731
-    graph = helper.make_graph(nodes, "kinflow_parts", [value("planes", 1 + NUM_KEYPOINTS)], [value("logits", CLASSES)], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="kinflow", ir_version=8)
+    value = lambda name, channels: helper.make_tensor_value_info(
+        name, TensorProto.FLOAT, [1, channels, CROP, CROP]
+    )  # noqa: E731
+    graph = helper.make_graph(
+        nodes,
+        "kinflow_parts",
+        [value("planes", 1 + NUM_KEYPOINTS)],
+        [value("logits", CLASSES)],
+        weights,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="kinflow", ir_version=8
+    )
     checker.check_model(model, full_check=True)
     save(model, str(path))

@@ -112,14 +112,18 @@ def prepare_data(config: TrainPrior, representation: Representation) -> Training
     held_out = {}
     for split in ("validation", "test"):
         real = real_poses(clips, split)
-        held_out[split] = lift(vectors(hand_noise(real.poses, numpy_generator)), config.sigma, generator)
+        held_out[split] = lift(
+            vectors(hand_noise(real.poses, numpy_generator)), config.sigma, generator
+        )
         clip_of_test = real.clip
     x, weights = vectors(pool.poses), torch.from_numpy(pool.weights)
     mean = (weights[:, None] * x.double()).sum(0)
     centred = x.double() - mean
     covariance = (centred * weights[:, None]).T @ centred
     covariance += config.sigma**2 * torch.eye(representation.dim, dtype=torch.float64)
-    return TrainingData(x, weights, held_out["validation"], held_out["test"], clip_of_test, mean, covariance)
+    return TrainingData(
+        x, weights, held_out["validation"], held_out["test"], clip_of_test, mean, covariance
+    )
 
 
 def gaussian_log_prob(data: TrainingData, x: Tensor) -> Tensor:
@@ -128,7 +132,9 @@ def gaussian_log_prob(data: TrainingData, x: Tensor) -> Tensor:
     return normal.log_prob(x.double())
 
 
-def clip_interval(values: np.ndarray, clip: np.ndarray, seed: int = 0, rounds: int = 2000) -> tuple[float, float, float]:
+def clip_interval(
+    values: np.ndarray, clip: np.ndarray, seed: int = 0, rounds: int = 2000
+) -> tuple[float, float, float]:
     """Mean over frames with a 95% bootstrap interval over clips, not frames."""
     names = np.unique(clip)
     sums = np.array([values[clip == n].sum() for n in names])
@@ -139,7 +145,9 @@ def clip_interval(values: np.ndarray, clip: np.ndarray, seed: int = 0, rounds: i
     return float(values.mean()), float(low), float(high)
 
 
-def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> Path:
+def train_prior(
+    config: TrainPrior, report: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+) -> Path:
     """Trains, keeps the state on disk every few thousand steps, writes the best checkpoint on validation.
 
     Returns the checkpoint's path. Run again with the same config it goes on where it stopped.
@@ -155,7 +163,11 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
     generator = torch.Generator().manual_seed(config.seed)
     net = DensityNet(config.architecture, representation.dim, device)
     if config.start == "pursuit":
-        sample = lift(data.pool[torch.multinomial(data.weights, 40_000, True, generator=generator)], config.sigma, generator)
+        sample = lift(
+            data.pool[torch.multinomial(data.weights, 40_000, True, generator=generator)],
+            config.sigma,
+            generator,
+        )
         pursuit_start(net, sample, generator)
     else:
         whitening_start(net, data.mean.float(), data.covariance.float(), START_SLOPE, generator)
@@ -175,7 +187,9 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
     chunk = Chunk(net, optimiser, parameter, pool, config.sigma, recipe)
     while step < total:
         # seeded by step, so that an interrupted run goes on as the uninterrupted one would
-        running.append(chunk.run(weights, step, min(CHUNK, total - step), config.seed * 1_000_003 + step))
+        running.append(
+            chunk.run(weights, step, min(CHUNK, total - step), config.seed * 1_000_003 + step)
+        )
         step, done = min(step + CHUNK, total), done + CHUNK
         if step % interval and step < total:
             continue
@@ -185,7 +199,9 @@ def train_prior(config: TrainPrior, report: Callable[[str], None] = lambda line:
         loss = float(torch.cat(running).mean())
         running.clear()
         with csv_path.open("a", newline="") as stream:
-            csv.writer(stream).writerow([step, f"{loss:.4f}", f"{value:.4f}", f"{recipe.lr_at(step):.3e}", f"{rate:.1f}"])
+            csv.writer(stream).writerow(
+                [step, f"{loss:.4f}", f"{value:.4f}", f"{recipe.lr_at(step):.3e}", f"{rate:.1f}"]
+            )
         if value > best:
             best = value
             _save(best_flow, flow, config, step, {})
@@ -203,9 +219,22 @@ class Chunk:
     """
 
     def __init__(
-        self, net: DensityNet, optimiser: torch.optim.Optimizer, parameter: torch.nn.Parameter, pool: Tensor, sigma: float, recipe: Recipe
+        self,
+        net: DensityNet,
+        optimiser: torch.optim.Optimizer,
+        parameter: torch.nn.Parameter,
+        pool: Tensor,
+        sigma: float,
+        recipe: Recipe,
     ) -> None:
-        self.net, self.optimiser, self.parameter, self.pool, self.sigma, self.recipe = net, optimiser, parameter, pool, sigma, recipe
+        self.net, self.optimiser, self.parameter, self.pool, self.sigma, self.recipe = (
+            net,
+            optimiser,
+            parameter,
+            pool,
+            sigma,
+            recipe,
+        )
         device = pool.device
         self.rows = torch.zeros(CHUNK, recipe.batch, dtype=torch.long, device=device)
         self.noise = torch.zeros(CHUNK, recipe.batch, pool.shape[1], device=device)
@@ -217,7 +246,11 @@ class Chunk:
     def run(self, weights: Tensor, step: int, count: int, seed: int) -> Tensor:
         """Runs `count` steps and returns their losses (count,)."""
         generator = torch.Generator(self.pool.device).manual_seed(seed)
-        self.rows.copy_(torch.multinomial(weights, self.rows.numel(), True, generator=generator).view_as(self.rows))
+        self.rows.copy_(
+            torch.multinomial(weights, self.rows.numel(), True, generator=generator).view_as(
+                self.rows
+            )
+        )
         self.noise.normal_(generator=generator)
         self.rates.copy_(torch.tensor([self.recipe.lr_at(step + k) for k in range(CHUNK)]))
         if self.pool.is_cuda:
@@ -225,7 +258,9 @@ class Chunk:
         else:
             for k in range(count):
                 self.optimiser.param_groups[0]["lr"] = self.recipe.lr_at(step + k)
-                self.losses[k] = self._step(self.pool[self.rows[k]] + self.sigma * self.noise[k], newton=False)
+                self.losses[k] = self._step(
+                    self.pool[self.rows[k]] + self.sigma * self.noise[k], newton=False
+                )
         return self.losses[:count].clone()
 
     def _step(self, x: Tensor, newton: bool) -> Tensor:
@@ -238,7 +273,10 @@ class Chunk:
 
     def _captured_step(self) -> None:
         self.optimiser.param_groups[0]["lr"].copy_(self.rates.index_select(0, self.index)[0])
-        x = self.pool.index_select(0, self.rows.index_select(0, self.index)[0]) + self.sigma * self.noise.index_select(0, self.index)[0]
+        x = (
+            self.pool.index_select(0, self.rows.index_select(0, self.index)[0])
+            + self.sigma * self.noise.index_select(0, self.index)[0]
+        )
         self.losses.index_copy_(0, self.index, self._step(x, newton=True)[None])
         self.index.add_(1)
 
@@ -275,20 +313,36 @@ def _save(path: Path, flow: Flow, config: TrainPrior, step: int, notes: dict[str
     save_prior(path, flow, header)
 
 
-def _finish(config: TrainPrior, data: TrainingData, best_flow: Path, report: Callable[[str], None]) -> Path:
+def _finish(
+    config: TrainPrior, data: TrainingData, best_flow: Path, report: Callable[[str], None]
+) -> Path:
     from ..flows.storage import load_flow
 
     flow, header, _ = load_flow(best_flow)
     if config.architecture == "light" and config.settle_steps:
         representation = REPRESENTATIONS[config.representation]
         flow = settle(
-            flow, representation, data.pool, data.weights, config.sigma, config.settle_steps, config.limit_weight, config.seed, report
+            flow,
+            representation,
+            data.pool,
+            data.weights,
+            config.sigma,
+            config.settle_steps,
+            config.limit_weight,
+            config.seed,
+            report,
         )
-        header = replace(header, recipe=f"{header.recipe}, then {config.settle_steps} steps with joint limits")
+        header = replace(
+            header, recipe=f"{header.recipe}, then {config.settle_steps} steps with joint limits"
+        )
     value = flow.double().log_prob(data.test.double()).detach().numpy()
     gauss = gaussian_log_prob(data, data.test).numpy()
     notes = {"test_gain_mean": 0.0}
-    for name, array in (("test_log_prob", value), ("test_gaussian", gauss), ("test_gain", value - gauss)):
+    for name, array in (
+        ("test_log_prob", value),
+        ("test_gaussian", gauss),
+        ("test_gain", value - gauss),
+    ):
         mean, low, high = clip_interval(array, data.test_clip)
         report(f"{name:>14}: {mean:8.2f} nats [{low:.2f}, {high:.2f}]")
         notes |= {f"{name}_mean": mean, f"{name}_low": low, f"{name}_high": high}
@@ -297,7 +351,14 @@ def _finish(config: TrainPrior, data: TrainingData, best_flow: Path, report: Cal
     return path
 
 
-def _save_state(path: Path, step: int, best: float, net: DensityNet, optimiser: torch.optim.Adam, parameter: torch.nn.Parameter) -> None:
+def _save_state(
+    path: Path,
+    step: int,
+    best: float,
+    net: DensityNet,
+    optimiser: torch.optim.Adam,
+    parameter: torch.nn.Parameter,
+) -> None:
     state = optimiser.state[parameter]
     arrays = {
         "flat": net.flat.cpu().numpy(),
@@ -307,7 +368,9 @@ def _save_state(path: Path, step: int, best: float, net: DensityNet, optimiser: 
     write_tensors(path, arrays, {"step": str(step), "best": repr(best)})
 
 
-def _resume(path: Path, net: DensityNet, optimiser: torch.optim.Adam, parameter: torch.nn.Parameter) -> tuple[int, float]:
+def _resume(
+    path: Path, net: DensityNet, optimiser: torch.optim.Adam, parameter: torch.nn.Parameter
+) -> tuple[int, float]:
     if not path.exists():
         return 0, -math.inf
     arrays, metadata = read_tensors(path)

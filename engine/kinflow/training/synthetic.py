@@ -65,7 +65,9 @@ class People:
         return People(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def save(self, path) -> None:
-        np.savez_compressed(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        np.savez_compressed(
+            path, **{name: getattr(self, name) for name in self.__dataclass_fields__}
+        )
 
     @staticmethod
     def load(path) -> People:
@@ -76,13 +78,22 @@ class People:
 def sample_poses(count: int, seed: int) -> Tensor:
     """Poses (N, 23, 3, 3), half of each of two priors, a little bolder than they are."""
     half = count // 2
-    return torch.cat((load_prior("light").sample(half, 1.1, seed), load_prior("realnvp").sample(count - half, 1.1, seed + 1)))
+    return torch.cat(
+        (
+            load_prior("light").sample(half, 1.1, seed),
+            load_prior("realnvp").sample(count - half, 1.1, seed + 1),
+        )
+    )
 
 
 def make_people(
-    body: Body, count: int, seed: int = 0, poses: Tensor | None = None, progress: Callable[[int], None] | None = None,
+    body: Body,
+    count: int,
+    seed: int = 0,
+    poses: Tensor | None = None,
+    progress: Callable[[int], None] | None = None,
     casting: Casting | None = None,
-) -> People:  # fmt: skip
+) -> People:
     """Draws `count` people. poses (N, 23, 3, 3) instead of sampled ones."""
     casting = casting or Casting()
     generator = torch.Generator().manual_seed(seed)
@@ -106,12 +117,16 @@ def make_people(
             depth = f * extent / (PHOTO * random.uniform(*casting.share)) + 0.3
             middle = 0.5 * (v.min(0) + v.max(0))
             shift = np.array([*(random.uniform(-0.08, 0.08, 2) * depth), depth]) - middle
-            project = lambda x, f=f, shift=shift: (x + shift)[:, :2] / (x + shift)[:, 2:] * f + PHOTO / 2  # noqa: E731
+            project = lambda x, f=f, shift=shift: (
+                (x + shift)[:, :2] / (x + shift)[:, 2:] * f + PHOTO / 2
+            )  # noqa: E731
             image = project(v)
             corner, side = crop_about(image)
             local = (image - corner) / side * CROP
             a, b, c = (local[faces[:, k]] for k in range(3))
-            front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+            front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (
+                c[:, 0] - a[:, 0]
+            )
             raster = rasterise(local, (v + shift)[:, 2], faces[front], CROP, CROP)
             parts.append(part_map(raster, faces[front], labels))
             shades.append(shade(raster, faces[front], vertex_normals(v, faces), random))
@@ -123,14 +138,25 @@ def make_people(
     as32 = lambda x: np.asarray(x, np.float32)  # noqa: E731
     rotations = torch.cat((root[:, None], poses), 1).numpy()
     return People(
-        np.stack(parts), np.stack(shades), as32(keypoints), as32(focal), as32(crops), as32(rotations), betas.numpy(), as32(places)
-    )  # fmt: skip
+        np.stack(parts),
+        np.stack(shades),
+        as32(keypoints),
+        as32(focal),
+        as32(crops),
+        as32(rotations),
+        betas.numpy(),
+        as32(places),
+    )
 
 
-def shade(raster: Raster, faces: np.ndarray, normals: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def shade(
+    raster: Raster, faces: np.ndarray, normals: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
     """Light of one lamp somewhere before the body, and of the sky. normals (V, 3) -> (H, W) uint8, 0 where nobody is."""
     lamp = np.array([random.uniform(-1, 1), random.uniform(-1, 0.2), random.uniform(-1, -0.2)])
-    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[..., 0]
+    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[
+        ..., 0
+    ]
     falls = np.clip(normals[corner] @ (lamp / np.linalg.norm(lamp)), 0, 1)
     ambient = random.uniform(0.25, 0.5)
     return np.where(raster.mask, 255 * (ambient + (1 - ambient) * falls), 0).astype(np.uint8)
@@ -168,7 +194,9 @@ class DetectorNoise:
     border: float = 2.0
 
 
-def corrupt_keypoints(points: np.ndarray, noise: DetectorNoise, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def corrupt_keypoints(
+    points: np.ndarray, noise: DetectorNoise, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints in crop pixels (N, 17, 2) -> noisy ones and their confidence (N, 17)."""
     confidence = random.uniform(0.5, 1.0, points.shape[:2])
     spread = noise.keypoint * CROP * random.gamma(2.0, 0.5, (*points.shape[:2], 1))
@@ -183,7 +211,9 @@ def corrupt_keypoints(points: np.ndarray, noise: DetectorNoise, random: np.rando
     return noisy.astype(np.float32), confidence.astype(np.float32)
 
 
-def corrupt_mask(parts: np.ndarray, noise: DetectorNoise, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def corrupt_mask(
+    parts: np.ndarray, noise: DetectorNoise, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """One person's mask as a detector might give it, and the true parts on it, 0 where something else is.
 
     parts (CROP, CROP) -> mask float32 (CROP, CROP), parts. Clothing makes the mask larger (its pixels take the nearest
@@ -195,7 +225,9 @@ def corrupt_mask(parts: np.ndarray, noise: DetectorNoise, random: np.random.Gene
     grow = random.normal(0.5, 0.8) * noise.border / 2
     labels = parts.copy()
     if grow > 0.3:
-        distance, nearest = cv2.distanceTransformWithLabels((~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+        distance, nearest = cv2.distanceTransformWithLabels(
+            (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
         table = np.zeros(nearest.max() + 1, np.uint8)
         table[nearest[mask]] = parts[mask]
         near = distance <= grow
@@ -215,7 +247,13 @@ def corrupt_mask(parts: np.ndarray, noise: DetectorNoise, random: np.random.Gene
             labels = np.where(extra & ~mask, 0, labels).astype(np.uint8)
             mask = mask | extra
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), random.uniform(0.4, 1.1))
-    soft = np.clip(soft + random.normal(0, 0.15) * (cv2.GaussianBlur(random.normal(size=(CROP, CROP)), (0, 0), 3) > 0.05), 0, 1)
+    soft = np.clip(
+        soft
+        + random.normal(0, 0.15)
+        * (cv2.GaussianBlur(random.normal(size=(CROP, CROP)), (0, 0), 3) > 0.05),
+        0,
+        1,
+    )
     return soft.astype(np.float32), np.where(mask, labels, 0).astype(np.uint8)
 
 

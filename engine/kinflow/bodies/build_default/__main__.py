@@ -73,7 +73,10 @@ def main() -> None:
     space = ShapeSpace(source, weights)
     components = space.components()
     for component, direction in zip(COMPONENTS, components, strict=True):
-        high, low = space.measures(space.template + direction), space.measures(space.template - direction)
+        high, low = (
+            space.measures(space.template + direction),
+            space.measures(space.template - direction),
+        )
         print(f"{component.name:>15}", {k: round((high[k] - low[k]) / 2, 4) for k in high})
     print("template", {k: round(v, 4) for k, v in space.measures(space.template).items()})
 
@@ -88,21 +91,37 @@ def main() -> None:
     joint_index, joint_weight = sparse_weights(weights[index], mirror)
     joint_weight = np.round(joint_weight * 65535).astype(np.uint16)
     dense = np.zeros((len(index), 24))
-    np.put_along_axis(dense, joint_index.astype(int), joint_weight / joint_weight.sum(1, keepdims=True), 1)
+    np.put_along_axis(
+        dense, joint_index.astype(int), joint_weight / joint_weight.sum(1, keepdims=True), 1
+    )
 
-    regressor = fit_regressor(v_template, shapedirs, space.template.joints, joint_dirs, dense, mirror)
+    regressor = fit_regressor(
+        v_template, shapedirs, space.template.joints, joint_dirs, dense, mirror
+    )
     betas = np.random.default_rng(1).normal(size=(200, 10))
     ringed = [j for j, name in enumerate(JOINT_NAMES) if "_" not in name or name.endswith("knee")]
     joint_dirs[ringed] = np.einsum("jv,vck->jck", regressor[ringed], shapedirs)
     wanted = space.template.joints + np.einsum("jck,bk->bjc", joint_dirs, betas)
-    got = np.einsum("jv,bvc->bjc", regressor, v_template + np.einsum("vck,bk->bvc", shapedirs, betas))
+    got = np.einsum(
+        "jv,bvc->bjc", regressor, v_template + np.einsum("vck,bk->bvc", shapedirs, betas)
+    )
     error = 1e3 * np.linalg.norm(got - wanted, axis=-1)
     print({n: round(float(e), 2) for n, e in zip(JOINT_NAMES, error.mean(0), strict=True)})
-    print("regressor: mean %.2f mm, worst joint mean %.2f mm (%s), max %.2f mm, entries %d" % (
-        error.mean(), error.mean(0).max(), JOINT_NAMES[error.mean(0).argmax()], error.max(), (regressor > 0).sum()))  # fmt: skip
+    print(
+        "regressor: mean %.2f mm, worst joint mean %.2f mm (%s), max %.2f mm, entries %d"
+        % (
+            error.mean(),
+            error.mean(0).max(),
+            JOINT_NAMES[error.mean(0).argmax()],
+            error.max(),
+            (regressor > 0).sum(),
+        )
+    )
 
     poses = corrective_poses(arguments.mocap, 240)
-    features, offsets, report = fit_correctives(source, space.template.vertices, index, space.template.joints, dense, poses, mirror)
+    features, offsets, report = fit_correctives(
+        source, space.template.vertices, index, space.template.joints, dense, poses, mirror
+    )
     print("correctives", {k: round(float(v), 2) for k, v in report.items()})
     rows, columns = np.nonzero(np.linalg.norm(offsets, axis=-1))
     reg_rows, reg_columns = np.nonzero(regressor)

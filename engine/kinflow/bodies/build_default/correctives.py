@@ -16,7 +16,11 @@ from .source import Source
 
 MAX_KEYS = 40
 MIN_OFFSET = 2e-4
-ACTIVE = [j for n, j in JOINT_INDEX.items() if n.split("_")[-1] in ("hip", "knee", "ankle", "collar", "shoulder", "elbow", "wrist")]
+ACTIVE = [
+    j
+    for n, j in JOINT_INDEX.items()
+    if n.split("_")[-1] in ("hip", "knee", "ankle", "collar", "shoulder", "elbow", "wrist")
+]
 ACTIVE += [JOINT_INDEX[n] for n in ("spine1", "spine2", "spine3", "neck", "head")]
 
 
@@ -54,7 +58,9 @@ def source_bone_transforms(source: Source, joints: np.ndarray, pose: np.ndarray)
             axis = np.array([1.0, 0, 0])
             if name in ("upperarm01", "upperleg01"):
                 axis = axis if name == "upperarm01" else np.array([0.0, -1, 0])
-                half = axis_angle_to_matrix(-0.5 * matrix_to_axis_angle(_twist_about(pose[:, joint], axis)))
+                half = axis_angle_to_matrix(
+                    -0.5 * matrix_to_axis_angle(_twist_about(pose[:, joint], axis))
+                )
                 rotation = rotation @ half
             elif name in ("lowerarm01", "lowerarm02"):
                 wrist = JOINT_INDEX[side + "wrist"]
@@ -69,12 +75,19 @@ def _quaternion_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     w, x, y, z = np.moveaxis(a, -1, 0)
     W, X, Y, Z = np.moveaxis(b, -1, 0)
     return np.stack(
-        (w * W - x * X - y * Y - z * Z, w * X + x * W + y * Z - z * Y, w * Y - x * Z + y * W + z * X,
-         w * Z + x * Y - y * X + z * W), -1,
-    )  # fmt: skip
+        (
+            w * W - x * X - y * Y - z * Z,
+            w * X + x * W + y * Z - z * Y,
+            w * Y - x * Z + y * W + z * X,
+            w * Z + x * Y - y * X + z * W,
+        ),
+        -1,
+    )
 
 
-def skin_source(source: Source, vertices: np.ndarray, index: np.ndarray, joints: np.ndarray, pose: np.ndarray) -> np.ndarray:
+def skin_source(
+    source: Source, vertices: np.ndarray, index: np.ndarray, joints: np.ndarray, pose: np.ndarray
+) -> np.ndarray:
     """Source rig's posed vertices, dual-quaternion skinned. index: which vertices. -> (N, len(index), 3)."""
     bones = source_bone_transforms(source, joints, pose)
     where = -np.ones(len(vertices), int)
@@ -109,7 +122,9 @@ def skin_source(source: Source, vertices: np.ndarray, index: np.ndarray, joints:
     return turned + translation
 
 
-def blend_matrices(joints: np.ndarray, weights: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def blend_matrices(
+    joints: np.ndarray, weights: np.ndarray, pose: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Linear-blend matrices of 24 joints at each vertex. -> (N, V, 3, 3), (N, V, 3)."""
     world = global_rotations(pose)
     place = np.zeros((len(pose), NUM_JOINTS, 3))
@@ -122,7 +137,13 @@ def blend_matrices(joints: np.ndarray, weights: np.ndarray, pose: np.ndarray) ->
 
 
 def fit_correctives(
-    source: Source, full: np.ndarray, index: np.ndarray, joints: np.ndarray, weights: np.ndarray, poses: np.ndarray, mirror: np.ndarray
+    source: Source,
+    full: np.ndarray,
+    index: np.ndarray,
+    joints: np.ndarray,
+    weights: np.ndarray,
+    poses: np.ndarray,
+    mirror: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Chooses entries and their offsets. full: all T-posed source vertices; index: body vertices; poses (N, 24, 3, 3).
 
@@ -144,12 +165,16 @@ def fit_correctives(
     gram = design_t @ design + 1e-3 * count * np.eye(len(entries)) * 0.01
     cross = design_t @ flat
     position = {e: i for i, e in enumerate(entries)}
-    pairs = {tuple(sorted((position[(j, r, c)], position[(MIRROR[j], r, c)]))) for j, r, c in entries}
+    pairs = {
+        tuple(sorted((position[(j, r, c)], position[(MIRROR[j], r, c)]))) for j, r, c in entries
+    }
     chosen: list[int] = []
     while len(chosen) < MAX_KEYS:
         best, best_gain = None, -1.0
         if chosen:
-            solve = np.linalg.solve(gram[np.ix_(chosen, chosen)], np.concatenate((gram[chosen], cross[chosen]), 1))
+            solve = np.linalg.solve(
+                gram[np.ix_(chosen, chosen)], np.concatenate((gram[chosen], cross[chosen]), 1)
+            )
             gram_left = gram - gram[:, chosen] @ solve[:, : len(entries)]
             cross_left = cross - gram[:, chosen] @ solve[:, len(entries) :]
         else:
@@ -158,21 +183,33 @@ def fit_correctives(
             new = [i for i in dict.fromkeys(pair) if i not in chosen]
             if not new or len(chosen) + len(new) > MAX_KEYS:
                 continue
-            gain = float(np.einsum("if,if->", cross_left[new], np.linalg.solve(gram_left[np.ix_(new, new)], cross_left[new])))
+            gain = float(
+                np.einsum(
+                    "if,if->",
+                    cross_left[new],
+                    np.linalg.solve(gram_left[np.ix_(new, new)], cross_left[new]),
+                )
+            )
             if gain > best_gain:
                 best, best_gain = new, gain
         if best is None:
             break
         chosen += best
-    offsets = np.linalg.solve(gram[np.ix_(chosen, chosen)], cross[chosen]).reshape(len(chosen), -1, 3)
+    offsets = np.linalg.solve(gram[np.ix_(chosen, chosen)], cross[chosen]).reshape(
+        len(chosen), -1, 3
+    )
     features = np.array([entries[i] for i in chosen])
     offsets = _symmetric(features, offsets, mirror)
     offsets[np.linalg.norm(offsets, axis=-1) < MIN_OFFSET] = 0
     left = flat - design[:, chosen] @ offsets.reshape(len(chosen), -1)
     length = lambda a: np.linalg.norm(a.reshape(count, -1, 3), axis=-1)  # noqa: E731
     before, after = length(flat), length(left)
-    report = {"mean_before_mm": 1e3 * before.mean(), "mean_after_mm": 1e3 * after.mean(),
-              "p99_before_mm": 1e3 * np.percentile(before, 99), "p99_after_mm": 1e3 * np.percentile(after, 99)}  # fmt: skip
+    report = {
+        "mean_before_mm": 1e3 * before.mean(),
+        "mean_after_mm": 1e3 * after.mean(),
+        "p99_before_mm": 1e3 * np.percentile(before, 99),
+        "p99_after_mm": 1e3 * np.percentile(after, 99),
+    }
     print([f"{JOINT_NAMES[j]}[{r},{c}]" for j, r, c in features])
     return features, offsets, report
 

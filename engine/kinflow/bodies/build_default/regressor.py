@@ -38,9 +38,13 @@ def ring_row(v_template: np.ndarray, joint: np.ndarray, allowed: np.ndarray) -> 
 
 
 def fit_regressor(
-    v_template: np.ndarray, shapedirs: np.ndarray, joints: np.ndarray, joint_dirs: np.ndarray, lbs_weights: np.ndarray,
+    v_template: np.ndarray,
+    shapedirs: np.ndarray,
+    joints: np.ndarray,
+    joint_dirs: np.ndarray,
+    lbs_weights: np.ndarray,
     mirror: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Non-negative rows that sum to 1 and reproduce each limb joint and its change with every component.
 
     v_template (V, 3), shapedirs (V, 3, 10), joints (24, 3), joint_dirs (24, 3, 10), mirror (V,) -> (24, V).
@@ -63,7 +67,9 @@ def fit_regressor(
         near = np.argsort(np.linalg.norm(v_template - joints[j], axis=1))
         near = near[: DEEP_CANDIDATES if deep else LIMB_CANDIDATES]
         # components weigh double: shapes of two sigmas are common
-        rows = [v_template[near].T] + [2.0 * shapedirs[near, :, k].T for k in range(shapedirs.shape[2])]
+        rows = [v_template[near].T] + [
+            2.0 * shapedirs[near, :, k].T for k in range(shapedirs.shape[2])
+        ]
         wanted = [joints[j]] + [2.0 * joint_dirs[j, :, k] for k in range(shapedirs.shape[2])]
         result[j, near] = _convex(np.concatenate(rows), np.concatenate(wanted))
         result[MIRROR[j]] = result[j][mirror]

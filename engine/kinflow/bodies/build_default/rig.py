@@ -61,10 +61,19 @@ def _bone_shares(bone: str) -> dict[str, float]:
     if name == "neck03":
         return {"neck": 0.5, "head": 0.5}
     for prefix, joint in (
-        ("clavicle", "collar"), ("shoulder01", "collar"), ("upperarm", "shoulder"), ("lowerarm", "elbow"),
-        ("wrist", "wrist"), ("metacarpal", "wrist"), ("finger1-1", "wrist"), ("finger", "hand"),
-        ("upperleg", "hip"), ("lowerleg", "knee"), ("foot", "ankle"), ("toe", "foot"),
-    ):  # fmt: skip
+        ("clavicle", "collar"),
+        ("shoulder01", "collar"),
+        ("upperarm", "shoulder"),
+        ("lowerarm", "elbow"),
+        ("wrist", "wrist"),
+        ("metacarpal", "wrist"),
+        ("finger1-1", "wrist"),
+        ("finger", "hand"),
+        ("upperleg", "hip"),
+        ("lowerleg", "knee"),
+        ("foot", "ankle"),
+        ("toe", "foot"),
+    ):
         if name.startswith(prefix):
             return {side + joint: 1.0}
     return {"head": 1.0}
@@ -72,7 +81,9 @@ def _bone_shares(bone: str) -> dict[str, float]:
 
 def bone_map(source: Source) -> dict[str, dict[int, float]]:
     """Source bone -> {SMPL joint index: share}."""
-    return {bone: {JOINT_INDEX[j]: s for j, s in _bone_shares(bone).items()} for bone in source.weights}
+    return {
+        bone: {JOINT_INDEX[j]: s for j, s in _bone_shares(bone).items()} for bone in source.weights
+    }
 
 
 def dense_weights(source: Source) -> np.ndarray:
@@ -119,7 +130,9 @@ def t_pose_rotations(source: Source, v: np.ndarray, joints: np.ndarray) -> np.nd
         fore = at(f"{side}_wrist") - at(f"{side}_elbow")
         bend = fore - upper * (fore @ upper) / (upper @ upper)
         turn[JOINT_INDEX[f"{side}_shoulder"]] = _frame(along, forward) @ _frame(upper, bend).T
-        turn[JOINT_INDEX[f"{side}_elbow"]] = _frame(along, forward) @ _frame(fore, bend - fore * (bend @ fore) / (fore @ fore)).T
+        turn[JOINT_INDEX[f"{side}_elbow"]] = (
+            _frame(along, forward) @ _frame(fore, bend - fore * (bend @ fore) / (fore @ fore)).T
+        )
         knuckles = source.cube(v, f"{s}-finger-2-1") - source.cube(v, f"{s}-finger-5-1")
         hand = at(f"{side}_hand") - at(f"{side}_wrist")
         turn[JOINT_INDEX[f"{side}_wrist"]] = _frame(along, forward) @ _frame(hand, knuckles).T
@@ -132,7 +145,11 @@ def t_pose_rotations(source: Source, v: np.ndarray, joints: np.ndarray) -> np.nd
         toes = at(f"{side}_foot") - at(f"{side}_ankle")
         yaw = -np.arctan2(toes[0], toes[2])
         c, n = np.cos(yaw), np.sin(yaw)
-        turn[JOINT_INDEX[f"{side}_ankle"]] = turn[JOINT_INDEX[f"{side}_foot"]] = [[c, 0, n], [0, 1, 0], [-n, 0, c]]
+        turn[JOINT_INDEX[f"{side}_ankle"]] = turn[JOINT_INDEX[f"{side}_foot"]] = [
+            [c, 0, n],
+            [0, 1, 0],
+            [-n, 0, c],
+        ]
     return turn
 
 
@@ -156,7 +173,9 @@ def chain_positions(joints: np.ndarray, turn: np.ndarray, parents: tuple[int, ..
     return result
 
 
-def to_t_pose(source: Source, v: np.ndarray, weights: np.ndarray, parents: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def to_t_pose(
+    source: Source, v: np.ndarray, weights: np.ndarray, parents: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mesh and joints turned into SMPL's T-pose, pelvis at SMPL's place. -> (19158, 3), (24, 3)."""
     joints = smpl_joints(source, v)
     turn = t_pose_rotations(source, v, joints)
@@ -173,7 +192,9 @@ def to_t_pose(source: Source, v: np.ndarray, weights: np.ndarray, parents: tuple
             if name in TWIST_BONES:
                 above, below, part = TWIST_BONES[name]
                 if name == "lowerarm02":
-                    rotation = slerp(turn[JOINT_INDEX[side + above]], turn[JOINT_INDEX[side + below]], part)
+                    rotation = slerp(
+                        turn[JOINT_INDEX[side + above]], turn[JOINT_INDEX[side + below]], part
+                    )
             local = (v[index] - joints[joint]) @ rotation.T + posed[joint]
             moved[index] += (share * value)[:, None] * local
             total[index] += share * value

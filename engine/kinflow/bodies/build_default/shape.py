@@ -52,12 +52,21 @@ class Component:
 
 COMPONENTS = (
     Component("Size", "stature", 0.102, "stature, NHANES 2015-2018, both sexes"),
-    Component("Weight", "bmi", 3.5, "body-mass index of adults worldwide at given age and country, NCD-RisC 2016, rounded"),
-    Component("Masculine", "gender", 0.5, "half the difference between the mean man and the mean woman"),
+    Component(
+        "Weight",
+        "bmi",
+        3.5,
+        "body-mass index of adults worldwide at given age and country, NCD-RisC 2016, rounded",
+    ),
+    Component(
+        "Masculine", "gender", 0.5, "half the difference between the mean man and the mean woman"
+    ),
     Component("Muscle", "muscle", 0.25, "a quarter of the source's range (no population figure)"),
     Component("Age", "age", 0.13, "17 years, NHANES adults"),
     Component("Leg length", "leg", 0.024, "crotch height at given stature, ANSUR II"),
-    Component("Shoulder width", "shoulders", 0.018, "biacromial breadth at given stature, ANSUR II"),
+    Component(
+        "Shoulder width", "shoulders", 0.018, "biacromial breadth at given stature, ANSUR II"
+    ),
     Component("Hip width", "hips", 0.020, "hip breadth at given stature, ANSUR II"),
     Component("Waist", "belly", 0.030, "waist depth at given weight, ANSUR II"),
     Component("Arm length", "arms", 0.018, "half of span at given stature, ANSUR II"),
@@ -143,9 +152,15 @@ class ShapeSpace:
                 ("legs/measure-upperleg-height-incr", "legs/measure-lowerleg-height-incr"),
                 ("legs/measure-upperleg-height-decr", "legs/measure-lowerleg-height-decr"),
             ),
-            "shoulders": lambda: self._targets(("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)),
-            "hips": lambda: self._targets(("hip/hip-scale-horiz-incr",), ("hip/hip-scale-horiz-decr",)),
-            "belly": lambda: self._targets(("torso/measure-waist-circ-incr",), ("torso/measure-waist-circ-decr",)),
+            "shoulders": lambda: self._targets(
+                ("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)
+            ),
+            "hips": lambda: self._targets(
+                ("hip/hip-scale-horiz-incr",), ("hip/hip-scale-horiz-decr",)
+            ),
+            "belly": lambda: self._targets(
+                ("torso/measure-waist-circ-incr",), ("torso/measure-waist-circ-decr",)
+            ),
             "arms": lambda: self._targets(
                 ("arms/measure-upperarm-length-incr", "arms/measure-lowerarm-length-incr"),
                 ("arms/measure-upperarm-length-decr", "arms/measure-lowerarm-length-decr"),
@@ -155,8 +170,12 @@ class ShapeSpace:
         for component in COMPONENTS[2:]:
             direction = makers[component.measure]()
             if component.measure in ("gender", "muscle", "age"):
-                result.append(self._held(direction, held[:1] if component.measure == "gender" else held))
+                result.append(
+                    self._held(direction, held[:1] if component.measure == "gender" else held)
+                )
             else:
-                direction = self._held(direction, held if component.measure != "belly" else held[:1])
+                direction = self._held(
+                    direction, held if component.measure != "belly" else held[:1]
+                )
                 result.append(self._scaled(direction, component.measure, component.sigma))
         return result

@@ -53,10 +53,16 @@ class Source:
         self.groups = json.loads(self._text("mesh_metadata/basemesh_vertex_groups.json"))
         self.weights = {
             bone: (np.array([i for i, _ in pairs], dtype=int), np.array([w for _, w in pairs]))
-            for bone, pairs in json.loads(self._text("rigs/standard/weights.default.json"))["weights"].items()
+            for bone, pairs in json.loads(self._text("rigs/standard/weights.default.json"))[
+                "weights"
+            ].items()
             if pairs
         }
-        pairs = [line.split()[:2] for line in self._text("mesh_metadata/hm08.mirror").splitlines() if line.strip()]
+        pairs = [
+            line.split()[:2]
+            for line in self._text("mesh_metadata/hm08.mirror").splitlines()
+            if line.strip()
+        ]
         self.mirror = np.arange(len(self.base))
         for a, b in pairs:
             self.mirror[int(a)], self.mirror[int(b)] = int(b), int(a)
@@ -77,14 +83,20 @@ class Source:
             return {str(p.relative_to(root)) for p in root.rglob("*.target.gz")}
         prefix = f"{ROOT}/targets/"
         with zipfile.ZipFile(self.archive) as archive:
-            return {n[len(prefix) :] for n in archive.namelist() if n.startswith(prefix) and n.endswith(".target.gz")}
+            return {
+                n[len(prefix) :]
+                for n in archive.namelist()
+                if n.startswith(prefix) and n.endswith(".target.gz")
+            }
 
     @cache  # noqa: B019 - one Source lives for the whole build
     def target(self, name: str) -> np.ndarray:
         """Offsets (19158, 3) of a target, zeros where MPFB2 has none of that name."""
         offsets = np.zeros_like(self.base)
         if f"{name}.target.gz" in self._targets:
-            for line in gzip.decompress(self._read(f"targets/{name}.target.gz")).decode().splitlines():
+            for line in (
+                gzip.decompress(self._read(f"targets/{name}.target.gz")).decode().splitlines()
+            ):
                 words = line.split()
                 if len(words) == 4 and not words[0].startswith("#"):
                     offsets[int(words[0])] = [float(w) for w in words[1:]]
@@ -118,12 +130,20 @@ class Source:
                         result += factor * self.target(f"macrodetails/universal-{g}-{a}-{m}-{w}")
                         for h, hw in heights.items():
                             if hw:
-                                result += factor * hw * self.target(f"macrodetails/height/{g}-{a}-{m}-{w}-{h}")
+                                result += (
+                                    factor
+                                    * hw
+                                    * self.target(f"macrodetails/height/{g}-{a}-{m}-{w}-{h}")
+                                )
         return result
 
     def both_sides(self, name: str) -> np.ndarray:
         """A left target and its right twin, `{}` standing for l and r."""
-        return self.target(name.format("l")) + self.target(name.format("r")) if "{}" in name else self.target(name)
+        return (
+            self.target(name.format("l")) + self.target(name.format("r"))
+            if "{}" in name
+            else self.target(name)
+        )
 
     def place(self, vertices: np.ndarray, spec: dict) -> np.ndarray:
         """Where a rig end lies on this mesh: centre of a helper cube, a vertex or a mean of vertices."""

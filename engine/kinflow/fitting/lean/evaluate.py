@@ -30,9 +30,11 @@ class LeanState:
 
     def where(self, choose: np.ndarray, other: LeanState) -> LeanState:
         return LeanState(
-            np.where(choose[:, None], self.z, other.z), np.where(choose[:, None, None], self.root, other.root),
-            np.where(choose[:, None], self.betas, other.betas), np.where(choose[:, None], self.transl, other.transl),
-        )  # fmt: skip
+            np.where(choose[:, None], self.z, other.z),
+            np.where(choose[:, None, None], self.root, other.root),
+            np.where(choose[:, None], self.betas, other.betas),
+            np.where(choose[:, None], self.transl, other.transl),
+        )
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,16 @@ class LeanLinearisation:
 
     def where(self, choose: np.ndarray, other: LeanLinearisation) -> LeanLinearisation:
         return LeanLinearisation(
-            np.where(choose, self.energy, other.energy), np.where(choose[:, None], self.residual, other.residual),
-            np.where(choose[:, None, None], self.by_z, other.by_z), np.where(choose[:, None, None], self.by_global, other.by_global),
-        )  # fmt: skip
+            np.where(choose, self.energy, other.energy),
+            np.where(choose[:, None], self.residual, other.residual),
+            np.where(choose[:, None, None], self.by_z, other.by_z),
+            np.where(choose[:, None, None], self.by_global, other.by_global),
+        )
 
     def pick(self, rows: np.ndarray) -> LeanLinearisation:
-        return LeanLinearisation(self.energy[rows], self.residual[rows], self.by_z[rows], self.by_global[rows])
+        return LeanLinearisation(
+            self.energy[rows], self.residual[rows], self.by_z[rows], self.by_global[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,23 @@ class LeanProblem:
         self.flow = LeanFlow.of(problem.prior)
         self.weights = problem.weights
         self.keypoints, self.confidence = problem.keypoints.numpy(), problem.confidence.numpy()
-        self.focal, self.centre, self.scale = problem.focal.numpy(), problem.centre.numpy(), problem.scale.numpy()
+        self.focal, self.centre, self.scale = (
+            problem.focal.numpy(),
+            problem.centre.numpy(),
+            problem.scale.numpy(),
+        )
         self.seen = np.flatnonzero((self.confidence > 0).any(0))
         self.hints = None
-        if problem.hint_index is not None and problem.hint_depth is not None and problem.hint_weight is not None:
-            index, depth, weight = problem.hint_index.numpy(), problem.hint_depth.numpy(), problem.hint_weight.numpy()
+        if (
+            problem.hint_index is not None
+            and problem.hint_depth is not None
+            and problem.hint_weight is not None
+        ):
+            index, depth, weight = (
+                problem.hint_index.numpy(),
+                problem.hint_depth.numpy(),
+                problem.hint_weight.numpy(),
+            )
             self.hints = Hints(index, problem.hip_index, depth, weight, problem.weights.hint_metres)
         self.parts = None if problem.parts is None else LeanParts(problem.body, problem.parts)
 
@@ -89,13 +107,21 @@ class LeanProblem:
         for name in ("keypoints", "confidence", "focal", "centre", "scale"):
             setattr(other, name, getattr(self, name)[rows])
         if self.hints is not None:
-            other.hints = Hints(self.hints.index, self.hints.hips, self.hints.depth[rows], self.hints.weight[rows], self.hints.scale)
+            other.hints = Hints(
+                self.hints.index,
+                self.hints.hips,
+                self.hints.depth[rows],
+                self.hints.weight[rows],
+                self.hints.scale,
+            )
         if self.parts is not None:
             other.parts = self.parts.pick(rows)
         return other
 
 
-def project(points: np.ndarray, focal: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def project(
+    points: np.ndarray, focal: np.ndarray, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """As `residuals.keypoints.project`: pixels (S, P, 2) and their slopes (S, P, 2, 3)."""
     depth = np.maximum(points[..., 2:], NEAR)
     scaled = points[..., :2] / depth
@@ -106,7 +132,9 @@ def project(points: np.ndarray, focal: np.ndarray, centre: np.ndarray) -> tuple[
     return scaled * focal[:, None] + centre[:, None], rows
 
 
-def robust(distance: np.ndarray, scale: np.ndarray | float, softness: float) -> tuple[np.ndarray, np.ndarray]:
+def robust(
+    distance: np.ndarray, scale: np.ndarray | float, softness: float
+) -> tuple[np.ndarray, np.ndarray]:
     """As `residuals.keypoints.robust_distance`."""
     root = np.sqrt(distance * distance + (softness * scale) ** 2)
     return root / scale, 1 / (scale * root)
@@ -119,12 +147,18 @@ def linearise(problem: LeanProblem, state: LeanState) -> LeanLinearisation:
     skeleton = pose_skeleton(problem.body, rotations, state.betas)
     posed = pose_points(problem.table, skeleton)
     weights = problem.weights
-    energy = 0.5 * weights.latent * (state.z**2).sum(-1) + 0.5 * weights.betas * (state.betas**2).sum(-1)
+    energy = 0.5 * weights.latent * (state.z**2).sum(-1) + 0.5 * weights.betas * (
+        state.betas**2
+    ).sum(-1)
     rows, residual, value = _keypoint_rows(problem, posed, state.transl)
     energy = energy + value
     if problem.parts is not None:
         more_rows, more_residual, value = problem.parts.rows(problem, skeleton, state.transl)
-        rows, residual, energy = np.concatenate((rows, more_rows), 1), np.concatenate((residual, more_residual), 1), energy + value
+        rows, residual, energy = (
+            np.concatenate((rows, more_rows), 1),
+            np.concatenate((residual, more_residual), 1),
+            energy + value,
+        )
     if rows.shape[1] > WIDTH + 1:
         rows, residual = compress(rows, residual)
     by_z = problem.flow.pull_back(trace, rotations, skeleton.world, rows[..., :ROTATIONS])
@@ -132,12 +166,16 @@ def linearise(problem: LeanProblem, state: LeanState) -> LeanLinearisation:
     return LeanLinearisation(energy, residual, by_z, by_global)
 
 
-def _keypoint_rows(problem: LeanProblem, posed: Points, transl: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _keypoint_rows(
+    problem: LeanProblem, posed: Points, transl: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     points = posed.points + transl[:, None]
     pixels, slopes = project(points, problem.focal, problem.centre)
     seen = problem.seen
     confidence = problem.confidence[:, seen]
-    apart = np.where((confidence > 0)[..., None], (pixels - problem.keypoints)[:, seen], 0).astype(points.dtype)
+    apart = np.where((confidence > 0)[..., None], (pixels - problem.keypoints)[:, seen], 0).astype(
+        points.dtype
+    )
     softness = problem.weights.softness
     rho, weight = robust(np.sqrt((apart * apart).sum(-1)), problem.scale, softness)
     energy = (confidence * (rho - softness)).sum(-1)
@@ -156,7 +194,9 @@ def _keypoint_rows(problem: LeanProblem, posed: Points, transl: np.ndarray) -> t
     energy = energy + (hints.weight * (rho - HINT_SOFTNESS)).sum(-1)
     forward = np.zeros((len(points), len(ends), 3), points.dtype)
     forward[..., 2] = 1
-    rows = rows_of(problem.body, posed, np.concatenate((which, ends)), np.concatenate((slope, forward), 1))
+    rows = rows_of(
+        problem.body, posed, np.concatenate((which, ends)), np.concatenate((slope, forward), 1)
+    )
     count = len(which)
     depth_rows = rows[:, count:-2] - 0.5 * rows[:, -2:].sum(1, keepdims=True)
     rows = np.concatenate((rows[:, :count], depth_rows * weight[..., None]), 1)

@@ -53,7 +53,9 @@ class LeanFlow:
             rotations = rotations_np.project_to_rotation(x.reshape(len(z), NUM_BODY_JOINTS, 3, 3))
         return rotations, (x, trace)
 
-    def pull_back(self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def pull_back(
+        self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
         """Rows by turns in the world of all 24 joints -> rows by z. (S, M, 72) -> (S, M, D)."""
         x, states = trace
         table = getattr(self, "_by_" + self.kind)(x, rotations[:, 1:], world)
@@ -76,7 +78,9 @@ class LeanFlow:
         inverse_u2 = 1 / (b2 * a2).sum(-1)[..., None, None]
         along = (b1 * a2).sum(-1)[..., None, None]
         first, second, third = c[..., 0, None], c[..., 1, None], c[..., 2, None]
-        by_a1 = (third * b2[..., None, :] - (second + first * (along * inverse_u2)) * b3[..., None, :]) * inverse_a1
+        by_a1 = (
+            third * b2[..., None, :] - (second + first * (along * inverse_u2)) * b3[..., None, :]
+        ) * inverse_a1
         return np.concatenate((by_a1, first * (b3[..., None, :] * inverse_u2)), -1)
 
     @staticmethod
@@ -138,7 +142,13 @@ class _Coupling:
         self.changed: slice
         self.kept, self.changed = halves if step.first_half else halves[::-1]
         self.nets = {
-            net: [(getattr(step, f"{net}_weight{i}").detach().numpy(), getattr(step, f"{net}_bias{i}").detach().numpy()) for i in range(3)]
+            net: [
+                (
+                    getattr(step, f"{net}_weight{i}").detach().numpy(),
+                    getattr(step, f"{net}_bias{i}").detach().numpy(),
+                )
+                for i in range(3)
+            ]
             for net in ("scale", "shift")
         }
 
@@ -161,7 +171,10 @@ class _Coupling:
         scale0, scale1, shift0, shift1, gain, by_raw = state
         row_b = rows[..., self.changed]
         out = rows.copy()
-        for net, upstream, slope0, slope1 in (("scale", row_b * by_raw, scale0, scale1), ("shift", row_b, shift0, shift1)):
+        for net, upstream, slope0, slope1 in (
+            ("scale", row_b * by_raw, scale0, scale1),
+            ("shift", row_b, shift0, shift1),
+        ):
             first, second, third = (weight for weight, _ in self.nets[net])
             out[..., self.kept] += (((upstream @ third) * slope1) @ second * slope0) @ first
         out[..., self.changed] = row_b * gain

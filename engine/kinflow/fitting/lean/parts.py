@@ -14,7 +14,17 @@ from .tables import point_table
 if TYPE_CHECKING:
     from .evaluate import LeanProblem
 
-_PER_PERSON = ("distance", "origin", "step", "pixels", "channel", "weight", "present", "size", "px_per_metre")
+_PER_PERSON = (
+    "distance",
+    "origin",
+    "step",
+    "pixels",
+    "channel",
+    "weight",
+    "present",
+    "size",
+    "px_per_metre",
+)
 
 
 class LeanParts:
@@ -44,7 +54,9 @@ class LeanParts:
             setattr(other, name, getattr(self, name)[rows])
         return other
 
-    def rows(self, problem: LeanProblem, skeleton: Skeleton, transl: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def rows(
+        self, problem: LeanProblem, skeleton: Skeleton, transl: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weighted rows (S, M, WIDTH), residuals (S, M), energy (S,)."""
         from .evaluate import project
 
@@ -53,13 +65,18 @@ class LeanParts:
         vertices, slopes = project(space, problem.focal, problem.centre)
         count = len(space)
         start = np.arange(count)[:, None]
-        scale, margin = (SCALE_METRES * self.px_per_metre)[:, None], (MARGIN_METRES * self.px_per_metre)[:, None]
+        scale, margin = (
+            (SCALE_METRES * self.px_per_metre)[:, None],
+            (MARGIN_METRES * self.px_per_metre)[:, None],
+        )
         visible = self._visible(skeleton, space)
         inside = ((vertices >= 0) & (vertices < self.size[:, None])).all(-1) & visible
         field, field_slope = self._sample(vertices)
         share = EFFECTIVE * problem.weights.part
         pixel_count = self.weight.sum(-1, keepdims=True)
-        share_v = inside * (share * (pixel_count > 0) / np.maximum(inside.sum(-1, keepdims=True), 1))
+        share_v = inside * (
+            share * (pixel_count > 0) / np.maximum(inside.sum(-1, keepdims=True), 1)
+        )
         rho, weight = _geman_mcclure(field, scale)
         energy = (share_v * rho).sum(-1)
         root_v = np.sqrt(share_v * weight)
@@ -73,14 +90,22 @@ class LeanParts:
         root_p = np.sqrt(share_p * weight * (left > 0))
         direction = (vertices[start, match] - self.pixels) / np.maximum(nearest, 1e-6)[..., None]
 
-        towards = np.concatenate((field_slope * root_v[..., None], direction * root_p[..., None]), 1)
-        which = np.concatenate((np.broadcast_to(np.arange(vertices.shape[1]), field.shape), match), 1)
+        towards = np.concatenate(
+            (field_slope * root_v[..., None], direction * root_p[..., None]), 1
+        )
+        which = np.concatenate(
+            (np.broadcast_to(np.arange(vertices.shape[1]), field.shape), match), 1
+        )
         residual = np.concatenate((field * root_v, left * root_p), 1)
         # rows that weigh nothing are left out where all starts agree: most pixels are explained well enough
         used = (np.concatenate((root_v, root_p), 1) > 0).any(0)
         towards, which, residual = towards[:, used], which[:, used], residual[:, used]
         slope = (towards[:, :, None] @ slopes[start, which])[:, :, 0]
-        return rows_of(problem.body, posed, which, slope.astype(space.dtype)), residual.astype(space.dtype), energy
+        return (
+            rows_of(problem.body, posed, which, slope.astype(space.dtype)),
+            residual.astype(space.dtype),
+            energy,
+        )
 
     def _visible(self, skeleton: Skeleton, space: np.ndarray) -> np.ndarray:
         known = self.present[:, self.vertex_channel]
@@ -95,13 +120,19 @@ class LeanParts:
         """Distance of each pixel to the nearest visible vertex of its channel, and which that is."""
         middle = self.pixels.mean(1, keepdims=True)
         p, v = self.pixels - middle, vertices - middle
-        squared = (p * p).sum(-1)[..., None] + np.where(visible, (v * v).sum(-1), np.inf)[:, None] - 2 * p @ v.transpose(0, 2, 1)
+        squared = (
+            (p * p).sum(-1)[..., None]
+            + np.where(visible, (v * v).sum(-1), np.inf)[:, None]
+            - 2 * p @ v.transpose(0, 2, 1)
+        )
         if self.distance.shape[1] > 1:
             squared[self.channel[..., None] != self.vertex_channel] = np.inf
         match = squared.argmin(-1)
         start = np.arange(len(vertices))[:, None]
         exact = np.sqrt(((vertices[start, match] - self.pixels) ** 2).sum(-1))
-        return np.where(np.isfinite(squared[start, np.arange(match.shape[1]), match]), exact, 1e6), match
+        return np.where(
+            np.isfinite(squared[start, np.arange(match.shape[1]), match]), exact, 1e6
+        ), match
 
     def _sample(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size = self.distance.shape[-1]

@@ -39,9 +39,14 @@ def pose_skeleton(table: BodyTable, rotations: np.ndarray, betas: np.ndarray) ->
         place = above[..., 3] + (above[..., :3] @ transform[:, :-1, :, 3:])[..., 0]
         transform[:, :-1, :, :3] = above[..., :3] @ transform[:, :-1, :, :3]
         transform[:, :-1, :, 3] = place
-    world, place = np.ascontiguousarray(transform[:, :-1, :, :3]), np.ascontiguousarray(transform[:, :-1, :, 3])
+    world, place = (
+        np.ascontiguousarray(transform[:, :-1, :, :3]),
+        np.ascontiguousarray(transform[:, :-1, :, 3]),
+    )
     features = rotations[:, table.joint, table.row, table.column] - (table.row == table.column)
-    return Skeleton(rotations, world, place, np.concatenate((one, betas, features), 1, dtype=betas.dtype))
+    return Skeleton(
+        rotations, world, place, np.concatenate((one, betas, features), 1, dtype=betas.dtype)
+    )
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,9 @@ def body_table(body: Body) -> BodyTable:
         template, dirs = body.J_template.numpy(), body.J_shapedirs.numpy()
         rest = np.concatenate((template.reshape(1, -1), dirs.reshape(-1, dirs.shape[-1]).T))
         columns = body.corrective_columns.numpy()
-        return BodyTable(rest, columns // 9 + 1, columns % 9 // 3, columns % 3, SUBTREE.astype(template.dtype))
+        return BodyTable(
+            rest, columns // 9 + 1, columns % 9 // 3, columns % 3, SUBTREE.astype(template.dtype)
+        )
 
     return _bodies.get((body,), make)
 
@@ -96,21 +98,37 @@ def point_table(body: Body, points: PointSet) -> PointTable:
         mix, weights = points.vertex_weights.double().numpy(), points.lbs_weights.double().numpy()
         joints = body.J_template.double().numpy()
         joint_dirs, shapedirs = body.J_shapedirs.double().numpy(), points.shapedirs.double().numpy()
-        corrective, template = points.corrective_dirs.double().numpy(), points.template.double().numpy()
+        corrective, template = (
+            points.corrective_dirs.double().numpy(),
+            points.template.double().numpy(),
+        )
         held = mix @ weights  # (P, 24)
         pair_point, pair_joint = np.nonzero(np.abs(mix) @ np.abs(weights))
         share = mix[pair_point] * weights[:, pair_joint].T  # (Q, n)
         whole = share.sum(1)[:, None]
         a = share @ template - whole * joints[pair_joint]
-        by_betas = np.einsum("qn,nxk->qxk", share, shapedirs) - whole[..., None] * joint_dirs[pair_joint]
+        by_betas = (
+            np.einsum("qn,nxk->qxk", share, shapedirs) - whole[..., None] * joint_dirs[pair_joint]
+        )
         by_feature = np.einsum("qn,knx->qxk", share, corrective)
         dirs = np.concatenate((by_betas, by_feature), -1)
-        affine = np.concatenate((a[..., None], dirs), -1).transpose(2, 0, 1).reshape(dirs.shape[-1] + 1, -1)
+        affine = (
+            np.concatenate((a[..., None], dirs), -1)
+            .transpose(2, 0, 1)
+            .reshape(dirs.shape[-1] + 1, -1)
+        )
         with_pairs, first = np.unique(pair_point, return_index=True)
         total = points.joint_weights.double().numpy() + held
         cast = lambda x: np.ascontiguousarray(x, dtype)  # noqa: E731
         return PointTable(
-            cast(total), cast(total @ SUBTREE.T), pair_point, pair_joint, cast(affine), cast(dirs), with_pairs, first
-        )  # fmt: skip
+            cast(total),
+            cast(total @ SUBTREE.T),
+            pair_point,
+            pair_joint,
+            cast(affine),
+            cast(dirs),
+            with_pairs,
+            first,
+        )
 
     return _points.get((body, points), make)

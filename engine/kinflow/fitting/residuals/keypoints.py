@@ -22,7 +22,9 @@ def project(points: Tensor, focal: Tensor, centre: Tensor) -> tuple[Tensor, Tens
     zero = torch.zeros_like(inverse[..., 0])
     fx, fy = focal[:, None, 0] * inverse[..., 0], focal[:, None, 1] * inverse[..., 0]
     front = (points[..., 2] > NEAR).to(points)
-    rows = torch.stack((fx, zero, -fx * scaled[..., 0] * front, zero, fy, -fy * scaled[..., 1] * front), -1)
+    rows = torch.stack(
+        (fx, zero, -fx * scaled[..., 0] * front, zero, fy, -fy * scaled[..., 1] * front), -1
+    )
     return pixels, rows.unflatten(-1, (2, 3))
 
 

@@ -67,35 +67,67 @@ class PartField:
 
     def pick(self, rows: Tensor) -> PartField:
         """The same for some of the people."""
-        names = ("distance", "origin", "step", "pixels", "channel", "weight", "present", "size", "px_per_metre")
+        names = (
+            "distance",
+            "origin",
+            "step",
+            "pixels",
+            "channel",
+            "weight",
+            "present",
+            "size",
+            "px_per_metre",
+        )
         return replace(self, **{n: getattr(self, n)[rows] for n in names})
 
-    def energy(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> Tensor:
+    def energy(
+        self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints
+    ) -> Tensor:
         """The term's energy. -> (S,)."""
         own = pose_points(problem.body, self.points, rotations, state.betas, jacobian=False)
         return self._terms(problem, state, own)[0]
 
-    def linearise(self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints) -> tuple[Tensor, ...]:
+    def linearise(
+        self, problem: Problem, state: State, rotations: Tensor, posed: PosedPoints
+    ) -> tuple[Tensor, ...]:
         """Energy (S,), weighted residual (S, M), rows by local rotations (S, M, 24, 3), betas (S, M, 10), transl (S, M, 3)."""
         own = pose_points(problem.body, self.points, rotations, state.betas)
         assert own.d_rotation is not None and own.d_betas is not None
-        total, by_point, (to_pixel, match, pixel_left, pixel_weight), (slope, field, field_weight) = self._terms(problem, state, own)
+        (
+            total,
+            by_point,
+            (to_pixel, match, pixel_left, pixel_weight),
+            (slope, field, field_weight),
+        ) = self._terms(problem, state, own)
         # rows of vertices: slope of the distance field; rows of pixels: direction to the matched vertex
-        vertex_rows = torch.einsum("snu,snux->snx", slope, by_point) * field_weight.sqrt()[..., None]
+        vertex_rows = (
+            torch.einsum("snu,snux->snx", slope, by_point) * field_weight.sqrt()[..., None]
+        )
         chosen = by_point.gather(1, match[..., None, None].expand(-1, -1, 2, 3))
-        pixel_rows = torch.einsum("spu,spux->spx", to_pixel, chosen) * pixel_weight.sqrt()[..., None]
+        pixel_rows = (
+            torch.einsum("spu,spux->spx", to_pixel, chosen) * pixel_weight.sqrt()[..., None]
+        )
         residual = torch.cat((field * field_weight.sqrt(), pixel_left * pixel_weight.sqrt()), 1)
         rows = torch.cat((vertex_rows, pixel_rows), 1)
-        which = torch.cat((torch.arange(field.shape[1], device=match.device).expand_as(field), match), 1)
-        d_rotation = own.d_rotation.flatten(3).gather(1, which[..., None, None].expand(-1, -1, 3, 72))
-        d_betas = own.d_betas.gather(1, which[..., None, None].expand(-1, -1, 3, own.d_betas.shape[-1]))
+        which = torch.cat(
+            (torch.arange(field.shape[1], device=match.device).expand_as(field), match), 1
+        )
+        d_rotation = own.d_rotation.flatten(3).gather(
+            1, which[..., None, None].expand(-1, -1, 3, 72)
+        )
+        d_betas = own.d_betas.gather(
+            1, which[..., None, None].expand(-1, -1, 3, own.d_betas.shape[-1])
+        )
         by_rotation = (rows[:, :, None] @ d_rotation)[:, :, 0].unflatten(-1, (24, 3))
         return total, residual, by_rotation, (rows[:, :, None] @ d_betas)[:, :, 0], rows
 
     def _terms(self, problem: Problem, state: State, own: PosedPoints):
         space = own.points + state.transl[:, None]
         vertices, by_point = project(space, problem.focal, problem.centre)
-        scale, margin = (SCALE_METRES * self.px_per_metre)[:, None], (MARGIN_METRES * self.px_per_metre)[:, None]
+        scale, margin = (
+            (SCALE_METRES * self.px_per_metre)[:, None],
+            (MARGIN_METRES * self.px_per_metre)[:, None],
+        )
         visible = self._visible(own, space)
         inside = ((vertices >= 0) & (vertices < self.size[:, None])).all(-1) & visible
         field, slope = self._sample(vertices)
@@ -132,7 +164,9 @@ class PartField:
     def _sample(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
         """Distance field of each vertex' channel and its slope, bilinear. -> (S, n), (S, n, 2)."""
         last = self.distance.shape[-1] - 1
-        cell = ((vertices - self.origin[:, None]) / self.step[:, None, None]).clamp(0.01, last - 0.01)
+        cell = ((vertices - self.origin[:, None]) / self.step[:, None, None]).clamp(
+            0.01, last - 0.01
+        )
         low = cell.floor()
         fraction = cell - low
         index = low.long()
@@ -186,19 +220,30 @@ def sampled_points(body: Body) -> SkinSample:
         chosen = torch.from_numpy(index).to(body.device)
         none = torch.zeros(len(index), 24).to(body.v_template)
         points = PointSet.of(body, none, chosen, torch.eye(len(index)).to(body.v_template))
-        return SkinSample(points, torch.from_numpy(normals).to(body.v_template), body.parts[chosen] - 1)
+        return SkinSample(
+            points, torch.from_numpy(normals).to(body.v_template), body.parts[chosen] - 1
+        )
 
     return _samples.get((body,), make)
 
 
-def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, seed: int = 0) -> PartField | None:
+def part_field(
+    people: Sequence[Observation], body: Body, px_per_metre: Tensor, seed: int = 0
+) -> PartField | None:
     """px_per_metre (N,): size of a metre at each person. Distance fields of everybody's part map or mask; None where nobody has one.
 
     Part maps are used if everybody who has labels has them; a batch of both kinds is fitted to masks.
     """
     labels = [p.parts for p in people]
-    use_parts = any(x is not None for x in labels) and all(p.parts is not None or p.mask is None for p in people)
-    planes = [p.parts if use_parts else (p.mask if p.mask is not None else None if p.parts is None else p.parts > 0) for p in people]
+    use_parts = any(x is not None for x in labels) and all(
+        p.parts is not None or p.mask is None for p in people
+    )
+    planes = [
+        p.parts
+        if use_parts
+        else (p.mask if p.mask is not None else None if p.parts is None else p.parts > 0)
+        for p in people
+    ]
     if all(plane is None for plane in planes):
         return None
     channels = NUM_PARTS if use_parts else 1
@@ -206,22 +251,42 @@ def part_field(people: Sequence[Observation], body: Body, px_per_metre: Tensor, 
     rows = [_one(plane, channels, random) for plane in planes]
 
     def tensor(index: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.from_numpy(np.stack([row[index] for row in rows])).to(device=body.device, dtype=dtype)
+        return torch.from_numpy(np.stack([row[index] for row in rows])).to(
+            device=body.device, dtype=dtype
+        )
 
     sample = sampled_points(body)
     part_channel = sample.labels if use_parts else torch.zeros_like(sample.labels)
     return PartField(
-        tensor(0), tensor(1), tensor(2), tensor(3), tensor(4, torch.long), tensor(5), tensor(6, torch.bool), tensor(7),
-        sample.points, sample.normals, part_channel, px_per_metre.to(body.v_template),
-    )  # fmt: skip
+        tensor(0),
+        tensor(1),
+        tensor(2),
+        tensor(3),
+        tensor(4, torch.long),
+        tensor(5),
+        tensor(6, torch.bool),
+        tensor(7),
+        sample.points,
+        sample.normals,
+        part_channel,
+        px_per_metre.to(body.v_template),
+    )
 
 
-def _one(plane: np.ndarray | None, channels: int, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+def _one(
+    plane: np.ndarray | None, channels: int, random: np.random.Generator
+) -> tuple[np.ndarray, ...]:
     """One person's fields; zeros with weight 0 where there are no labels."""
     empty = (
-        np.zeros((channels, GRID, GRID), np.float32), np.zeros(2), np.ones(()), np.zeros((NUM_PIXELS, 2)),
-        np.zeros(NUM_PIXELS, np.int64), np.zeros(NUM_PIXELS), np.zeros(channels, bool), np.ones(2),
-    )  # fmt: skip
+        np.zeros((channels, GRID, GRID), np.float32),
+        np.zeros(2),
+        np.ones(()),
+        np.zeros((NUM_PIXELS, 2)),
+        np.zeros(NUM_PIXELS, np.int64),
+        np.zeros(NUM_PIXELS),
+        np.zeros(channels, bool),
+        np.ones(2),
+    )
     if plane is None or np.count_nonzero(plane) < MIN_PIXELS:
         return empty
     ys, xs = np.nonzero(plane)
@@ -233,7 +298,12 @@ def _one(plane: np.ndarray | None, channels: int, random: np.random.Generator) -
     columns, lines = np.floor(grid[:, 0]).astype(int), np.floor(grid[:, 1]).astype(int)
     height, width = plane.shape
     inside = ((lines >= 0) & (lines < height))[:, None] & ((columns >= 0) & (columns < width))
-    coarse = plane[np.clip(lines, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)].astype(np.uint8) * inside
+    coarse = (
+        plane[np.clip(lines, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)].astype(
+            np.uint8
+        )
+        * inside
+    )
     distance, present = np.zeros((channels, GRID, GRID), np.float32), np.zeros(channels, bool)
     for c in range(channels):
         own = coarse > 0 if channels == 1 else coarse == c + 1
@@ -241,6 +311,19 @@ def _one(plane: np.ndarray | None, channels: int, random: np.random.Generator) -
         if present[c]:
             distance[c] = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) * step
     picks = random.choice(len(xs), NUM_PIXELS, replace=len(xs) < NUM_PIXELS)
-    channel = np.zeros(NUM_PIXELS, np.int64) if channels == 1 else plane[ys[picks], xs[picks]].astype(np.int64) - 1
+    channel = (
+        np.zeros(NUM_PIXELS, np.int64)
+        if channels == 1
+        else plane[ys[picks], xs[picks]].astype(np.int64) - 1
+    )
     pixels = np.stack((xs[picks], ys[picks]), -1) + 0.5
-    return distance, origin, np.array(step), pixels, channel, present[channel].astype(float), present, np.array([width, height], float)
+    return (
+        distance,
+        origin,
+        np.array(step),
+        pixels,
+        channel,
+        present[channel].astype(float),
+        present,
+        np.array([width, height], float),
+    )

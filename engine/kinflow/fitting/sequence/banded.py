@@ -7,7 +7,13 @@ from torch import Tensor
 
 
 def solve_arrow(
-    diagonal: Tensor, first: Tensor, second: Tensor, border: Tensor, corner: Tensor, right: Tensor, right_shared: Tensor
+    diagonal: Tensor,
+    first: Tensor,
+    second: Tensor,
+    border: Tensor,
+    corner: Tensor,
+    right: Tensor,
+    right_shared: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Solves [[A, B], [B', C]] [x, s] = [right, right_shared].
 
@@ -17,7 +23,8 @@ def solve_arrow(
     """
     count, size = diagonal.shape[:2]
     solved = _solve_banded(
-        *_pair_up(diagonal, first, second), _pad(torch.cat((right[..., None], border), -1)).flatten(0, 1).unflatten(0, (-1, 2 * size))
+        *_pair_up(diagonal, first, second),
+        _pad(torch.cat((right[..., None], border), -1)).flatten(0, 1).unflatten(0, (-1, 2 * size)),
     )
     flat = solved.flatten(0, 1)[: count * size].unflatten(0, (count, size))
     x, by_shared = flat[..., 0], flat[..., 1:]
@@ -59,7 +66,9 @@ def _solve_banded(diagonal: Tensor, below: Tensor, right: Tensor) -> Tensor:
     for p in range(len(diagonal)):
         block, b = diagonal[p], right[p]
         if p:
-            link = torch.linalg.solve_triangular(factors[-1], below[p - 1].T, upper=False)  # L^-1 E'
+            link = torch.linalg.solve_triangular(
+                factors[-1], below[p - 1].T, upper=False
+            )  # L^-1 E'
             block = block - link.T @ link
             b = b - link.T @ forward[-1]
             links.append(link)
@@ -67,5 +76,9 @@ def _solve_banded(diagonal: Tensor, below: Tensor, right: Tensor) -> Tensor:
         forward.append(torch.linalg.solve_triangular(factors[-1], b, upper=False))
     result = [torch.linalg.solve_triangular(factors[-1].T, forward[-1], upper=True)]
     for p in range(len(diagonal) - 2, -1, -1):
-        result.append(torch.linalg.solve_triangular(factors[p].T, forward[p] - links[p] @ result[-1], upper=True))
+        result.append(
+            torch.linalg.solve_triangular(
+                factors[p].T, forward[p] - links[p] @ result[-1], upper=True
+            )
+        )
     return torch.stack(result[::-1])

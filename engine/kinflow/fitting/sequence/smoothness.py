@@ -48,7 +48,12 @@ def turn_acceleration(root: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     # log(exp(w1) M exp(-w0)) = m + Jl^-1(m) w1 - Jr^-1(m) w0, and Jr^-1(m) = Jl^-1(-m)
     after, before = left_jacobian_inverse(velocity), left_jacobian_inverse(-velocity)
     slopes = torch.stack(
-        (first[..., None] * before[:-1], -last[..., None] * before[1:] - first[..., None] * after[:-1], last[..., None] * after[1:]), 1
+        (
+            first[..., None] * before[:-1],
+            -last[..., None] * before[1:] - first[..., None] * after[:-1],
+            last[..., None] * after[1:],
+        ),
+        1,
     )
     return acceleration, slopes
 
@@ -58,7 +63,11 @@ def left_jacobian_inverse(vector: Tensor) -> Tensor:
     angle = vector.norm(dim=-1)[..., None, None].clamp_min(1e-8)
     half = 0.5 * angle
     small = angle < 1e-3
-    factor = torch.where(small, 1 / 12 + angle**2 / 720, (1 - half * torch.cos(half) / torch.sin(half.clamp(max=3.1))) / angle**2)
+    factor = torch.where(
+        small,
+        1 / 12 + angle**2 / 720,
+        (1 - half * torch.cos(half) / torch.sin(half.clamp(max=3.1))) / angle**2,
+    )
     k = skew(vector)
     eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
     return eye - 0.5 * k + factor * (k @ k)
@@ -66,10 +75,14 @@ def left_jacobian_inverse(vector: Tensor) -> Tensor:
 
 def translation_deviation(weights: SmoothWeights, like: Tensor) -> Tensor:
     """(3,): x, y, z."""
-    return torch.tensor([weights.sideways, weights.sideways, weights.depth], dtype=like.dtype, device=like.device)
+    return torch.tensor(
+        [weights.sideways, weights.sideways, weights.depth], dtype=like.dtype, device=like.device
+    )
 
 
-def energy(z: Tensor, root: Tensor, transl: Tensor, frames: Tensor, weights: SmoothWeights) -> Tensor:
+def energy(
+    z: Tensor, root: Tensor, transl: Tensor, frames: Tensor, weights: SmoothWeights
+) -> Tensor:
     """Half the squared residuals. z (T, D), root (T, 3, 3), transl (T, 3), frames (T,) -> ()."""
     if len(z) < 3:
         return z.new_zeros(())

@@ -21,7 +21,7 @@ from .smoothness import (
     translation_deviation,
     turn_acceleration,
     vector_acceleration,
-)  # fmt: skip
+)
 
 CHUNK = 32  # frames linearised at once: bounds memory
 
@@ -38,7 +38,11 @@ class Window:
 
 
 def solve_window(
-    problem: Problem, state: State, window: Window, iterations: int, progress: Callable[[int, int], bool | None] | None = None
+    problem: Problem,
+    state: State,
+    window: Window,
+    iterations: int,
+    progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[State, Tensor]:
     """State with one shape for all frames, and the energy of each frame (T,). problem: one row a frame."""
     betas = state.betas.mean(0, keepdim=True) if not window.hold_betas else state.betas[:1]
@@ -50,7 +54,11 @@ def solve_window(
         system = _system(problem, state, window)
         for _ in range(6):
             trial = _try(system, state, window, damping)
-            found = torch.full_like(current, torch.inf) if trial is None else total_energy(problem, trial, window)
+            found = (
+                torch.full_like(current, torch.inf)
+                if trial is None
+                else total_energy(problem, trial, window)
+            )
             if trial is not None and bool(found < current):
                 break
             damping *= 6
@@ -60,7 +68,9 @@ def solve_window(
         state, current, damping = trial, found, max(1e-4, damping * 0.3)
         if gain < 1e-3 * len(state.z):
             break
-    return state, torch.cat([frame_energy(problem.pick(rows), state.pick(rows)) for rows in _chunks(state)])
+    return state, torch.cat(
+        [frame_energy(problem.pick(rows), state.pick(rows)) for rows in _chunks(state)]
+    )
 
 
 def total_energy(problem: Problem, state: State, window: Window) -> Tensor:
@@ -69,8 +79,18 @@ def total_energy(problem: Problem, state: State, window: Window) -> Tensor:
     Every frame brings its own prior of the shape. Counted once only, it would be nothing beside hundreds of keypoints, and
     the shape would make up for whatever the poses' prior holds back in all frames alike (measured: betas of 4 and 5 sigmas).
     """
-    own = torch.cat([frame_energy(problem.pick(rows), state.pick(rows)) for rows in _chunks(state)]).double().sum()
-    smooth = energy(state.z.double(), state.root.double(), state.transl.double(), window.frames.double(), window.weights)
+    own = (
+        torch.cat([frame_energy(problem.pick(rows), state.pick(rows)) for rows in _chunks(state)])
+        .double()
+        .sum()
+    )
+    smooth = energy(
+        state.z.double(),
+        state.root.double(),
+        state.transl.double(),
+        window.frames.double(),
+        window.weights,
+    )
     return own + smooth
 
 
@@ -86,7 +106,11 @@ def _system(problem: Problem, state: State, window: Window) -> tuple[Tensor, ...
     shared = torch.zeros(NUM_BETAS, dtype=torch.float64, device=state.z.device)
     for rows in _chunks(state):
         lin = linearise(problem.pick(rows), state.pick(rows))
-        turn, shape, place = lin.by_global[..., :3], lin.by_global[..., 3 : 3 + NUM_BETAS], lin.by_global[..., -3:]
+        turn, shape, place = (
+            lin.by_global[..., :3],
+            lin.by_global[..., 3 : 3 + NUM_BETAS],
+            lin.by_global[..., -3:],
+        )
         own = torch.cat((lin.by_z, turn, place), -1).double()
         shape, residual = shape.double(), lin.residual.double()
         blocks.append(own.transpose(1, 2) @ own)
@@ -101,16 +125,23 @@ def _system(problem: Problem, state: State, window: Window) -> tuple[Tensor, ...
     eye = torch.eye(NUM_BETAS, dtype=torch.float64, device=diagonal.device)
     corner = corner + count * weights.betas * eye
     shared = shared - count * weights.betas * state.betas[0].double()
-    first, second = diagonal.new_zeros(max(0, count - 1), *diagonal.shape[1:]), diagonal.new_zeros(max(0, count - 2), *diagonal.shape[1:])
+    first, second = (
+        diagonal.new_zeros(max(0, count - 1), *diagonal.shape[1:]),
+        diagonal.new_zeros(max(0, count - 2), *diagonal.shape[1:]),
+    )
     if count >= 3:
         _add_smoothness(state, window, diagonal, first, second, gradient)
     return diagonal, first, second, border, corner, gradient, shared
 
 
-def _add_smoothness(state: State, window: Window, diagonal: Tensor, first: Tensor, second: Tensor, gradient: Tensor) -> None:
+def _add_smoothness(
+    state: State, window: Window, diagonal: Tensor, first: Tensor, second: Tensor, gradient: Tensor
+) -> None:
     frames, weights, dim = window.frames.double(), window.weights, state.z.shape[1]
     c = coefficients(frames)
-    deviation = torch.cat((torch.full((dim,), weights.latent).to(gradient), translation_deviation(weights, gradient)))
+    deviation = torch.cat(
+        (torch.full((dim,), weights.latent).to(gradient), translation_deviation(weights, gradient))
+    )
     columns = torch.cat((torch.arange(dim), torch.arange(dim + 3, dim + 6))).to(diagonal.device)
     x = torch.cat((state.z, state.transl), 1).double()
     a = vector_acceleration(x, frames) / deviation**2
@@ -119,12 +150,16 @@ def _add_smoothness(state: State, window: Window, diagonal: Tensor, first: Tenso
     count = len(c)
     for i in range(3):
         gradient[i : i + count][:, columns] -= c[:, i, None] * a
-        gradient[i : i + count, turned] -= torch.einsum("txy,tx->ty", slopes[:, i], turn) / weights.root**2
+        gradient[i : i + count, turned] -= (
+            torch.einsum("txy,tx->ty", slopes[:, i], turn) / weights.root**2
+        )
         for j in range(i + 1):
             target = (diagonal, first, second)[i - j]
             where = target[j : j + count]
             where[:, columns, columns] += (c[:, i] * c[:, j])[:, None] / deviation**2
-            where[:, turned, turned] += slopes[:, i].transpose(1, 2) @ slopes[:, j] / weights.root**2
+            where[:, turned, turned] += (
+                slopes[:, i].transpose(1, 2) @ slopes[:, j] / weights.root**2
+            )
 
 
 def _try(system: tuple[Tensor, ...], state: State, window: Window, damping: float) -> State | None:
@@ -140,7 +175,10 @@ def _try(system: tuple[Tensor, ...], state: State, window: Window, damping: floa
         gradient[: window.held], border[: window.held] = 0, 0
     corner = corner + torch.diag(damping * (1 + 0.1 * corner.diagonal()))
     if window.hold_betas:
-        corner, shared = corner + 1e12 * torch.eye(NUM_BETAS, dtype=corner.dtype, device=corner.device), torch.zeros_like(shared)
+        corner, shared = (
+            corner + 1e12 * torch.eye(NUM_BETAS, dtype=corner.dtype, device=corner.device),
+            torch.zeros_like(shared),
+        )
         border = torch.zeros_like(border)
     try:
         step, by_shape = solve_arrow(damped, first, second, border, corner, gradient, shared)
@@ -150,6 +188,8 @@ def _try(system: tuple[Tensor, ...], state: State, window: Window, damping: floa
         return None
     step, dim = step.to(state.z.dtype), state.z.shape[1]
     return State(
-        state.z + step[:, :dim], perturbed(state.root, step[:, dim : dim + 3]), state.betas + by_shape.to(state.betas.dtype),
+        state.z + step[:, :dim],
+        perturbed(state.root, step[:, dim : dim + 3]),
+        state.betas + by_shape.to(state.betas.dtype),
         state.transl + step[:, dim + 3 :],
-    )  # fmt: skip
+    )

@@ -32,7 +32,11 @@ def track(frames: Sequence[Sequence[Observation]]) -> list[Track]:
     tracks: list[Track] = []
     for number, people in enumerate(frames):
         alive = [t for t in tracks if number - t.frames[-1] <= MAX_GAP]
-        pairs = sorted((separation(t.people[-1], p), i, j) for i, t in enumerate(alive) for j, p in enumerate(people))
+        pairs = sorted(
+            (separation(t.people[-1], p), i, j)
+            for i, t in enumerate(alive)
+            for j, p in enumerate(people)
+        )
         taken: set[int] = set()
         placed: set[int] = set()
         for distance, i, j in pairs:

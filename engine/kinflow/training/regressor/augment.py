@@ -31,14 +31,19 @@ class Augmentation:
 
 def _swapped(names: tuple[str, ...]) -> list[int]:
     other = {"left": "right", "right": "left"}
-    turned = [f"{other[n.split('_')[0]]}_{n.split('_', 1)[1]}" if n.split("_")[0] in other else n for n in names]
+    turned = [
+        f"{other[n.split('_')[0]]}_{n.split('_', 1)[1]}" if n.split("_")[0] in other else n
+        for n in names
+    ]
     return [names.index(n) for n in turned]
 
 
 @lru_cache(maxsize=4)
 def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     """Mirror images of keypoints and of part labels."""
-    return torch.tensor(_swapped(COCO17), device=device), torch.tensor(_swapped(PART_NAMES), device=device)
+    return torch.tensor(_swapped(COCO17), device=device), torch.tensor(
+        _swapped(PART_NAMES), device=device
+    )
 
 
 def augment(
@@ -60,27 +65,40 @@ def augment(
     move = lambda x: inputs.centre[:, None] + (x - inputs.centre[:, None]) @ turn.transpose(1, 2)  # noqa: E731
 
     side = inputs.crop[:, 2]
-    middle = move((inputs.crop[:, :2] + side[:, None] / 2)[:, None])[:, 0] + how.shift * normal(count, 2) * side[:, None]
+    middle = (
+        move((inputs.crop[:, :2] + side[:, None] / 2)[:, None])[:, 0]
+        + how.shift * normal(count, 2) * side[:, None]
+    )
     new_side = side * torch.exp(how.size * normal(count))
     crop = torch.cat((middle - new_side[:, None] / 2, new_side[:, None]), 1)
     # for each cell of the new crop its place in the old one, from -1 to 1
     line = (torch.arange(CROP, device=device, dtype=torch.float32) + 0.5) / CROP
     cells = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).flatten(0, 1)
     places = crop[:, None, :2] + cells * new_side[:, None, None]
-    back = inputs.centre[:, None] + (places - inputs.centre[:, None]) @ turn  # the inverse of an orthogonal matrix
-    grid = (2 * (back - inputs.crop[:, None, :2]) / side[:, None, None] - 1).unflatten(1, (CROP, CROP))
+    back = (
+        inputs.centre[:, None] + (places - inputs.centre[:, None]) @ turn
+    )  # the inverse of an orthogonal matrix
+    grid = (2 * (back - inputs.crop[:, None, :2]) / side[:, None, None] - 1).unflatten(
+        1, (CROP, CROP)
+    )
 
     def sample(planes: Tensor, mode: str) -> Tensor:
-        return torch.nn.functional.grid_sample(planes.float(), grid, mode=mode, padding_mode="zeros", align_corners=False)
+        return torch.nn.functional.grid_sample(
+            planes.float(), grid, mode=mode, padding_mode="zeros", align_corners=False
+        )
 
-    smooth = sample(torch.cat((inputs.rgb, inputs.mask[:, None]), 1), "bilinear").round().to(torch.uint8)
+    smooth = (
+        sample(torch.cat((inputs.rgb, inputs.mask[:, None]), 1), "bilinear").round().to(torch.uint8)
+    )
     parts = sample(inputs.parts[:, None], "nearest")[:, 0].to(torch.uint8)
     mirrored = sign < 0
     parts = torch.where(mirrored[:, None, None], parts_of[parts.long()].to(torch.uint8), parts)
     keypoints, confidence = move(inputs.keypoints), inputs.confidence
     keypoints = torch.where(mirrored[:, None, None], keypoints[:, points_of], keypoints)
     confidence = torch.where(mirrored[:, None], confidence[:, points_of], confidence)
-    whole = Inputs(smooth[:, :3], smooth[:, 3], parts, keypoints, confidence, inputs.focal, inputs.centre, crop)
+    whole = Inputs(
+        smooth[:, :3], smooth[:, 3], parts, keypoints, confidence, inputs.focal, inputs.centre, crop
+    )
     hidden = random(*confidence.shape) < how.hide
     seen = replace(whole, confidence=torch.where(hidden, torch.zeros_like(confidence), confidence))
     # somebody who would be left with too little is shown whole

@@ -40,7 +40,9 @@ class Truth:
 
     @staticmethod
     def of(people: People) -> Truth:
-        return Truth(*(torch.from_numpy(a) for a in (people.rotations, people.betas, people.transl)))
+        return Truth(
+            *(torch.from_numpy(a) for a in (people.rotations, people.betas, people.transl))
+        )
 
 
 def make_inputs(people: People, style: Style, random: np.random.Generator) -> Inputs:
@@ -62,21 +64,36 @@ def make_inputs(people: People, style: Style, random: np.random.Generator) -> In
         seen, light = warp(labels, cv2.INTER_NEAREST), warp(people.shade[i], cv2.INTER_LINEAR)
         show, label, mark = random.random(3) >= (style.no_photo, style.no_parts, style.no_mask)
         drawn = warp(people.parts[i], cv2.INTER_NEAREST)
-        rgb.append(paint(drawn, light, style, random) if show else np.zeros((3, CROP, CROP), np.uint8))
+        rgb.append(
+            paint(drawn, light, style, random) if show else np.zeros((3, CROP, CROP), np.uint8)
+        )
         masks.append(mask if mark else np.zeros((CROP, CROP), np.uint8))
         parts.append(seen if label and mark else np.zeros((CROP, CROP), np.uint8))
-    crop = np.concatenate((people.crop[:, :2] + local[:, :2] / CROP * people.crop[:, 2:], local[:, 2:] / CROP * people.crop[:, 2:]), 1)
+    crop = np.concatenate(
+        (
+            people.crop[:, :2] + local[:, :2] / CROP * people.crop[:, 2:],
+            local[:, 2:] / CROP * people.crop[:, 2:],
+        ),
+        1,
+    )
     photo = people.crop[:, None, :2] + points / CROP * people.crop[:, None, 2:]
     tensor = lambda a, dtype: torch.from_numpy(np.ascontiguousarray(a, dtype))  # noqa: E731
     count = len(people)
     return Inputs(
-        tensor(np.stack(rgb), np.uint8), tensor(np.stack(masks), np.uint8), tensor(np.stack(parts), np.uint8),
-        tensor(photo, np.float32), tensor(confidence, np.float32), tensor(np.repeat(people.focal[:, None], 2, 1), np.float32),
-        torch.full((count, 2), PHOTO / 2), tensor(crop, np.float32),
-    )  # fmt: skip
+        tensor(np.stack(rgb), np.uint8),
+        tensor(np.stack(masks), np.uint8),
+        tensor(np.stack(parts), np.uint8),
+        tensor(photo, np.float32),
+        tensor(confidence, np.float32),
+        tensor(np.repeat(people.focal[:, None], 2, 1), np.float32),
+        torch.full((count, 2), PHOTO / 2),
+        tensor(crop, np.float32),
+    )
 
 
-def paint(parts: np.ndarray, light: np.ndarray, style: Style, random: np.random.Generator) -> np.ndarray:
+def paint(
+    parts: np.ndarray, light: np.ndarray, style: Style, random: np.random.Generator
+) -> np.ndarray:
     """A person in clothes before a background. parts, light (CROP, CROP) uint8 -> (3, CROP, CROP) uint8."""
     colours = np.zeros((NUM_PARTS + 1, 3), np.float32)
     colours[list(_SKIN_PARTS)] = np.array([224, 172, 138]) * random.uniform(0.35, 1.1)
@@ -95,7 +112,9 @@ def paint(parts: np.ndarray, light: np.ndarray, style: Style, random: np.random.
         period, angle = random.uniform(3, 9), random.uniform(0, np.pi)
         yy, xx = np.mgrid[:CROP, :CROP]
         stripes = np.sin((xx * np.cos(angle) + yy * np.sin(angle)) * 2 * np.pi / period)
-        body = body * (1 + style.texture * stripes[..., None] * (~np.isin(parts, _SKIN_PARTS))[..., None])
+        body = body * (
+            1 + style.texture * stripes[..., None] * (~np.isin(parts, _SKIN_PARTS))[..., None]
+        )
     image = np.where((parts > 0)[..., None], body * (light[..., None] / 255), image)
     image = image * random.uniform(0.6, 1.2) + random.normal(0, random.uniform(0, 12), image.shape)
     return np.clip(image, 0, 255).astype(np.uint8).transpose(2, 0, 1)

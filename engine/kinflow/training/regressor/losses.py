@@ -16,7 +16,9 @@ from ...regression.inputs import Inputs
 from .examples import Truth
 
 
-def predict(figure: Figure, net: torch.nn.Module, inputs: Inputs, placed_by: Inputs | None = None) -> Placed:
+def predict(
+    figure: Figure, net: torch.nn.Module, inputs: Inputs, placed_by: Inputs | None = None
+) -> Placed:
     """The network's people, placed on the keypoints (on those of `placed_by`, where the network sees fewer);
     differentiable."""
     return place(figure, net(inputs, figure.look), placed_by or inputs)
@@ -36,31 +38,45 @@ class SupervisedWeights:
     """Of a state before the last, beside 1 for that."""
 
 
-def supervised(figure: Figure, got: Placed, truth: Truth, inputs: Inputs, weights: SupervisedWeights) -> Tensor:
+def supervised(
+    figure: Figure, got: Placed, truth: Truth, inputs: Inputs, weights: SupervisedWeights
+) -> Tensor:
     """Loss FS: rotations (squared Frobenius distance), joints (m), shape, keypoints (shares of the crop), and the prior. -> ()."""
     pose = (got.rotations[:, 1:] - truth.rotations[:, 1:]).square().sum((-1, -2)).mean()
     root = (got.rotations[:, 0] - truth.rotations[:, 0]).square().sum((-1, -2)).mean()
     with torch.no_grad():
-        wanted = pose_points(figure.body, figure.keypoints, truth.rotations, truth.betas, jacobian=False).joints
+        wanted = pose_points(
+            figure.body, figure.keypoints, truth.rotations, truth.betas, jacobian=False
+        ).joints
     joints = ((got.joints - got.joints[:, :1]) - (wanted - wanted[:, :1])).norm(dim=-1).mean()
     betas = (got.betas - truth.betas).square().mean()
     return (
-        weights.pose * pose + weights.root * root + weights.joints * joints + weights.betas * betas
-        + weights.keypoints * alignment(got, inputs).mean() + weights.latent * got.z.square().sum(-1).mean()
-    )  # fmt: skip
+        weights.pose * pose
+        + weights.root * root
+        + weights.joints * joints
+        + weights.betas * betas
+        + weights.keypoints * alignment(got, inputs).mean()
+        + weights.latent * got.z.square().sum(-1).mean()
+    )
 
 
-def supervised_descent(figure: Figure, net: torch.nn.Module, truth: Truth, inputs: Inputs, weights: SupervisedWeights) -> Tensor:
+def supervised_descent(
+    figure: Figure, net: torch.nn.Module, truth: Truth, inputs: Inputs, weights: SupervisedWeights
+) -> Tensor:
     """Loss FS of all states that a network goes through, the last one weighing most. -> ()."""
     states = net.states(inputs, figure.look)  # type: ignore[operator]
     shares = [weights.on_the_way] * (len(states) - 1) + [1.0]
-    losses = torch.stack([supervised(figure, place(figure, s, inputs), truth, inputs, weights) for s in states])
+    losses = torch.stack(
+        [supervised(figure, place(figure, s, inputs), truth, inputs, weights) for s in states]
+    )
     return (losses * losses.new_tensor(shares)).sum() / sum(shares)
 
 
 def alignment(got: Placed, inputs: Inputs) -> Tensor:
     """Loss KA (equation 1) in shares of the crop. -> (B,)."""
-    return keypoint_alignment(got.keypoints, inputs.keypoints, inputs.confidence) / inputs.crop[:, 2]
+    return (
+        keypoint_alignment(got.keypoints, inputs.keypoints, inputs.confidence) / inputs.crop[:, 2]
+    )
 
 
 def overlap(figure: Figure, got: Placed, inputs: Inputs, pixels: Tensor, labels: Tensor) -> Tensor:
@@ -76,7 +92,9 @@ def overlap(figure: Figure, got: Placed, inputs: Inputs, pixels: Tensor, labels:
     space = posed.points + got.transl[:, None]
     vertices, _ = project(space, inputs.focal, inputs.centre)
     with torch.no_grad():
-        normals = torch.einsum("nj,bjxy,ny->bnx", figure.skin.points.lbs_weights, posed.world, figure.skin.normals)
+        normals = torch.einsum(
+            "nj,bjxy,ny->bnx", figure.skin.points.lbs_weights, posed.world, figure.skin.normals
+        )
         there = (labels[:, :, None] == part).any(1)
         facing = ((normals * space).sum(-1) < 0) & there
         metre = inputs.focal[:, :1] / got.transl[:, 2:].clamp_min(0.3)
@@ -89,4 +107,6 @@ def overlap(figure: Figure, got: Placed, inputs: Inputs, pixels: Tensor, labels:
         rho, _ = geman_mcclure((torch.where(known, nearest, 0) - slack).clamp_min(0), scale)
         return (known * rho).sum(-1) / known.sum(-1).clamp_min(1)
 
-    return (term(apart.amin(-1), margin) + term(apart.amin(-2), 0.0)) * scale[:, 0] / inputs.crop[:, 2]
+    return (
+        (term(apart.amin(-1), margin) + term(apart.amin(-2), 0.0)) * scale[:, 0] / inputs.crop[:, 2]
+    )

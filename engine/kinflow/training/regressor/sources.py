@@ -20,14 +20,23 @@ from .weak import Unlabelled, unlabelled_of
 
 MIN_CONFIDENT, CONFIDENT = 8, 0.4
 MIN_HEIGHT_PX = 48.0
-PERSON_LABELS = {"/m/01g317", "/m/04yx4", "/m/03bt1vf", "/m/01bl7v", "/m/05r655"}  # person, man, woman, boy, girl
+PERSON_LABELS = {
+    "/m/01g317",
+    "/m/04yx4",
+    "/m/03bt1vf",
+    "/m/01bl7v",
+    "/m/05r655",
+}  # person, man, woman, boy, girl
 Found = tuple[Observation, Photo]
 
 
 def is_clear(person: Observation) -> bool:
     """The supplement's selection: enough confident keypoints (here of COCO's 17), on a person that is large enough."""
     _, confidence = coco_keypoints(person)
-    return int((confidence >= CONFIDENT).sum()) >= MIN_CONFIDENT and person.height_px() >= MIN_HEIGHT_PX
+    return (
+        int((confidence >= CONFIDENT).sum()) >= MIN_CONFIDENT
+        and person.height_px() >= MIN_HEIGHT_PX
+    )
 
 
 def folder_people(folder: Path) -> Iterator[Found | None]:
@@ -53,7 +62,9 @@ def coco_people(annotations: Path, photos: Path) -> Iterator[Found | None]:
         files = {image["id"]: image["file_name"] for image in data["images"]}
         items = sorted(data["annotations"], key=lambda a: (str(a["image_id"]), str(a.get("id"))))
     except (KeyError, TypeError) as error:
-        raise InvalidInputError(f"{annotations} lacks {error}.", "Give COCO's person_keypoints_*.json.") from error
+        raise InvalidInputError(
+            f"{annotations} lacks {error}.", "Give COCO's person_keypoints_*.json."
+        ) from error
     opened: tuple[str, Photo | None] = ("", None)
     for item in items:
         name = files.get(item["image_id"])
@@ -70,12 +81,21 @@ def coco_people(annotations: Path, photos: Path) -> Iterator[Found | None]:
             table = np.array(item["keypoints"], np.float64).reshape(17, 3)
             x, y, w, h = (float(v) for v in item["bbox"])
         except (KeyError, ValueError, TypeError) as error:
-            raise InvalidInputError(f"{annotations}: annotation {item.get('id')} is malformed ({error}).", "Check the file.") from error
+            raise InvalidInputError(
+                f"{annotations}: annotation {item.get('id')} is malformed ({error}).",
+                "Check the file.",
+            ) from error
         confidence = np.choose(table[:, 2].astype(int).clip(0, 2), (0.0, 0.6, 1.0))
         mask = polygon_mask(item.get("segmentation"), photo.camera.height, photo.camera.width)
         person = Observation(
-            table[:, :2], confidence, "coco17", photo.camera, np.array([x, y, x + w, y + h]), mask, image_path=photo.path
-        )  # fmt: skip
+            table[:, :2],
+            confidence,
+            "coco17",
+            photo.camera,
+            np.array([x, y, x + w, y + h]),
+            mask,
+            image_path=photo.path,
+        )
         yield label_parts(person), photo
 
 
@@ -85,7 +105,11 @@ def polygon_mask(segmentation: Any, height: int, width: int) -> np.ndarray | Non
 
     if isinstance(segmentation, list) and segmentation:
         mask = np.zeros((height, width), np.uint8)
-        rings = [np.array(ring, np.float64).reshape(-1, 2).round().astype(np.int32) for ring in segmentation if len(ring) >= 6]
+        rings = [
+            np.array(ring, np.float64).reshape(-1, 2).round().astype(np.int32)
+            for ring in segmentation
+            if len(ring) >= 6
+        ]
         for ring in rings:
             cv2.fillPoly(mask, [ring], (1,))
         return mask > 0
@@ -106,10 +130,18 @@ def open_images_people(boxes: Path, photos: Path) -> Iterator[Found | None]:
     try:
         with open(boxes, newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
-                if row["LabelName"] in PERSON_LABELS and row.get("IsGroupOf", "0") != "1" and row.get("IsDepiction", "0") != "1":
-                    by_image.setdefault(row["ImageID"], []).append([float(row[k]) for k in ("XMin", "YMin", "XMax", "YMax")])
+                if (
+                    row["LabelName"] in PERSON_LABELS
+                    and row.get("IsGroupOf", "0") != "1"
+                    and row.get("IsDepiction", "0") != "1"
+                ):
+                    by_image.setdefault(row["ImageID"], []).append(
+                        [float(row[k]) for k in ("XMin", "YMin", "XMax", "YMax")]
+                    )
     except (OSError, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{boxes} is no OpenImages box file ({error}).", "Give *-annotations-bbox.csv.") from error
+        raise InvalidInputError(
+            f"{boxes} is no OpenImages box file ({error}).", "Give *-annotations-bbox.csv."
+        ) from error
     for name, shares in sorted(by_image.items()):
         photo = _photo(photos / f"{name}.jpg")
         if photo is None:
@@ -136,12 +168,25 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def unlabelled_photos(
-    photos: Path, coco: Path | None, open_images: Path | None, limit: int, seed: int, report: Callable[[str], None]
+    photos: Path,
+    coco: Path | None,
+    open_images: Path | None,
+    limit: int,
+    seed: int,
+    report: Callable[[str], None],
 ) -> tuple[Unlabelled, int, int]:
     """People of a data set or folder that are seen clearly. -> them, how many were kept and how many left out."""
     if not photos.is_dir():
-        raise InvalidInputError(f"There is no folder {photos}.", "Give the folder that holds the photos.")
-    people = coco_people(coco, photos) if coco else open_images_people(open_images, photos) if open_images else folder_people(photos)
+        raise InvalidInputError(
+            f"There is no folder {photos}.", "Give the folder that holds the photos."
+        )
+    people = (
+        coco_people(coco, photos)
+        if coco
+        else open_images_people(open_images, photos)
+        if open_images
+        else folder_people(photos)
+    )
     rows: list[Inputs] = []
     kept = dropped = 0
     for found in people:
@@ -155,9 +200,14 @@ def unlabelled_photos(
             report(f"{kept} people kept, {dropped} left out")
         if kept >= limit:
             break
-    report(f"{kept} people kept, {dropped} left out (fewer than {MIN_CONFIDENT} confident keypoints, too small, or nobody)")
+    report(
+        f"{kept} people kept, {dropped} left out (fewer than {MIN_CONFIDENT} confident keypoints, too small, or nobody)"
+    )
     if not rows:
-        raise InvalidInputError(f"Nobody in {photos} is seen clearly enough.", "Give photos with larger, clearer people.")
+        raise InvalidInputError(
+            f"Nobody in {photos} is seen clearly enough.",
+            "Give photos with larger, clearer people.",
+        )
     return unlabelled_of(Inputs.cat(rows), seed), kept, dropped
 
 
@@ -172,4 +222,6 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as JSON: {error}", "Give COCO's person_keypoints_*.json.") from error
+        raise InvalidInputError(
+            f"{path} cannot be read as JSON: {error}", "Give COCO's person_keypoints_*.json."
+        ) from error

@@ -64,7 +64,10 @@ class Unlabelled:
 def unlabelled_of(inputs: Inputs, seed: int = 0) -> Unlabelled:
     """Samples the part maps' pixels."""
     random = np.random.default_rng(seed)
-    pixels, labels = np.zeros((len(inputs), NUM_PIXELS, 2), np.float32), np.zeros((len(inputs), NUM_PIXELS), np.int64)
+    pixels, labels = (
+        np.zeros((len(inputs), NUM_PIXELS, 2), np.float32),
+        np.zeros((len(inputs), NUM_PIXELS), np.int64),
+    )
     for i, (plane, crop) in enumerate(zip(inputs.parts.numpy(), inputs.crop.numpy(), strict=True)):
         ys, xs = np.nonzero(plane)
         if len(xs):
@@ -80,15 +83,23 @@ def unlabelled_of_people(people: People, style: Style, seed: int = 0) -> Unlabel
 
 
 def refine(
-    net: torch.nn.Module, unlabelled: Unlabelled, config: WeakConfig, figure: Figure, seed: int = 0, people: People | None = None,
+    net: torch.nn.Module,
+    unlabelled: Unlabelled,
+    config: WeakConfig,
+    figure: Figure,
+    seed: int = 0,
+    people: People | None = None,
     report: Callable[[str], None] | None = None,
-) -> torch.nn.Module:  # fmt: skip
+) -> torch.nn.Module:
     """A copy of the network, refined on photos without 3D. people: drawn ones with labels to mix in.
 
     Loss: keypoint * KA + part * BA + latent * |z|^2 + betas * |betas|^2. Raises InvalidInputError without photos.
     """
     if not len(unlabelled):
-        raise InvalidInputError("There is no photo to learn from.", "Give photos with people whose keypoints are seen clearly.")
+        raise InvalidInputError(
+            "There is no photo to learn from.",
+            "Give photos with people whose keypoints are seen clearly.",
+        )
     device = figure.body.device
     torch.manual_seed(seed)
     random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -99,28 +110,46 @@ def refine(
     order = np.zeros(0, np.int64)
     started, running = time.perf_counter(), 0.0
     for step in range(config.steps):
-        optimiser.param_groups[0]["lr"] = config.lr * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        optimiser.param_groups[0]["lr"] = (
+            config.lr
+            * min(1.0, (step + 1) / 50)
+            * 0.5
+            * (1 + math.cos(math.pi * step / config.steps))
+        )
         while len(order) < config.batch - mixed:
             order = np.concatenate((order, random.permutation(len(unlabelled))))
         rows, order = order[: config.batch - mixed], order[config.batch - mixed :]
         batch = unlabelled.pick(torch.from_numpy(rows).to(device))
-        seen, whole, pixels, labels = augment(batch.inputs, batch.pixels, batch.labels, config.augmentation, generator)
+        seen, whole, pixels, labels = augment(
+            batch.inputs, batch.pixels, batch.labels, config.augmentation, generator
+        )
         got = predict(figure, net, seen, whole)
         loss = config.keypoint * alignment(got, whole).mean()
-        loss = loss + config.latent * got.z.square().sum(-1).mean() + config.betas * got.betas.square().mean()
+        loss = (
+            loss
+            + config.latent * got.z.square().sum(-1).mean()
+            + config.betas * got.betas.square().mean()
+        )
         if config.part:
-            loss = loss + config.part * config.keypoint * overlap(figure, got, whole, pixels, labels).mean()
+            loss = (
+                loss
+                + config.part * config.keypoint * overlap(figure, got, whole, pixels, labels).mean()
+            )
         if mixed and people is not None:
             labelled = people.pick(random.integers(0, len(people), mixed))
             inputs = make_inputs(labelled, Style(), random).to(device)
             truth = Truth(*(t.to(device) for t in vars(Truth.of(labelled)).values()))
             share = mixed / config.batch
-            loss = (1 - share) * loss + share * supervised_descent(figure, net, truth, inputs, SupervisedWeights())
+            loss = (1 - share) * loss + share * supervised_descent(
+                figure, net, truth, inputs, SupervisedWeights()
+            )
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         running = 0.98 * running + 0.02 * float(loss.detach()) if step else float(loss.detach())
         if report is not None and step % 200 == 199:
-            report(f"photos {step + 1}/{config.steps}  loss {running:.3f}  {time.perf_counter() - started:.0f} s")
+            report(
+                f"photos {step + 1}/{config.steps}  loss {running:.3f}  {time.perf_counter() - started:.0f} s"
+            )
     return net.eval()
