@@ -38,6 +38,9 @@ ENGINE_PINS = (
     "pillow==13.0.0",
     "tyro==1.0.17",
     "threadpoolctl==3.8.0",
+    "array-api-compat==1.16.0",
+    "platformdirs==4.14.8",
+    "scipy==1.17.1",
     # what mediapipe asks for, less opencv-contrib-python: that would be a second cv2
     "absl-py==2.5.1",
     "certifi==2026.10.18",
@@ -53,7 +56,6 @@ TEST_PINS = (
     "hypothesis==6.170.15",
     "safetensors==0.8.0",
     "smplx==0.1.28",
-    "scipy==1.17.1",
     "onnx==1.23.2",
     "onnxruntime==1.32.0",
     "ruff==0.17.6",

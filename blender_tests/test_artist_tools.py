@@ -74,7 +74,7 @@ def test_a_limb_is_switched_off_and_on(fitted):
 
 
 def test_every_limb_has_keypoints_and_joints_of_its_own():
-    from kinflow.keypoint_names import NAMES
+    from kinflow.bodies.keypoint_names import NAMES
 
     for names in NAMES.values():
         owners = [[limb for limb in limbs.LIMBS if limbs.shows(limb, name)] for name in names]

@@ -7,7 +7,7 @@ import pytest
 from addon import session
 from addon.scene import body, pose
 from kinflow.bodies.arrays import default_body_arrays
-from kinflow.flows.numpy_flow import load_numpy_prior
+from kinflow.priors.numpy_flow import load_numpy_prior
 from kinflow.rotations_np import geodesic_angle
 
 

@@ -8,7 +8,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from addon import session
 from addon.operators.apply_fit import show_result
 from addon.scene import body, camera, frames, pose
-from kinflow.skeleton import JOINT_NAMES, PARENTS
+from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 
 
 def evaluated_vertices(armature):

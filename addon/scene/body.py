@@ -9,7 +9,7 @@ import numpy as np
 from mathutils import Vector
 
 from kinflow.bodies.arrays import BodyArrays, default_body_arrays
-from kinflow.skeleton import JOINT_NAMES, PARENTS
+from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 
 from .. import compat
 from . import frames

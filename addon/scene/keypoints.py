@@ -9,7 +9,7 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from kinflow.keypoint_names import NAMES as KEYPOINT_NAMES
+from kinflow.bodies.keypoint_names import NAMES as KEYPOINT_NAMES
 from kinflow.records import KEYPOINT_SETS, Camera, Observation
 
 from .. import session

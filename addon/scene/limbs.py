@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinflow.skeleton import JOINT_NAMES
+from kinflow.core.skeleton import JOINT_NAMES
 
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg", "head")
 _KEYPOINTS = {

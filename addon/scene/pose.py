@@ -12,9 +12,9 @@ import numpy as np
 from mathutils import Vector
 
 from kinflow.bodies.arrays import default_body_arrays
-from kinflow.flows.numpy_flow import NumpyPrior, load_numpy_prior
+from kinflow.priors.numpy_flow import NumpyPrior, load_numpy_prior
 from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_quaternion
-from kinflow.skeleton import JOINT_NAMES, PARENTS
+from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 
 from . import body, frames
 

@@ -7,7 +7,7 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from kinflow.keypoint_names import edges
+from kinflow.bodies.keypoint_names import edges
 
 from ..scene.keypoints import active_person
 from ..scene.photo_view import nearest_keypoint, photo_view

@@ -28,7 +28,7 @@ from addon.scene import pose as scene_pose  # noqa: E402
 from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
 from kinflow.records import Camera  # noqa: E402
 from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_axis_angle  # noqa: E402
-from kinflow.skeleton import JOINT_INDEX, PARENTS  # noqa: E402
+from kinflow.core.skeleton import JOINT_INDEX, PARENTS  # noqa: E402
 from kinflow.tensorfile import read_tensors  # noqa: E402
 
 # part number -> garment; parts are those of kinflow.bodies.parts

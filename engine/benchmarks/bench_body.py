@@ -12,9 +12,9 @@ import torch
 from kinflow import load_body
 from kinflow.bodies.jacobians import PointSet, pose_points
 from kinflow.bodies.keypoints import keypoint_regressor
-from kinflow.flows.numpy_flow import load_numpy_prior
+from kinflow.priors.numpy_flow import load_numpy_prior
 from kinflow.rotations import axis_angle_to_matrix
-from kinflow.skeleton import PARENTS
+from kinflow.core.skeleton import PARENTS
 
 BATCH, ROUNDS = 64, 15
 

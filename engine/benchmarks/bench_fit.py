@@ -18,8 +18,8 @@ from kinflow.bodies.parts import NUM_PARTS
 from kinflow.commands.bench import BenchFit
 from kinflow.drawing.zbuffer import part_iou, part_map, rasterise
 from kinflow.fitting.fit import NEAR_START, FitConfig
-from kinflow.flows.prior import load_prior
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.priors.prior import load_prior
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 from kinflow.training.prior import clip_interval
 
 from .baselines import load_baselines

@@ -17,9 +17,9 @@ import torch
 from kinflow import Camera, KinflowError, fit, load_body, observe
 from kinflow.commands.bench import BenchPhotos
 from kinflow.fitting.fit import FitConfig
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 from kinflow.paths import cache_folder
-from kinflow.skeleton import METRIC_JOINTS
+from kinflow.core.skeleton import METRIC_JOINTS
 
 
 def load_truths(folder: Path) -> list[tuple[Path, dict]]:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from kinflow import load_body, load_prior
-from kinflow.flows.prior import SHIPPED
-from kinflow.joint_limits import violation_rate
+from kinflow.priors.prior import SHIPPED
+from kinflow.core.joint_limits import violation_rate
 from kinflow.rotations import axis_angle_to_matrix
-from kinflow.skeleton import METRIC_JOINTS
+from kinflow.core.skeleton import METRIC_JOINTS
 
 from .make_heldout import HELDOUT, TRAINING
 

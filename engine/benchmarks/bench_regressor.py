@@ -19,9 +19,9 @@ import torch
 from kinflow import load_body, load_prior
 from kinflow.commands.bench import BenchRegressor
 from kinflow.commands.common import say
-from kinflow.fitting.figure import Figure
+from kinflow.guess.figure import Figure
 from kinflow.paths import cache_folder
-from kinflow.regression.network import Regressor, load_regressor, save_regressor
+from kinflow.guess.network import Regressor, load_regressor, save_regressor
 from kinflow.training.regressor.evaluate import Score, score
 from kinflow.training.regressor.supervised import (
     OTHER_CASTING,

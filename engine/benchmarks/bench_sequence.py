@@ -16,9 +16,9 @@ from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.commands.bench import BenchSequence
 from kinflow.fitting.sequence import SequenceConfig, fit_sequence
 from kinflow.fitting.sequence.smoothness import SmoothWeights
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 from kinflow.rotations import axis_angle_to_matrix
-from kinflow.skeleton import METRIC_JOINTS
+from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.training.prior import clip_interval
 
 from .make_clips import DATA, FRAMES

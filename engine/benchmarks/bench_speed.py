@@ -16,7 +16,7 @@ import torch
 from kinflow import fit
 from kinflow.commands.bench import BenchSpeed
 from kinflow.fitting.fit import FitConfig
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 
 from .baselines import load_baselines
 from .synthetic import make_people

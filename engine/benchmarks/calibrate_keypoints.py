@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from kinflow import Camera, observe
-from kinflow.keypoint_names import BLAZEPOSE33
-from kinflow.skeleton import JOINT_INDEX
+from kinflow.bodies.keypoint_names import BLAZEPOSE33
+from kinflow.core.skeleton import JOINT_INDEX
 
 
 def main(folder: Path) -> None:

@@ -13,7 +13,7 @@ from kinflow import FitResult, Observation, fit, load_body, load_prior, observe
 from kinflow.drawing.figures import axis_sheet, draw_body, pose_sheet
 from kinflow.drawing.overlay import draw_observations, hypothesis_strip, overlay
 from kinflow.drawing.sheets import contact_sheet
-from kinflow.keypoint_names import NAMES
+from kinflow.bodies.keypoint_names import NAMES
 from kinflow.perception.photos import read_photo
 
 from .synthetic import make_people

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from kinflow.bodies.files import load_body
-from kinflow.flows.prior import SHIPPED, load_prior
-from kinflow.joint_limits import violation_rate
+from kinflow.priors.prior import SHIPPED, load_prior
+from kinflow.core.joint_limits import violation_rate
 from kinflow.rotations import axis_angle_to_matrix, geodesic_angle
-from kinflow.skeleton import METRIC_JOINTS
+from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.training.prior import clip_interval
 
 from .baselines import load_baselines

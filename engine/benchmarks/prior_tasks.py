@@ -15,7 +15,7 @@ from torch import Tensor
 from kinflow.bodies.jacobians import PointSet, pose_points
 from kinflow.bodies.kinematics import global_transforms, shaped_joints, skin
 from kinflow.bodies.model import Body
-from kinflow.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
+from kinflow.core.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
 
 from .baselines.linear import Mixture
 

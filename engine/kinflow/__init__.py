@@ -19,11 +19,11 @@ _HOME = {
     "observe": "perception",
     "load_body": "bodies.files",
     "Body": "bodies.model",
-    "load_prior": "flows.prior",
-    "Prior": "flows.prior",
+    "load_prior": "priors.prior",
+    "Prior": "priors.prior",
     "fit": "fitting.fit",
     "fit_sequence": "fitting.sequence",
-    "guess": "fitting.guess",
+    "guess": "guess.guess",
     "Engine": "client",
 }
 __all__ = sorted(_HOME)

@@ -59,7 +59,7 @@ def _device() -> Check:
 
 def _assets() -> Check:
     from .bodies.files import load_body
-    from .flows.prior import SHIPPED, load_prior
+    from .priors.prior import SHIPPED, load_prior
 
     body = load_body()
     for name in SHIPPED:

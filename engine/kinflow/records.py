@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import AssetError, InvalidInputError
-from .skeleton import JOINT_NAMES
+from .core.skeleton import JOINT_NAMES
 
 RESULT_VERSION = 1
 KEYPOINT_SETS = {"coco17": 17, "blazepose33": 33, "body25": 25}

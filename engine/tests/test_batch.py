@@ -36,8 +36,8 @@ def crowd(tmp_path_factory) -> tuple[list[Path], list[Path]]:
     )
     joints = np.array(base["joints"])
     from kinflow import Camera
-    from kinflow.keypoint_names import COCO17
-    from kinflow.skeleton import JOINT_INDEX
+    from kinflow.bodies.keypoint_names import COCO17
+    from kinflow.core.skeleton import JOINT_INDEX
 
     camera = Camera(**base["camera"])
     random = np.random.default_rng(0)

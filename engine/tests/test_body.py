@@ -7,7 +7,7 @@ from kinflow.bodies.keypoints import NAMES, keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS
 from kinflow.errors import InvalidInputError
 from kinflow.rotations import axis_angle_to_matrix
-from kinflow.skeleton import BODY_MIRROR, JOINT_NAMES, PARENTS
+from kinflow.core.skeleton import BODY_MIRROR, JOINT_NAMES, PARENTS
 
 
 @pytest.fixture(scope="module")

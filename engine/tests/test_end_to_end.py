@@ -8,7 +8,7 @@ import pytest
 
 from kinflow import Camera, fit, observe
 from kinflow.cli import main
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 
 SAMPLES = Path(__file__).parents[2] / "blender_tests" / "samples"
 PHOTOS = Path(__file__).parents[3] / "shared" / "photos"

@@ -12,7 +12,7 @@ from kinflow.fitting.problem import Problem, State, Weights
 from kinflow.fitting.residuals.keypoints import project
 from kinflow.fitting.solver import apply
 from kinflow.fitting.translation import perspective_translation, weak_perspective_translation
-from kinflow.metrics import mpjpe, pa_mpjpe
+from kinflow.core.metrics import mpjpe, pa_mpjpe
 from kinflow.rotations import axis_angle_to_matrix
 
 CAMERA = Camera(1000, 1000, 500, 500, 1000, 1000)
@@ -102,7 +102,7 @@ def test_same_seed_and_batch_order_give_the_same_numbers(scene, results):
 
 @pytest.mark.parametrize("visible", ["legs", "upper", "left"])
 def test_any_subset_gives_a_plausible_whole_body(scene, visible):
-    from kinflow.keypoint_names import BLAZEPOSE33
+    from kinflow.bodies.keypoint_names import BLAZEPOSE33
 
     keep = {
         "legs": [

@@ -6,9 +6,9 @@ import torch
 
 from kinflow import load_prior
 from kinflow.errors import AssetError, InvalidInputError
-from kinflow.flows.numpy_flow import load_numpy_prior
-from kinflow.flows.pullback import forward_with_trace, pull_back, rotation_rows_to_vector
-from kinflow.flows.representations import lift
+from kinflow.priors.numpy_flow import load_numpy_prior
+from kinflow.priors.pullback import forward_with_trace, pull_back, rotation_rows_to_vector
+from kinflow.priors.representations import lift
 from kinflow.rotations import axis_angle_to_matrix, geodesic_angle
 
 
@@ -137,7 +137,7 @@ def test_bad_codes_are_typed_errors(light, z):
 
 
 def test_damaged_and_future_checkpoints_are_typed_errors(tmp_path, light):
-    from kinflow.flows.prior import ASSETS
+    from kinflow.priors.prior import ASSETS
 
     raw = (ASSETS / "prior-light.safetensors").read_bytes()
     for name, data in {
@@ -158,7 +158,7 @@ def test_damaged_and_future_checkpoints_are_typed_errors(tmp_path, light):
 
 def test_files_are_read_by_the_safetensors_package_too():
     safetensors = pytest.importorskip("safetensors.numpy")
-    from kinflow.flows.prior import ASSETS
+    from kinflow.priors.prior import ASSETS
     from kinflow.tensorfile import read_tensors
 
     ours, _ = read_tensors(ASSETS / "prior-light.safetensors")

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from kinflow import load_prior
-from kinflow.joint_limits import MEASURES, joint_excess, violation_rate
+from kinflow.core.joint_limits import MEASURES, joint_excess, violation_rate
 from kinflow.rotations import axis_angle_to_matrix
-from kinflow.skeleton import JOINT_INDEX
+from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.training.gradient import DensityNet
 
 

@@ -8,7 +8,7 @@ from kinflow.mocap import mirror_pose, read_amass, read_amc, read_bvh
 from kinflow.mocap.shoulders import share_shoulder_motion
 from kinflow.mocap.splits import TEST, split_of
 from kinflow.rotations_np import axis_angle_to_matrix, euler_to_matrix
-from kinflow.skeleton import JOINT_INDEX
+from kinflow.core.skeleton import JOINT_INDEX
 
 
 def _node(name, children, depth=0, root=False):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from kinflow import load_prior
-from kinflow.flows.onnx_export import export_onnx
-from kinflow.flows.prior import SHIPPED
+from kinflow.priors.onnx_export import export_onnx
+from kinflow.priors.prior import SHIPPED
 
 onnx = pytest.importorskip("onnx")
 

@@ -13,12 +13,12 @@ from kinflow import Camera, Observation, fit, load_body, load_prior
 from kinflow.bodies.jacobians import pose_points
 from kinflow.cli import main
 from kinflow.errors import AssetError, InvalidInputError
-from kinflow.fitting.figure import Figure, look, pixel_rows, place
-from kinflow.fitting.guess import guess
+from kinflow.guess.figure import Figure, look, pixel_rows, place
+from kinflow.guess.guess import guess
 from kinflow.fitting.lean.look import look as lean_look
 from kinflow.fitting.residuals.keypoints import project
-from kinflow.metrics import mpjpe
-from kinflow.regression.inputs import (
+from kinflow.core.metrics import mpjpe
+from kinflow.guess.inputs import (
     CROP,
     NUM_PLANES,
     cut,
@@ -28,7 +28,7 @@ from kinflow.regression.inputs import (
     part_pixels,
     ray_rotation,
 )
-from kinflow.regression.network import Regressor, Seen, State, load_regressor, save_regressor
+from kinflow.guess.network import Regressor, Seen, State, load_regressor, save_regressor
 from kinflow.rotations import axis_angle_to_matrix
 from kinflow.tensorfile import read_tensors, write_tensors
 from kinflow.training.regressor.augment import Augmentation, augment

@@ -23,7 +23,7 @@ from kinflow.fitting.sequence.smoothness import (
     turn_acceleration,
     vector_acceleration,
 )
-from kinflow.metrics import mpjpe
+from kinflow.core.metrics import mpjpe
 from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 CLIPS = Path(__file__).parents[1] / "benchmarks" / "data" / "heldout_clips.npz"

@@ -40,7 +40,7 @@ def person(seed=0):
 
 
 def test_client_loads_no_torch_in_a_clean_interpreter():
-    code = "import sys, kinflow.client, kinflow.records, kinflow.flows.numpy_flow, kinflow.bodies.arrays; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    code = "import sys, kinflow.client, kinflow.records, kinflow.priors.numpy_flow, kinflow.bodies.arrays; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

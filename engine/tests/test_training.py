@@ -112,7 +112,7 @@ def test_captured_training_learns_on_a_gpu(tmp_path):
         train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None)
         for d in ("cpu", "cuda")
     ]
-    from kinflow.flows.storage import load_flow
+    from kinflow.priors.storage import load_flow
 
     cpu, cuda = (load_flow(p)[1].notes["test_log_prob_mean"] for p in paths)
     assert abs(cpu - cuda) < 0.1 * abs(cpu) + 2
@@ -172,8 +172,8 @@ def test_interval_is_over_clips_not_frames():
 def test_settling_keeps_samples_inside_the_joints_ranges():
     """From a flow that bends joints too far, some steps of the joint-limit term alone already mend much."""
     from kinflow import load_prior
-    from kinflow.flows.representations import REPRESENTATIONS
-    from kinflow.joint_limits import violation_rate
+    from kinflow.priors.representations import REPRESENTATIONS
+    from kinflow.core.joint_limits import violation_rate
     from kinflow.training.limits import settle
 
     prior = load_prior("light-aa")

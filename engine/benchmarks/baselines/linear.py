@@ -11,7 +11,7 @@ from torch import Tensor
 from kinflow import rotations_np
 from kinflow.fitting.lean.flow import left_jacobian as lean_left_jacobian
 from kinflow.fitting.lean.tables import UP
-from kinflow.flows.pullback import left_jacobian
+from kinflow.priors.pullback import left_jacobian
 from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 NUM_JOINTS = 21

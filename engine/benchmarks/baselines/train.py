@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinflow.bodies.files import load_body
 from kinflow.bodies.kinematics import global_transforms
-from kinflow.flows.representations import lift
+from kinflow.priors.representations import lift
 from kinflow.mocap.dataset import load_clips, real_poses, training_pool
 from kinflow.rotations import geodesic_angle, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix
 from kinflow.tensorfile import write_tensors

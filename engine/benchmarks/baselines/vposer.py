@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kinflow import rotations_np
 from kinflow.fitting.lean.flow import LeanFlow
-from kinflow.flows.pullback import _sixd_rows
+from kinflow.priors.pullback import _sixd_rows
 from kinflow.rotations import sixd_to_matrix
 
 NUM_JOINTS = 21

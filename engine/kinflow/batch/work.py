@@ -18,7 +18,7 @@ from .sources import Source, read_frames
 
 if TYPE_CHECKING:
     from ..bodies.model import Body
-    from ..flows.prior import Prior
+    from ..priors.prior import Prior
 
 COLUMNS = (
     "photo",
@@ -82,7 +82,7 @@ def check_settings(settings: Settings) -> None:
 def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
     """Body and prior by name or path, kept from unit to unit."""
     from ..bodies.files import load_body
-    from ..flows.prior import load_prior
+    from ..priors.prior import load_prior
 
     return load_body(body), load_prior(prior)
 

@@ -61,7 +61,7 @@ def make_body(
     if parts is None:
         parts = label_vertices(v_template, lbs_weights, joints)
     columns = np.arange(207) if corrective_columns is None else corrective_columns
-    from ..skeleton import PARENTS
+    from ..core.skeleton import PARENTS
 
     return Body(
         v_template=tensor(v_template),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..rotations import skew
-from ..skeleton import NUM_JOINTS, PARENTS
+from ..core.skeleton import NUM_JOINTS, PARENTS
 from .kinematics import global_transforms, shaped_joints
 from .model import Body
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ..errors import InvalidInputError
 from ..identity_cache import IdentityCache
-from ..keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
-from ..skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
+from .keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
+from ..core.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from .jacobians import PointSet
 from .model import Body, BodyKey
 

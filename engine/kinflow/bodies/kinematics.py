@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..skeleton import PARENTS
+from ..core.skeleton import PARENTS
 
 if TYPE_CHECKING:
     from .model import Body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..skeleton import JOINT_INDEX
+from ..core.skeleton import JOINT_INDEX
 
 PART_NAMES = (
     "none",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AssetError, UnsafeFileError
-from ..skeleton import PARENTS
+from ..core.skeleton import PARENTS
 
 MAX_FILE_BYTES = 2 << 30
 _OFFERS = {

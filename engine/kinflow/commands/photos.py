@@ -120,7 +120,7 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
 def run_compare(command: Compare) -> dict[str, Any]:
     import numpy as np
 
-    from ..metrics import mpjpe, pa_mpjpe
+    from ..core.metrics import mpjpe, pa_mpjpe
     from ..records import FitResult
 
     fit = FitResult.load(command.fit)

@@ -54,8 +54,8 @@ def run_eval(command: PriorEval) -> dict[str, Any]:
 
 
 def run_export(command: PriorExport) -> dict[str, Any]:
-    from ..flows.onnx_export import export_onnx
-    from ..flows.prior import load_prior
+    from ..priors.onnx_export import export_onnx
+    from ..priors.prior import load_prior
 
     export_onnx(load_prior(command.prior), command.onnx)
     return {"out": str(command.onnx)}
@@ -64,7 +64,7 @@ def run_export(command: PriorExport) -> dict[str, Any]:
 def run_sample(command: PriorSample) -> dict[str, Any]:
     import numpy as np
 
-    from ..flows.prior import load_prior
+    from ..priors.prior import load_prior
     from ..rotations import matrix_to_axis_angle
 
     poses = load_prior(command.prior).sample(command.n, command.temperature, command.seed)

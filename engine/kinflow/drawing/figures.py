@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..bodies.files import load_body
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 from .shading import draw_mesh
 from .sheets import contact_sheet
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bodies.model import Body
 from ..bodies.parts import NUM_PARTS
-from ..keypoint_names import NAMES, edges
+from ..bodies.keypoint_names import NAMES, edges
 from ..records import FitResult, Observation
 from .shading import draw_mesh, part_colours
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 from . import solver
 from .problem import Problem, State
 from .solver import Progress, Solution, SolverConfig

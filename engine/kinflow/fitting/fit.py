@@ -16,13 +16,13 @@ from ..bodies.keypoints import KeypointRegressor, keypoint_regressor
 from ..bodies.model import Body
 from ..devices import pick_device
 from ..errors import InvalidInputError
-from ..flows.prior import Prior, load_prior
+from ..priors.prior import Prior, load_prior
 from ..records import Camera, FitResult, Observation
 from ..rotations import axis_angle_to_matrix
 from .backend import levenberg_marquardt, uses_numpy
 from .evaluate import posed_joints
 from .focal import estimate_focal
-from .guess import Guess, guess
+from ..guess.guess import Guess, guess
 from .hypotheses import distinct, flipped_starts
 from .losses import keypoint_alignment
 from .problem import Problem, State, Weights

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..skeleton import METRIC_JOINTS
+from ..core.skeleton import METRIC_JOINTS
 from .backend import levenberg_marquardt
 from .evaluate import posed_joints
 from .problem import Problem, State

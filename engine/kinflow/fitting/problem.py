@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..bodies.jacobians import PointSet
 from ..bodies.model import Body
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 
 if TYPE_CHECKING:
     from .residuals.parts import PartField

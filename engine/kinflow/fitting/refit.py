@@ -11,7 +11,7 @@ import torch
 from ..bodies.keypoints import keypoint_points, keypoint_regressor
 from ..bodies.model import Body
 from ..errors import InvalidInputError
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 from ..records import FitResult, Observation
 from ..rotations import axis_angle_to_matrix
 from .backend import levenberg_marquardt

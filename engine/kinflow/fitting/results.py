@@ -9,7 +9,7 @@ from ..bodies.keypoints import KeypointRegressor
 from ..bodies.model import Body
 from ..bodies.parts import NUM_PARTS
 from ..drawing.zbuffer import NEAR, mask_iou, part_iou, part_map, rasterise
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 from ..records import Camera, FitResult, Hypothesis, Observation
 from ..rotations import matrix_to_axis_angle
 from .evaluate import posed_joints

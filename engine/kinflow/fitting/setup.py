@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..bodies.keypoints import keypoint_points, keypoint_regressor
 from ..bodies.model import Body
-from ..flows.prior import Prior
+from ..priors.prior import Prior
 from ..records import Camera, Observation
 from .problem import Problem, Weights
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import AssetError
 from ..rotations_np import euler_to_matrix
-from ..skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
+from ..core.skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
 from .clip import Clip
 
 _MAP = {

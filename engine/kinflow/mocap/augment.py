@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..rotations_np import axis_angle_to_matrix
-from ..skeleton import HAND_JOINTS, JOINT_INDEX
+from ..core.skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import AssetError, InvalidInputError
 from ..rotations_np import euler_to_matrix
-from ..skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
+from ..core.skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
 from .clip import Clip
 
 # The names of common exporters; every map is joint name -> SMPL joint.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..skeleton import BODY_MIRROR
+from ..core.skeleton import BODY_MIRROR
 
 
 @dataclass(frozen=True)

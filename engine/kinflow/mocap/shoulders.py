@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..rotations_np import axis_angle_to_matrix
-from ..skeleton import JOINT_INDEX
+from ..core.skeleton import JOINT_INDEX
 
 RAISED_SHARE = 0.28
 LOWERED_SHARE = 0.08

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..bodies.parts import NUM_PARTS
 from ..errors import InvalidInputError
-from ..keypoint_names import NAMES
+from ..bodies.keypoint_names import NAMES
 from ..records import Observation
 
 KeypointFormat = Literal["kinflow", "openpose", "coco"]

@@ -28,7 +28,7 @@ import numpy as np
 
 from ..bodies.parts import PART_NAMES
 from ..errors import DetectorError
-from ..keypoint_names import NAMES
+from ..bodies.keypoint_names import NAMES
 
 HEADS = {"boxes": ("rows",), "keypoints": ("simcc", "heatmap"), "parts": ("classes",)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..bodies.parts import PART_NAMES
-from ..keypoint_names import COCO17
+from ..bodies.keypoint_names import COCO17
 
 _ENDS = {
     "upper_arm": ("shoulder", "elbow"),

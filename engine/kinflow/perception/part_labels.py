@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..keypoint_names import COCO17, NAMES
+from ..bodies.keypoint_names import COCO17, NAMES
 from ..records import Observation
 
 NETWORK = Path(__file__).parent.parent / "assets" / "part-network.onnx"

@@ -18,8 +18,8 @@ from ..bodies.model import Body
 from ..devices import pick_device
 from ..errors import InvalidInputError
 from ..fitting.fit import FitConfig, fit
-from ..flows.prior import Prior
-from ..flows.prior import load_prior as read_prior
+from ..priors.prior import Prior
+from ..priors.prior import load_prior as read_prior
 from ..records import Camera, FitResult, Observation
 
 Progress = Callable[[float, str], bool | None]

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from ..bodies.files import load_body
-from ..flows.axes import latent_axes
-from ..flows.prior import load_prior
-from ..flows.storage import save_prior
+from ..priors.axes import latent_axes
+from ..priors.prior import load_prior
+from ..priors.storage import save_prior
 
 
 def finish(checkpoint: Path, out: Path, samples: int = 256) -> None:

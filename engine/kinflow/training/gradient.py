@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..flows import layers
-from ..flows.architectures import HIDDEN, NUM_DENSE, Flow
+from ..priors import layers
+from ..priors.architectures import HIDDEN, NUM_DENSE, Flow
 
 BOUNDARY_WIDTH = 0.1
 

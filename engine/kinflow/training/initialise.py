@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..flows.architectures import NUM_DENSE
+from ..priors.architectures import NUM_DENSE
 from .gradient import DensityNet
 
 

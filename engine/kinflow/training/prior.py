@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ..devices import pick_device
 from ..errors import InvalidInputError
-from ..flows.architectures import Flow
-from ..flows.representations import REPRESENTATIONS, Representation, lift
-from ..flows.storage import PriorHeader, save_prior
+from ..priors.architectures import Flow
+from ..priors.representations import REPRESENTATIONS, Representation, lift
+from ..priors.storage import PriorHeader, save_prior
 from ..mocap.augment import hand_noise
 from ..mocap.dataset import PosePool, load_clips, real_poses, training_pool
 from ..tensorfile import read_tensors, write_tensors
@@ -316,7 +316,7 @@ def _save(path: Path, flow: Flow, config: TrainPrior, step: int, notes: dict[str
 def _finish(
     config: TrainPrior, data: TrainingData, best_flow: Path, report: Callable[[str], None]
 ) -> Path:
-    from ..flows.storage import load_flow
+    from ..priors.storage import load_flow
 
     flow, header, _ = load_flow(best_flow)
     if config.architecture == "light" and config.settle_steps:

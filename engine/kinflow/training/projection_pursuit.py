@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..flows.architectures import NUM_DENSE
+from ..priors.architectures import NUM_DENSE
 from .gradient import DensityNet
 
 FAR = 4.0

@@ -16,7 +16,7 @@ from ..bodies.keypoints import keypoint_regressor
 from ..bodies.model import Body
 from ..drawing.shading import vertex_normals
 from ..drawing.zbuffer import Raster, part_map, rasterise
-from ..flows.prior import load_prior
+from ..priors.prior import load_prior
 from ..rotations import axis_angle_to_matrix
 
 CROP = 64

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...mocap.dataset import load_clips, real_poses
 from ...rotations_np import axis_angle_to_matrix
-from ...skeleton import JOINT_NAMES, MIRROR, PARENTS
+from ...core.skeleton import JOINT_NAMES, MIRROR, PARENTS
 from ...tensorfile import FORMAT_VERSION, write_tensors
 from ..parts import PART_NAMES, label_vertices
 from .correctives import fit_correctives

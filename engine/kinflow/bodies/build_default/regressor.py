@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from ...skeleton import JOINT_NAMES, MIRROR
+from ...core.skeleton import JOINT_NAMES, MIRROR
 
 # nearest vertices that may carry a joint: limbs are thin, collars and hips lie deep
 LIMB_CANDIDATES, DEEP_CANDIDATES = 1200, 9000

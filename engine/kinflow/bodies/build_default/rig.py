@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...skeleton import JOINT_INDEX, MIRROR, NUM_JOINTS
+from ...core.skeleton import JOINT_INDEX, MIRROR, NUM_JOINTS
 from .source import Source
 
 # SMPL neutral's own pelvis, in its own coordinates (m): parameters then mean the same place in both bodies.

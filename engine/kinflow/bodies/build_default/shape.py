@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...skeleton import JOINT_INDEX, PARENTS
+from ...core.skeleton import JOINT_INDEX, PARENTS
 from .rig import to_t_pose
 from .source import Source
 

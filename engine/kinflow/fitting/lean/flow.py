@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ... import rotations_np
-from ...flows.architectures import PReLU
-from ...flows.layers import SCALE_BOUND
-from ...flows.prior import Prior
+from ...priors.architectures import PReLU
+from ...priors.layers import SCALE_BOUND
+from ...priors.prior import Prior
 from ...identity_cache import IdentityCache
-from ...skeleton import NUM_BODY_JOINTS, NUM_JOINTS
+from ...core.skeleton import NUM_BODY_JOINTS, NUM_JOINTS
 from .tables import UP
 
 _flows = IdentityCache()

@@ -1,4 +1,4 @@
-"""What the regressor is shown of a state, in numpy; the formulas stand in `fitting.figure`."""
+"""What the regressor is shown of a state, in numpy; the formulas stand in `guess.figure`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...regression.inputs import ANY_PART, Inputs, part_pixels
-from ...regression.network import Seen, State
-from ..figure import (
+from ...guess.inputs import ANY_PART, Inputs, part_pixels
+from ...guess.network import Seen, State
+from ...guess.figure import (
     DEPTH_SHARE,
     KEYPOINT_SHARE,
     PIXEL_SHARE,
@@ -38,7 +38,7 @@ class Weighted:
 
 
 def look(figure: Figure, state: State, inputs: Inputs) -> Seen:
-    """`fitting.figure.look` of tensors on the CPU."""
+    """`guess.figure.look` of tensors on the CPU."""
     with one_thread():
         return _look(figure, state, inputs)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...skeleton import NUM_JOINTS
+from ...core.skeleton import NUM_JOINTS
 from .tables import JUMPS, UP, BodyTable, PointTable
 
 NUM_BETAS = 10

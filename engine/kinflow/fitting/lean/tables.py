@@ -10,7 +10,7 @@ import numpy as np
 from ...bodies.jacobians import PointSet
 from ...bodies.model import Body
 from ...identity_cache import IdentityCache
-from ...skeleton import NUM_JOINTS, PARENTS
+from ...core.skeleton import NUM_JOINTS, PARENTS
 
 UP = np.array([0, *PARENTS[1:]])
 # Pointer jumping: after round r every joint's transform reaches 2^r ancestors up. Index 24 is the world.

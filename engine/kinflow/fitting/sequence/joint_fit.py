@@ -14,7 +14,7 @@ from ...bodies.keypoints import keypoint_regressor
 from ...bodies.model import Body
 from ...devices import pick_device
 from ...errors import InvalidInputError
-from ...flows.prior import Prior, load_prior
+from ...priors.prior import Prior, load_prior
 from ...records import Camera, FitResult, Observation
 from ...rotations import axis_angle_to_matrix
 from ..fit import FitConfig, fit

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...skeleton import METRIC_JOINTS
+from ...core.skeleton import METRIC_JOINTS
 
 STEP_METRES = 0.03  # a joint's usual way from frame to frame, about the pelvis
 MOST = 60.0  # nats that one step costs at most: cuts happen

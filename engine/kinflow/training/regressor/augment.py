@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ...bodies.parts import PART_NAMES
-from ...keypoint_names import COCO17
-from ...regression.inputs import CROP, Inputs
+from ...bodies.keypoint_names import COCO17
+from ...guess.inputs import CROP, Inputs
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 
 from ...bodies.parts import NUM_PARTS
 from ...drawing.zbuffer import part_iou, part_map, rasterise
-from ...fitting.figure import Figure
-from ...metrics import mpjpe
-from ...regression.inputs import CROP
+from ...guess.figure import Figure
+from ...core.metrics import mpjpe
+from ...guess.inputs import CROP
 from ..synthetic import PHOTO, People
 from .examples import Style, Truth, make_inputs
 from .losses import predict

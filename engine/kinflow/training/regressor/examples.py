@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...bodies.parts import NUM_PARTS
-from ...regression.inputs import CROP, Inputs, keypoint_crop
+from ...guess.inputs import CROP, Inputs, keypoint_crop
 from ..synthetic import PHOTO, DetectorNoise, People, corrupt_keypoints, corrupt_mask
 
 _SKIN_PARTS = (1, 5, 6, 7, 8)  # head, forearms, hands

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ...bodies.jacobians import pose_points
-from ...fitting.figure import Figure, Placed, place
+from ...guess.figure import Figure, Placed, place
 from ...fitting.losses import keypoint_alignment
 from ...fitting.residuals.keypoints import project
 from ...fitting.residuals.parts import MARGIN_METRES, SCALE_METRES, geman_mcclure
-from ...regression.inputs import Inputs
+from ...guess.inputs import Inputs
 from .examples import Truth
 
 

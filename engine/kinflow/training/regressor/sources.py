@@ -15,7 +15,7 @@ from ...errors import InvalidInputError, KinflowError
 from ...perception.part_labels import label_parts
 from ...perception.photos import Photo, read_photo
 from ...records import Observation
-from ...regression.inputs import Inputs, coco_keypoints, observed_inputs
+from ...guess.inputs import Inputs, coco_keypoints, observed_inputs
 from .weak import Unlabelled, unlabelled_of
 
 MIN_CONFIDENT, CONFIDENT = 8, 0.4

@@ -16,9 +16,9 @@ from torch import Tensor
 from ...bodies.files import load_body
 from ...devices import pick_device
 from ...errors import InvalidInputError
-from ...fitting.figure import Figure
-from ...flows.prior import load_prior
-from ...regression.network import BACKBONES, STEPS, Regressor, save_regressor
+from ...guess.figure import Figure
+from ...priors.prior import load_prior
+from ...guess.network import BACKBONES, STEPS, Regressor, save_regressor
 from ...rotations import axis_angle_to_matrix
 from ..synthetic import Casting, People, make_people
 from .evaluate import Score, score
@@ -165,7 +165,7 @@ def train_supervised(
 
 def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float | int]:
     """Both stages; writes regressor.safetensors. -> numbers on held-out drawn people of the second generator."""
-    from ...regression.network import load_regressor
+    from ...guess.network import load_regressor
     from .sources import unlabelled_photos
 
     config.out.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ...errors import InvalidInputError
-from ...fitting.figure import Figure
-from ...regression.inputs import CROP, Inputs
+from ...guess.figure import Figure
+from ...guess.inputs import CROP, Inputs
 from ..synthetic import People
 from .augment import Augmentation, augment
 from .examples import Style, Truth, make_inputs

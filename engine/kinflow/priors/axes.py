@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..bodies.kinematics import global_transforms
 from ..bodies.model import Body
-from ..skeleton import METRIC_JOINTS
+from ..core.skeleton import METRIC_JOINTS
 from .prior import Prior
 
 

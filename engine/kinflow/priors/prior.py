@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import AssetError, InvalidInputError
 from ..rotations import axis_angle_to_matrix
-from ..skeleton import NUM_BODY_JOINTS
+from ..core.skeleton import NUM_BODY_JOINTS
 from .architectures import Flow
 from .pullback import forward_with_trace, pull_back, rotation_rows_to_vector
 from .representations import REPRESENTATIONS, Representation

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import rotations_np as rotations
 from ..errors import AssetError, InvalidInputError
-from ..skeleton import NUM_BODY_JOINTS
+from ..core.skeleton import NUM_BODY_JOINTS
 from ..tensorfile import check_header, read_tensors
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -18,7 +18,7 @@ _DIMS = {"6d": 138, "axis_angle": 69, "matrix": 207}
 
 
 class NumpyPrior:
-    """`decode` and `encode` as in `kinflow.flows.prior.Prior`, on float32 arrays. Tested against it."""
+    """`decode` and `encode` as in `kinflow.priors.prior.Prior`, on float32 arrays. Tested against it."""
 
     def __init__(self, path: str | Path) -> None:
         arrays, metadata = read_tensors(path)

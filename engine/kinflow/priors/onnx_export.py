@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InvalidInputError, KinflowError
-from ..skeleton import NUM_BODY_JOINTS
+from ..core.skeleton import NUM_BODY_JOINTS
 from .architectures import Coupling, PReLU
 from .layers import SCALE_BOUND
 from .prior import Prior

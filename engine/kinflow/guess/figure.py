@@ -10,13 +10,13 @@ from torch import Tensor
 from ..bodies.jacobians import PointSet, PosedPoints, parent_world, pose_points, subtree
 from ..bodies.keypoints import keypoint_points
 from ..bodies.model import Body
-from ..flows.prior import Prior
-from ..regression.inputs import ANY_PART, KEYPOINT_SET, Inputs, part_pixels
-from ..regression.network import Seen, State
-from .backend import uses_numpy
-from .residuals.keypoints import project
-from .residuals.parts import MARGIN_METRES, SCALE_METRES, SkinSample, sampled_points
-from .translation import perspective_translation
+from ..priors.prior import Prior
+from .inputs import ANY_PART, KEYPOINT_SET, Inputs, part_pixels
+from .network import Seen, State
+from ..fitting.backend import uses_numpy
+from ..fitting.residuals.keypoints import project
+from ..fitting.residuals.parts import MARGIN_METRES, SCALE_METRES, SkinSample, sampled_points
+from ..fitting.translation import perspective_translation
 
 # what is believed before a Gauss-Newton step, besides z and betas of deviation 1
 KEYPOINT_SHARE = 0.03  # a keypoint's deviation, of the crop's side
@@ -43,7 +43,7 @@ class Figure:
     def look(self, state: State, inputs: Inputs) -> Seen:
         """How a state looks beside what was observed: `regression.network.Look`. In numpy on the CPU."""
         if uses_numpy(self.prior, self.body.device):
-            from .lean.look import look as lean_look
+            from ..fitting.lean.look import look as lean_look
 
             return lean_look(self, state, inputs)
         return look(self, state, inputs)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..bodies.parts import NUM_PARTS
-from ..keypoint_names import COCO17, NAMES
+from ..bodies.keypoint_names import COCO17, NAMES
 from ..records import Camera, Observation
 
 CROP = 64

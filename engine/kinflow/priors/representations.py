@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import rotations
-from ..skeleton import NUM_BODY_JOINTS
+from ..core.skeleton import NUM_BODY_JOINTS
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import torch
 
 from ..bodies.files import load_body
 from ..bodies.model import Body
-from ..flows.prior import Prior, load_prior
+from ..priors.prior import Prior, load_prior
 from ..records import Camera, Observation
-from ..regression.inputs import coco_keypoints, observed_inputs
-from ..regression.network import Regressor, load_regressor
+from .inputs import coco_keypoints, observed_inputs
+from .network import Regressor, load_regressor
 from ..rotations import matrix_to_axis_angle
 from .figure import Figure, place
-from .setup import assumed_camera
+from ..fitting.setup import assumed_camera
 
 MIN_KEYPOINTS = 3
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from .rotations import matrix_to_axis_angle
+from ..rotations import matrix_to_axis_angle
 from .skeleton import JOINT_INDEX
 
 HINGES = {"knee": (0, (-10, 150)), "elbow": (1, (-10, 150))}

@@ -1,0 +1,168 @@
+"""The array namespace, and what the array API standard lacks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import array_api_compat.numpy as numpy_namespace
+import numpy as np
+
+Array = Any
+"""An array of numpy or a tensor of torch: their stubs have no common type."""
+Namespace = Any
+"""`array_api_compat.numpy` or `array_api_compat.torch`."""
+T = TypeVar("T")
+
+_PER_PERSON = "per_person"
+
+
+def is_numpy(xp: Namespace) -> bool:
+    """Whether arrays of this namespace live in this process's memory and shapes may depend on data."""
+    return xp is numpy_namespace
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where arrays live: a namespace, a floating dtype of it, and a device of it (None: its own)."""
+
+    xp: Namespace
+    dtype: Any
+    device: Any = None
+
+    def asarray(self, values: Any) -> Array:
+        """Anything that numpy understands; floating values in the backend's dtype, others as they are."""
+        array = np.asarray(values)
+        if array.dtype.kind == "f":
+            if is_numpy(self.xp):
+                return np.ascontiguousarray(array, self.dtype)
+            return self.xp.asarray(np.array(array), dtype=self.dtype, device=self.device)
+        return self.xp.asarray(np.array(array), device=self.device)
+
+    def record(self, record: T) -> T:
+        """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved here."""
+        return _moved(record, self)
+
+
+def numpy_backend(dtype: Any = np.float32) -> Backend:
+    """Arrays of numpy."""
+    return Backend(numpy_namespace, np.dtype(dtype).type)
+
+
+def _moved(value: Any, backend: Backend) -> Any:
+    if isinstance(value, np.ndarray):
+        return backend.asarray(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _moved(getattr(value, f.name), backend) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, tuple):
+        return tuple(_moved(v, backend) for v in value)
+    if isinstance(value, Mapping):
+        return {k: _moved(v, backend) for k, v in value.items()}
+    return value
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """A copy on the host where it is not there already; detached from torch's graph."""
+    if isinstance(array, np.ndarray):
+        return array
+    return np.asarray(array.detach().cpu().numpy())
+
+
+def per_person(**more: Any) -> Any:
+    """A dataclass field whose first axis counts people (or starts), for `pick`."""
+    return dataclasses.field(metadata={_PER_PERSON: True}, **more)
+
+
+def pick(record: T, rows: Array) -> T:
+    """The same record for some of its people: every `per_person` field by rows, nested records too."""
+    changed: dict[str, Any] = {}
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]
+        if field.metadata.get(_PER_PERSON):
+            value = getattr(record, field.name)
+            if value is not None:
+                nested = dataclasses.is_dataclass(value)
+                changed[field.name] = pick(value, rows) if nested else value[rows]
+    return dataclasses.replace(record, **changed)  # type: ignore[type-var]
+
+
+def quiet(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
+    """Overflow and division by zero pass without a warning, as they do in torch."""
+    return np.errstate(all="ignore") if is_numpy(xp) else contextlib.nullcontext()
+
+
+def eye_like(xp: Namespace, size: int, like: Array) -> Array:
+    """Identity matrix in the dtype and on the device of another array."""
+    if is_numpy(xp):
+        return np.eye(size, dtype=like.dtype)
+    return xp.eye(size, dtype=like.dtype, device=like.device)
+
+
+def zeros_like(xp: Namespace, shape: tuple[int, ...], like: Array) -> Array:
+    """Zeros in the dtype and on the device of another array."""
+    if is_numpy(xp):
+        return np.zeros(shape, like.dtype)
+    return xp.zeros(shape, dtype=like.dtype, device=like.device)
+
+
+def arange_like(xp: Namespace, count: int, like: Array) -> Array:
+    """0 .. count - 1 on the device of another array."""
+    return np.arange(count) if is_numpy(xp) else xp.arange(count, device=like.device)
+
+
+def in_batch(xp: Namespace, table: Array, index: Array) -> Array:
+    """Of each person's table the rows that the person's index names. (S, N, ...), (S, M) -> (S, M, ...)."""
+    return table[arange_like(xp, table.shape[0], table)[:, None], index]
+
+
+def any_used(xp: Namespace, weights: Array) -> Array | slice:
+    """Columns (S, M) that weigh something for anybody; all of them where shapes must not depend on data."""
+    return np.flatnonzero((weights > 0).any(0)) if is_numpy(xp) else slice(None)
+
+
+def add_diagonal(xp: Namespace, matrix: Array, values: Array) -> Array:
+    """matrix (..., n, n) + diag(values (..., n))."""
+    return matrix + values[..., None] * eye_like(xp, matrix.shape[-1], matrix)
+
+
+def solve_spd(xp: Namespace, a: Array, b: Array) -> tuple[Array, Array]:
+    """Solves symmetric positive definite systems; one bad matrix never spoils a batch.
+
+    a (..., n, n), b (..., n, k) -> x (..., n, k), ok (...): where `ok` is false, x is zero.
+    """
+    if is_numpy(xp):
+        try:
+            x = np.linalg.solve(a, b)
+        except np.linalg.LinAlgError:
+            x = _solve_each(a, b)
+    else:
+        factor, info = xp.linalg.cholesky_ex(a)
+        x = xp.where((info == 0)[..., None, None], xp.cholesky_solve(b, factor), xp.nan)
+    ok = xp.all(xp.isfinite(x), axis=(-2, -1))
+    return xp.where(ok[..., None, None], x, xp.zeros_like(x)), ok
+
+
+def _solve_each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    x = np.full(b.shape, np.nan, b.dtype)
+    for index in np.ndindex(a.shape[:-2]):
+        with contextlib.suppress(np.linalg.LinAlgError):
+            x[index] = np.linalg.solve(a[index], b[index])
+    return x
+
+
+def cholesky(xp: Namespace, a: Array) -> Array:
+    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for the items that are none."""
+    if not is_numpy(xp):
+        factor, info = xp.linalg.cholesky_ex(a)
+        return xp.where((info == 0)[..., None, None], factor, xp.nan)
+    try:
+        return np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        factor = np.full(a.shape, np.nan, a.dtype)
+        for index in np.ndindex(a.shape[:-2]):
+            with contextlib.suppress(np.linalg.LinAlgError):
+                factor[index] = np.linalg.cholesky(a[index])
+        return factor
