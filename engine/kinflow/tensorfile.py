@@ -1,8 +1,8 @@
 """Reading and writing safetensors files with numpy alone.
 
-Blender's Python has no `safetensors`, and its wheel is compiled; the format is small enough to read
-here: `uint64 little-endian header length | JSON header | raw arrays`. Files written here are read by
-the `safetensors` package and the other way round (tested).
+Blender's Python has no `safetensors`, and its wheel is compiled; the format is small enough to
+read here: `uint64 little-endian header length | JSON header | raw arrays`. Files written here are
+read by the `safetensors` package and the other way round (tested).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from .errors import AssetError
+from .userfiles import array_of, parsing, read_bytes
 
 FORMAT_VERSION = 1
+MAX_MB = 1024
+DAMAGED = "The file is damaged; install or export it again."
 MAX_HEADER_BYTES = 4 << 20
 _DTYPES = {
     "F64": np.float64,
@@ -66,45 +69,29 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[s
     Returns the arrays (read-only views of one buffer) and the metadata.
     Raises AssetError for a missing, truncated or inconsistent file, naming the field.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise AssetError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
-    damaged = "The file is damaged; install or export it again."
-    if len(data) < 8:
-        raise AssetError(f"{path} is too short to be a safetensors file.", damaged)
-    (length,) = struct.unpack_from("<Q", data)
-    if length > min(MAX_HEADER_BYTES, len(data) - 8):
-        raise AssetError(f"{path} has a header longer than the file.", damaged)
-    try:
+    data = read_bytes(path, MAX_MB)
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):
+        raise AssetError(f"{path} is cut off, or no safetensors file.", DAMAGED)
+    with parsing(path, DAMAGED, kind="safetensors file"):
         header = json.loads(data[8 : 8 + length])
-        metadata = header.pop("__metadata__", {})
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise AssetError(f"{path} has an unreadable header.", damaged) from error
+        metadata = {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
     body = memoryview(data)[8 + length :]
     tensors = {}
     for name, entry in header.items():
-        try:
-            dtype = np.dtype(_DTYPES[entry["dtype"]])
-            shape = tuple(int(n) for n in entry["shape"])
-            begin, end = (int(n) for n in entry["data_offsets"])
-            count = int(np.prod(shape, dtype=object)) if shape else 1
-            if (
-                min(shape, default=0) < 0
-                or not 0 <= begin <= end <= len(body)
-                or end - begin != count * dtype.itemsize
-            ):
-                raise ValueError("offsets")
-        except (KeyError, TypeError, ValueError) as error:
-            raise AssetError(
-                f"{path}: field '{name}' is cut off or inconsistent.", damaged
-            ) from error
-        tensors[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
-    return tensors, {str(k): str(v) for k, v in metadata.items()}
+        with parsing(f"{path}: field '{name}'", DAMAGED):
+            begin, end = entry["data_offsets"]
+            if not 0 <= begin <= end <= len(body):
+                raise ValueError("it is cut off")
+            dtype = np.dtype(_DTYPES[entry["dtype"]]).newbyteorder("<")
+            tensors[name] = array_of(body[begin:end], dtype, tuple(entry["shape"]))
+    if sum(array.nbytes for array in tensors.values()) > len(body):
+        raise AssetError(f"{path} uses the same bytes for several fields.", DAMAGED)
+    return tensors, metadata
 
 
 def check_header(path: str | os.PathLike, metadata: dict[str, str], kind: str) -> None:
-    """Raises AssetError unless the metadata names this kind of asset in a version that is known here."""
+    """Raises AssetError unless the metadata names this kind of asset in a version known here."""
     if metadata.get("kinflow_kind") != kind:
         raise AssetError(
             f"{path} is not a kinflow {kind}.", f"Give a file that kinflow wrote as a {kind}."

@@ -65,6 +65,27 @@ def test_official_pickle_with_chumpy_inside_is_read_without_chumpy(tmp_path):
     assert np.allclose(body.posedirs.numpy(), data["posedirs"].reshape(-1, 207).T, atol=1e-7)
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_of_every_protocol_are_read(tmp_path, protocol):
+    data = fields()
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps(data | {"bs_type": "lrotmin", "more": {1, 2}}, protocol))
+    body = load_body(path)
+    assert np.allclose(body.v_template.numpy(), data["v_template"], atol=1e-6)
+    assert np.array_equal(body.faces.numpy(), data["f"])
+
+
+def test_objects_that_official_npz_files_carry_beside_the_body_are_left_unread(tmp_path):
+    data = fields(55, betas=400)
+    extra = {"joint2num": np.array({"Pelvis": 0}, object), "allow": np.array([{}, None], object)}
+    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", **extra, **data)
+    body = load_body(tmp_path / "SMPLX_NEUTRAL.npz")
+    assert np.allclose(body.v_template.numpy(), data["v_template"], atol=1e-6)
+    np.savez(tmp_path / "o.npz", **(data | {"weights": data["weights"].astype(object)}))
+    with pytest.raises(AssetError, match="'weights'.*objects"):
+        load_body(tmp_path / "o.npz")
+
+
 @pytest.mark.parametrize("joints", [24, 52, 55])
 def test_npz_of_smpl_smplh_and_smplx_keep_the_body(tmp_path, joints):
     data = fields(joints, betas=16)
