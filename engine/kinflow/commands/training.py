@@ -28,6 +28,6 @@ def regressor_options() -> type:
 
 
 def run_regressor(command: Any) -> dict[str, Any]:
-    from ..training.regressor.supervised import train_regressor
+    from ..training.regressor import train_regressor
 
     return train_regressor(command, say)

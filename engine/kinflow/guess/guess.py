@@ -45,14 +45,13 @@ def guess(
     people: Sequence[Observation],
     *,
     cameras: Sequence[Camera] | None = None,
-    photos: Sequence[np.ndarray | None] | None = None,
     body: Body | None = None,
     network: Regressor | str | Path | None = None,
 ) -> list[Guess | None]:
     """Pose, shape and place of everybody at once, in milliseconds; None for who has too few keypoints.
 
-    cameras: one each where the observations hold none. photos: upright (H, W, 3) uint8 RGB each, where at hand.
-    The translation is equation 2, set right for perspective. Raises AssetError for a damaged checkpoint.
+    cameras: one each where the observations hold none. The translation is equation 2, set right
+    for perspective. Raises AssetError for a damaged checkpoint.
     """
     net = network if isinstance(network, Regressor) else load_regressor(network)
     body = body or load_body()
@@ -67,10 +66,7 @@ def guess(
     result: list[Guess | None] = [None] * len(people)
     if not rows:
         return result
-    images = None if photos is None else [photos[i] for i in rows]
-    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows], images).to(
-        body.device
-    )
+    inputs = observed_inputs([people[i] for i in rows], [lenses[i] for i in rows]).to(body.device)
     got = place(figure, net(inputs, figure.look), inputs)
     pose = matrix_to_axis_angle(got.rotations)
     columns = (pose[:, 0], pose[:, 1:], got.betas, got.transl, got.z)

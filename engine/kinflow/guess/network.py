@@ -1,8 +1,9 @@
-"""The regressor's network: a first answer from an image backbone and the keypoints, then a few learned steps of descent.
+"""The regressor's network: a first answer from planes and keypoints, then learned steps of descent.
 
-Each step looks at where the body's keypoints lie and at Gauss-Newton's step towards the observed ones, and answers with
-its own (learned descent: Song et al., "Human Body Model Fitting by Learned Gradient Descent", ECCV 2020). What the
-image says decides how far such a step is to be trusted, and in which depth.
+Each step is shown where the body's keypoints lie and Gauss-Newton's step towards the observed ones,
+and answers with its own (learned descent: Song et al., "Human Body Model Fitting by Learned
+Gradient Descent", ECCV 2020). What the planes say decides how far such a step is to be trusted,
+and in which depth.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import array_api_compat.torch as xp
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.rotations import axis_angle_to_matrix, sixd_to_matrix
 from ..errors import AssetError
-from ..rotations import axis_angle_to_matrix, sixd_to_matrix
 from ..tensorfile import FORMAT_VERSION, check_header, read_tensors, write_tensors
 from .inputs import (
     NUM_KEYPOINTS,
@@ -33,11 +35,10 @@ from .inputs import (
 ASSET = Path(__file__).parent.parent / "assets" / "regressor.safetensors"
 LATENT, BETAS = 138, 10
 BETAS_LIMIT = 3.0
-STEPS, TRAINED_STEPS = (
-    5,
-    3,
-)  # measured: trained through three, the same step goes on to help until the sixth
+# measured: trained through three, the same step goes on to help until the sixth
+STEPS, TRAINED_STEPS = 5, 3
 MAX_STEPS = 20
+_AGAIN = "Train the regressor again."
 STEP_LIMIT = 2.0  # of one number of a Gauss-Newton step: outliers among the keypoints make it wild
 TRUNK = 384
 SEEN = LATENT + 6 + BETAS + 5 * NUM_KEYPOINTS + LATENT + 3 + BETAS
@@ -54,19 +55,21 @@ class State:
 
 @dataclass(frozen=True)
 class Seen:
-    """How a state looks: its keypoints (B, 17, 2) px, and the Gauss-Newton step (B, 138 + 3 + 10) towards the observed ones: z,
-    the root by left perturbation in the camera's frame (radians), betas."""
+    """How a state looks: its keypoints (B, 17, 2) px, and Gauss-Newton's step towards the observed.
+
+    step (B, 138 + 3 + 10): z, the root by left perturbation in the camera's frame (radians), betas.
+    """
 
     keypoints: Tensor
     step: Tensor
 
 
 Look = Callable[[State, Inputs], Seen]
-"""The network knows no body: who calls it shows how a state looks (`fitting.figure.look`)."""
+"""The network knows no body: who calls it shows how a state looks (`guess.figure`)."""
 
 
 class SmallBackbone(nn.Module):
-    """Four strided convolutions on (B, NUM_PLANES, 64, 64) -> (B, width). The default: it trains on two cores."""
+    """Four strided convolutions, (B, NUM_PLANES, 64, 64) -> (B, width): it trains on two cores."""
 
     width = 256
 
@@ -79,34 +82,32 @@ class SmallBackbone(nn.Module):
         self.layers = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(96 * 16, self.width), nn.SiLU()
         )
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on the CPU
+        # a third faster on the CPU
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, planes: Tensor) -> Tensor:
         return self.layers(planes.contiguous(memory_format=torch.channels_last))
 
 
 BACKBONES: dict[str, type[nn.Module]] = {"small": SmallBackbone}
-"""By the name that a checkpoint's header holds. A larger one is any module with `width` that takes the planes."""
+"""By the name in a checkpoint's header. A larger one is any module with `width` on the planes."""
 
 
 class Regressor(nn.Module):
-    """Inputs -> a State, through the states of its steps. Without any steps it is the supplement's network: one answer."""
+    """Inputs -> a State, through the states of its steps.
+
+    Without any steps it is the supplement's network: one answer.
+    """
 
     def __init__(self, backbone: str = "small", steps: int = STEPS) -> None:
         super().__init__()
         self.backbone_name, self.steps = backbone, steps
         self.backbone = BACKBONES[backbone]()
         width = int(self.backbone.width)  # type: ignore[arg-type]
-        self.points = nn.Sequential(
-            nn.Linear(NUM_NUMBERS, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU()
-        )
-        self.trunk = nn.Sequential(
-            nn.Linear(width + 256, TRUNK), nn.SiLU(), nn.Linear(TRUNK, TRUNK), nn.SiLU()
-        )
+        self.points = _perceptron(NUM_NUMBERS, 256)
+        self.trunk = _perceptron(width + 256, TRUNK)
         self.head = nn.Linear(TRUNK, LATENT + 6 + BETAS)
-        self.descent = nn.Sequential(
-            nn.Linear(TRUNK + SEEN, 512), nn.SiLU(), nn.Linear(512, 512), nn.SiLU()
-        )
+        self.descent = _perceptron(TRUNK + SEEN, 512)
         self.trust = nn.Parameter(torch.full((LATENT + 3 + BETAS,), 0.5))
         self.answer = nn.Linear(512, LATENT + 3 + BETAS)
         for last in (self.head, self.answer):
@@ -119,45 +120,42 @@ class Regressor(nn.Module):
         return self.states(inputs, look)[-1]
 
     def states(self, inputs: Inputs, look: Look) -> list[State]:
-        """The first answer and those after each step, at most TRAINED_STEPS of them in training. Differentiable, but not through
-        what `look` shows."""
-        features = self.trunk(
-            torch.cat((self.backbone(make_planes(inputs)), self.points(make_numbers(inputs))), 1)
-        )
+        """The first answer and those after each step, at most TRAINED_STEPS of them in training.
+
+        Differentiable, but not through what `look` shows.
+        """
+        planes, numbers = make_planes(inputs), make_numbers(inputs)
+        features = self.trunk(torch.cat((self.backbone(planes), self.points(numbers)), 1))
         ray = ray_rotation(crop_ray(inputs))
         z, sixd, shape = self.head(features).split((LATENT, 6, BETAS), 1)
-        root = sixd_to_matrix(sixd[:, None])[:, 0]  # as if the person stood on the camera's axis
+        root = sixd_to_matrix(xp, sixd)  # as if the person stood on the camera's axis
         states = [State(z, ray @ root, bounded(shape))]
         for _ in range(min(self.steps, TRAINED_STEPS) if self.training else self.steps):
             with torch.no_grad():
-                seen, step = self._features(inputs, look(states[-1], inputs), ray)
-            hidden = self.descent(
-                torch.cat((features, z, root.flatten(1)[:, :6], shape, seen, step), 1)
-            )
+                shown, step = _in_crop(inputs, look(states[-1], inputs), ray)
+            place = (z, root.flatten(1)[:, :6], shape)
+            hidden = self.descent(torch.cat((features, *place, shown, step), 1))
             answer = self.answer(hidden) + self.trust * step
             dz, turn, d_shape = answer.split((LATENT, 3, BETAS), 1)
-            z, root, shape = z + dz, axis_angle_to_matrix(turn) @ root, shape + d_shape
+            z, root, shape = z + dz, axis_angle_to_matrix(xp, turn) @ root, shape + d_shape
             states.append(State(z, ray @ root, bounded(shape)))
         return states
 
-    @staticmethod
-    def _features(inputs: Inputs, seen: Seen, ray: Tensor) -> tuple[Tensor, Tensor]:
-        """Misses, confidence and places of the keypoints in the crop (B, 5 * 17), and the step in the crop's frame."""
-        middle, side = (
-            inputs.crop[:, None, :2] + inputs.crop[:, None, 2:] / 2,
-            inputs.crop[:, None, 2:],
-        )
-        miss = (
-            4
-            * ((inputs.keypoints - seen.keypoints) / side).clamp(-0.5, 0.5)
-            * (inputs.confidence > 0)[..., None]
-        )
-        place = (2 * (seen.keypoints - middle) / side).clamp(-2, 2)
-        dz, turn, d_betas = seen.step.split((LATENT, 3, BETAS), 1)
-        step = torch.cat((dz, (turn[:, None] @ ray)[:, 0], d_betas), 1).clamp(
-            -STEP_LIMIT, STEP_LIMIT
-        )
-        return torch.cat((miss.flatten(1), inputs.confidence, place.flatten(1)), 1), step
+
+def _perceptron(fan_in: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(fan_in, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+
+def _in_crop(inputs: Inputs, seen: Seen, ray: Tensor) -> tuple[Tensor, Tensor]:
+    """Misses, confidence, places of the keypoints in the crop (B, 5 * 17), and the crop's step."""
+    side = inputs.crop[:, None, 2:]
+    middle = inputs.crop[:, None, :2] + side / 2
+    miss = 4 * ((inputs.keypoints - seen.keypoints) / side).clamp(-0.5, 0.5)
+    miss = miss * (inputs.confidence > 0)[..., None]
+    place = (2 * (seen.keypoints - middle) / side).clamp(-2, 2)
+    dz, turn, d_betas = seen.step.split((LATENT, 3, BETAS), 1)
+    step = torch.cat((dz, (turn[:, None] @ ray)[:, 0], d_betas), 1).clamp(-STEP_LIMIT, STEP_LIMIT)
+    return torch.cat((miss.flatten(1), inputs.confidence, place.flatten(1)), 1), step
 
 
 def bounded(shape: Tensor) -> Tensor:
@@ -166,8 +164,11 @@ def bounded(shape: Tensor) -> Tensor:
 
 
 def save_regressor(path: str | Path, net: Regressor, recipe: str = "", data: str = "") -> None:
-    """Writes the weights as safetensors with a versioned header: matrices as bytes with a scale for each row (`NAME.scale`), which
-    costs nothing that can be measured, the rest in half precision."""
+    """Writes the weights as safetensors with a versioned header.
+
+    Matrices are bytes with a scale for each row (`NAME.scale`), which costs nothing that can be
+    measured; the rest is in half precision.
+    """
     tensors = {}
     for name, value in net.state_dict().items():
         array = value.detach().cpu().contiguous().numpy()
@@ -191,7 +192,7 @@ def _per_row(scale: np.ndarray, array: np.ndarray) -> np.ndarray:
 
 
 def load_regressor(path: str | Path | None = None) -> Regressor:
-    """The shipped regressor or a checkpoint's. Raises AssetError naming what is missing or wrong."""
+    """The shipped regressor or a checkpoint's. Raises AssetError naming what is missing or odd."""
     return _load(str(path or ASSET))
 
 
@@ -206,27 +207,23 @@ def _load(path: str) -> Regressor:
     steps = metadata.get("steps", str(STEPS))
     if not steps.isdecimal() or int(steps) > MAX_STEPS:
         raise AssetError(
-            f"{path}: 'steps' should be a number up to {MAX_STEPS}, not '{steps[:20]}'.",
-            "Train the regressor again.",
+            f"{path}: 'steps' should be a number up to {MAX_STEPS}, not '{steps[:20]}'.", _AGAIN
         )
     net = Regressor(metadata["backbone"], int(steps))
-    state = {}
-    for name, parameter in net.state_dict().items():
-        array, scale = tensors.get(name), tensors.get(f"{name}.scale")
-        if array is None or array.shape != tuple(parameter.shape) or not np.isfinite(array).all():
-            raise AssetError(
-                f"{path}: field '{name}' should be finite, of shape {tuple(parameter.shape)}.",
-                "Train the regressor again.",
-            )
-        if array.dtype == np.int8 and (
-            scale is None or scale.shape != array.shape[:1] or not np.isfinite(scale).all()
-        ):
-            raise AssetError(
-                f"{path}: field '{name}.scale' should be finite, one for each row.",
-                "Train the regressor again.",
-            )
-        state[name] = torch.from_numpy(
-            np.array(array, np.float32) * (1 if scale is None else _per_row(scale, array))
-        )
-    net.load_state_dict(state)
+    shapes = {name: tuple(parameter.shape) for name, parameter in net.state_dict().items()}
+    net.load_state_dict({name: _weight(path, tensors, name, s) for name, s in shapes.items()})
     return net.requires_grad_(False).eval()
+
+
+def _weight(path: str, tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Tensor:
+    """A field of a checkpoint, bytes times their scales. Raises AssetError naming it."""
+    array, scale = tensors.get(name), tensors.get(f"{name}.scale")
+    if array is None or array.shape != shape or not np.isfinite(array).all():
+        raise AssetError(f"{path}: field '{name}' should be finite, of shape {shape}.", _AGAIN)
+    if array.dtype != np.int8:
+        return torch.from_numpy(np.array(array, np.float32))
+    if scale is None or scale.shape != array.shape[:1] or not np.isfinite(scale).all():
+        raise AssetError(
+            f"{path}: field '{name}.scale' should be finite, one for each row.", _AGAIN
+        )
+    return torch.from_numpy(array * _per_row(scale.astype(np.float32), array))

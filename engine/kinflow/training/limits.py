@@ -13,10 +13,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..core.joint_limits import joint_excess
 from ..priors import layers
 from ..priors.architectures import NUM_DENSE, Flow
 from ..priors.representations import Representation, lift
-from ..core.joint_limits import joint_excess
 from .gradient import DensityNet
 
 BATCH = 256

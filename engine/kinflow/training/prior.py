@@ -17,11 +17,11 @@ from torch import Tensor
 
 from ..devices import pick_device
 from ..errors import InvalidInputError
+from ..mocap.augment import hand_noise
+from ..mocap.dataset import PosePool, load_clips, real_poses, training_pool
 from ..priors.architectures import Flow
 from ..priors.representations import REPRESENTATIONS, Representation, lift
 from ..priors.storage import PriorHeader, save_prior
-from ..mocap.augment import hand_noise
-from ..mocap.dataset import PosePool, load_clips, real_poses, training_pool
 from ..tensorfile import read_tensors, write_tensors
 from .gradient import DensityNet
 from .initialise import whitening_start

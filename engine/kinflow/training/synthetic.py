@@ -1,4 +1,4 @@
-"""People without end: sampled poses, shapes, turns and cameras, drawn as part maps on a square crop.
+"""People without end: sampled poses, shapes and cameras, drawn as part maps on a square crop.
 
 Needs no motion capture at hand, only the shipped priors; a caller may bring captured poses instead.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import array_api_compat.torch as xp
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..bodies.keypoints import keypoint_regressor
 from ..bodies.model import Body
-from ..drawing.shading import vertex_normals
-from ..drawing.zbuffer import Raster, part_map, rasterise
+from ..core.rotations import axis_angle_to_matrix
+from ..drawing.zbuffer import part_map, rasterise
 from ..priors.prior import load_prior
-from ..rotations import axis_angle_to_matrix
+from ..records import Camera
 
 CROP = 64
 PHOTO = 480
@@ -27,8 +31,11 @@ KEYPOINT_SET = "coco17"
 
 @dataclass(frozen=True)
 class Casting:
-    """Who is drawn, and how the camera looks: shapes' deviation; tilt (mean, deviation) and roll in radians; focal lengths in
-    px; the share of the photo that a person fills."""
+    """Who is drawn, and how the camera looks.
+
+    betas: the shapes' deviation; tilt (mean, deviation) and roll in radians; focal lengths in px;
+    the share of the photo that a person fills.
+    """
 
     betas: float = 0.9
     tilt: tuple[float, float] = (0.0, 0.2)
@@ -41,12 +48,12 @@ class Casting:
 class People:
     """N people, each on a photo of PHOTO x PHOTO px with its own focal length.
 
-    parts (N, CROP, CROP) uint8 on the crop; shade (N, CROP, CROP) uint8, how light falls there; keypoints (N, 17, 2) px of the photo; focal (N,) px; crop (N, 3): x, y of its
-    corner and side, px; rotations (N, 24, 3, 3) with the root first, betas (N, 10), transl (N, 3) m.
+    parts (N, CROP, CROP) uint8 on the crop; keypoints (N, 17, 2) px of the photo; focal (N,) px;
+    crop (N, 3): x, y of its corner and side, px; rotations (N, 24, 3, 3) with the root first,
+    betas (N, 10), transl (N, 3) m.
     """
 
     parts: np.ndarray
-    shade: np.ndarray
     keypoints: np.ndarray
     focal: np.ndarray
     crop: np.ndarray
@@ -64,13 +71,11 @@ class People:
     def pick(self, rows: np.ndarray) -> People:
         return People(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def save(self, path) -> None:
-        np.savez_compressed(
-            path, **{name: getattr(self, name) for name in self.__dataclass_fields__}
-        )
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, **vars(self))
 
     @staticmethod
-    def load(path) -> People:
+    def load(path: Path) -> People:
         with np.load(path) as data:
             return People(**{name: data[name] for name in People.__dataclass_fields__})
 
@@ -78,12 +83,8 @@ class People:
 def sample_poses(count: int, seed: int) -> Tensor:
     """Poses (N, 23, 3, 3), half of each of two priors, a little bolder than they are."""
     half = count // 2
-    return torch.cat(
-        (
-            load_prior("light").sample(half, 1.1, seed),
-            load_prior("realnvp").sample(count - half, 1.1, seed + 1),
-        )
-    )
+    first = load_prior("light").sample(half, 1.1, seed)
+    return torch.cat((first, load_prior("realnvp").sample(count - half, 1.1, seed + 1)))
 
 
 def make_people(
@@ -105,61 +106,65 @@ def make_people(
     betas = casting.betas * torch.randn(count, 10, generator=generator)
     focal = random.uniform(*casting.focal, count)
     regressor = keypoint_regressor(body, KEYPOINT_SET)
-    faces, labels = body.faces.numpy(), body.parts.numpy()
-    parts, shades, keypoints, crops, places = [], [], [], [], []
+    shots: list[Shot] = []
     for start in range(0, count, 64):
         rows = slice(start, start + 64)
         vertices, joints = body(root[rows], poses[rows], betas[rows])
         points = regressor(joints, vertices).double().numpy()
-        for i, (v, p) in enumerate(zip(vertices.double().numpy(), points, strict=True)):
-            f = focal[start + i]
-            extent = np.ptp(v[:, :2], axis=0).max()
-            depth = f * extent / (PHOTO * random.uniform(*casting.share)) + 0.3
-            middle = 0.5 * (v.min(0) + v.max(0))
-            shift = np.array([*(random.uniform(-0.08, 0.08, 2) * depth), depth]) - middle
-            project = lambda x, f=f, shift=shift: (
-                (x + shift)[:, :2] / (x + shift)[:, 2:] * f + PHOTO / 2
-            )  # noqa: E731
-            image = project(v)
-            corner, side = crop_about(image)
-            local = (image - corner) / side * CROP
-            a, b, c = (local[faces[:, k]] for k in range(3))
-            front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (
-                c[:, 0] - a[:, 0]
-            )
-            raster = rasterise(local, (v + shift)[:, 2], faces[front], CROP, CROP)
-            parts.append(part_map(raster, faces[front], labels))
-            shades.append(shade(raster, faces[front], vertex_normals(v, faces), random))
-            keypoints.append(project(p))
-            crops.append([*corner, side])
-            places.append(shift)
+        meshes = vertices.double().numpy()
+        shots += [
+            photograph(body, mesh, p, f, casting, random)
+            for mesh, p, f in zip(meshes, points, focal[rows], strict=True)
+        ]
         if progress is not None:
             progress(min(start + 64, count))
-    as32 = lambda x: np.asarray(x, np.float32)  # noqa: E731
+    parts, keypoints, crop, transl = (np.stack(column) for column in zip(*shots, strict=True))
     rotations = torch.cat((root[:, None], poses), 1).numpy()
-    return People(
-        np.stack(parts),
-        np.stack(shades),
-        as32(keypoints),
-        as32(focal),
-        as32(crops),
-        as32(rotations),
-        betas.numpy(),
-        as32(places),
-    )
+    shape = betas.numpy()
+    return People(parts, keypoints, focal.astype(np.float32), crop, rotations, shape, transl)
 
 
-def shade(
-    raster: Raster, faces: np.ndarray, normals: np.ndarray, random: np.random.Generator
-) -> np.ndarray:
-    """Light of one lamp somewhere before the body, and of the sky. normals (V, 3) -> (H, W) uint8, 0 where nobody is."""
-    lamp = np.array([random.uniform(-1, 1), random.uniform(-1, 0.2), random.uniform(-1, -0.2)])
-    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[
-        ..., 0
-    ]
-    falls = np.clip(normals[corner] @ (lamp / np.linalg.norm(lamp)), 0, 1)
-    ambient = random.uniform(0.25, 0.5)
-    return np.where(raster.mask, 255 * (ambient + (1 - ambient) * falls), 0).astype(np.uint8)
+class Shot(NamedTuple):
+    """One person of `People`."""
+
+    parts: np.ndarray
+    keypoints: np.ndarray
+    crop: np.ndarray
+    transl: np.ndarray
+
+
+def photograph(
+    body: Body,
+    vertices: np.ndarray,
+    keypoints: np.ndarray,
+    focal: float,
+    casting: Casting,
+    random: np.random.Generator,
+) -> Shot:
+    """Somebody placed before the camera and drawn. vertices (V, 3), keypoints (17, 3) m."""
+    extent = np.ptp(vertices[:, :2], axis=0).max()
+    depth = focal * extent / (PHOTO * random.uniform(*casting.share)) + 0.3
+    middle = 0.5 * (vertices.min(0) + vertices.max(0))
+    transl = np.array([*(random.uniform(-0.08, 0.08, 2) * depth), depth]) - middle
+    camera = photo_camera(focal)
+    image = camera.project(vertices + transl)
+    corner, side = crop_about(image)
+    parts = draw_parts(body, (image - corner) / side * CROP, vertices[:, 2] + transl[2])
+    arrays = (camera.project(keypoints + transl), np.array([*corner, side]), transl)
+    return Shot(parts, *(a.astype(np.float32) for a in arrays))
+
+
+def photo_camera(focal: float) -> Camera:
+    """The camera of a drawn photo. focal: px."""
+    return Camera(float(focal), float(focal), PHOTO / 2, PHOTO / 2, PHOTO, PHOTO)
+
+
+def draw_parts(body: Body, image: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Part labels of a body on a crop. Vertices (V, 2) px of the crop, (V,) m -> (CROP, CROP)."""
+    faces, labels = body.faces.cpu().numpy(), body.parts.cpu().numpy()
+    (ax, ay), (bx, by), (cx, cy) = (image[faces[:, k]].T for k in range(3))
+    front = faces[(bx - ax) * (cy - ay) < (by - ay) * (cx - ax)]
+    return part_map(rasterise(image, depth, front, CROP, CROP), front, labels)
 
 
 def random_roots(count: int, generator: torch.Generator, casting: Casting) -> Tensor:
@@ -168,9 +173,9 @@ def random_roots(count: int, generator: torch.Generator, casting: Casting) -> Te
     tilt = casting.tilt[0] + casting.tilt[1] * torch.randn(count, generator=generator)
     roll = casting.roll * torch.randn(count, generator=generator)
     zero = torch.zeros_like(yaw)
-    half = axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))
-    turned = axis_angle_to_matrix(torch.stack((zero, yaw, zero), -1))
-    return axis_angle_to_matrix(torch.stack((tilt, zero, roll), -1)) @ half @ turned
+    half = axis_angle_to_matrix(xp, torch.tensor([torch.pi, 0.0, 0.0]))
+    turned = axis_angle_to_matrix(xp, torch.stack((zero, yaw, zero), -1))
+    return axis_angle_to_matrix(xp, torch.stack((tilt, zero, roll), -1)) @ half @ turned
 
 
 def crop_about(points: np.ndarray) -> tuple[np.ndarray, float]:
@@ -182,9 +187,11 @@ def crop_about(points: np.ndarray) -> tuple[np.ndarray, float]:
 
 @dataclass(frozen=True)
 class DetectorNoise:
-    """What a detector does to keypoints and masks, as measured on renders through the real one (bench photos).
+    """What a detector does to keypoints and masks, measured on renders through the real one.
 
-    keypoint: deviation in shares of the crop; missing: chance that a keypoint is not seen; spill and holes: chances.
+    keypoint: deviation in shares of the crop; missing, wrong: chances that a keypoint is not there
+    or elsewhere; occluder: chance that something covers or joins the mask; border: px by which the
+    mask's border moves.
     """
 
     keypoint: float = 0.012
@@ -214,51 +221,57 @@ def corrupt_keypoints(
 def corrupt_mask(
     parts: np.ndarray, noise: DetectorNoise, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One person's mask as a detector might give it, and the true parts on it, 0 where something else is.
+    """One person's mask as a detector might give it, and the true parts on it.
 
-    parts (CROP, CROP) -> mask float32 (CROP, CROP), parts. Clothing makes the mask larger (its pixels take the nearest
-    part's label), smoothing rounds it, occluders cut pieces out, and things that are no body join it.
+    parts (CROP, CROP) -> mask (CROP, CROP) float32 from 0 to 1, parts, 0 where something else is.
+    Clothing makes the mask larger (its pixels take the nearest part's label), smoothing rounds it,
+    occluders cut pieces out, and things that are no body join it.
     """
-    import cv2
-
-    mask = parts > 0
-    grow = random.normal(0.5, 0.8) * noise.border / 2
-    labels = parts.copy()
-    if grow > 0.3:
-        distance, nearest = cv2.distanceTransformWithLabels(
-            (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        table = np.zeros(nearest.max() + 1, np.uint8)
-        table[nearest[mask]] = parts[mask]
-        near = distance <= grow
-        labels = np.where(near, table[nearest], 0).astype(np.uint8)
-        mask = mask | near
-    elif grow < -0.3:
-        mask = cv2.erode(mask.astype(np.uint8), np.ones((2, 2), np.uint8)).astype(bool)
+    mask, labels = _grown(parts, random.normal(0.5, 0.8) * noise.border / 2)
     if random.random() < noise.occluder:
-        low = random.uniform(0, CROP, 2)
-        size = random.uniform(0.1, 0.45, 2) * CROP
-        yy, xx = np.mgrid[:CROP, :CROP]
-        box = (np.abs(xx - low[0]) < size[0] / 2) & (np.abs(yy - low[1]) < size[1] / 2)
-        if random.random() < 0.7:
-            mask = mask & ~box
-        else:
-            extra = ((xx - low[0]) / size[0]) ** 2 + ((yy - low[1]) / size[1]) ** 2 < 0.06
-            labels = np.where(extra & ~mask, 0, labels).astype(np.uint8)
-            mask = mask | extra
+        mask, labels = _occluded(mask, labels, random)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), random.uniform(0.4, 1.1))
-    soft = np.clip(
-        soft
-        + random.normal(0, 0.15)
-        * (cv2.GaussianBlur(random.normal(size=(CROP, CROP)), (0, 0), 3) > 0.05),
-        0,
-        1,
-    )
+    strength = random.normal(0, 0.15)
+    blobs = cv2.GaussianBlur(random.normal(size=(CROP, CROP)), (0, 0), 3) > 0.05
+    soft = np.clip(soft + strength * blobs, 0, 1)
     return soft.astype(np.float32), np.where(mask, labels, 0).astype(np.uint8)
 
 
+def _grown(parts: np.ndarray, by: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mask and labels, larger by some pixels, or smaller."""
+    mask = parts > 0
+    if by < -0.3:
+        return cv2.erode(mask.astype(np.uint8), np.ones((2, 2), np.uint8)).astype(bool), parts
+    if by <= 0.3:
+        return mask, parts
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(nearest.max() + 1, np.uint8)
+    table[nearest[mask]] = parts[mask]
+    near = distance <= by
+    return mask | near, np.where(near, table[nearest], 0).astype(np.uint8)
+
+
+def _occluded(
+    mask: np.ndarray, labels: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A box cut out of a mask, or an ellipse without labels added to it."""
+    middle = random.uniform(0, CROP, 2)
+    size = random.uniform(0.1, 0.45, 2) * CROP
+    yy, xx = np.mgrid[:CROP, :CROP]
+    x, y = (xx - middle[0]) / size[0], (yy - middle[1]) / size[1]
+    if random.random() < 0.7:
+        return mask & ~((np.abs(x) < 0.5) & (np.abs(y) < 0.5)), labels
+    extra = x**2 + y**2 < 0.06
+    return mask | extra, np.where(extra & ~mask, 0, labels).astype(np.uint8)
+
+
 def heatmaps(points: np.ndarray, confidence: np.ndarray, deviation: float = 1.5) -> np.ndarray:
-    """Gaussian bumps at keypoints, as high as they are sure. (N, K, 2), (N, K) -> (N, K, CROP, CROP) float32."""
+    """Gaussian bumps at keypoints, as high as they are sure.
+
+    (N, K, 2) px of the crop, (N, K) -> (N, K, CROP, CROP) float32.
+    """
     grid = np.arange(CROP, dtype=np.float32) + 0.5
     x = np.exp(-0.5 * ((grid - points[..., :1]) / deviation) ** 2)
     y = np.exp(-0.5 * ((grid - points[..., 1:]) / deviation) ** 2)

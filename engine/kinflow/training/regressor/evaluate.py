@@ -8,19 +8,22 @@ import numpy as np
 import torch
 
 from ...bodies.parts import NUM_PARTS
-from ...drawing.zbuffer import part_iou, part_map, rasterise
-from ...guess.figure import Figure
 from ...core.metrics import mpjpe
+from ...drawing.zbuffer import part_iou
+from ...guess.figure import Figure, Placed
 from ...guess.inputs import CROP
-from ..synthetic import PHOTO, People
+from ..synthetic import People, draw_parts, photo_camera
 from .examples import Style, Truth, make_inputs
 from .losses import predict
 
 
 @dataclass(frozen=True)
 class Score:
-    """pixels: mean distance of projected keypoints from the true ones on a photo of PHOTO px; part_iou: mIoU against true
-    parts; mpjpe in mm."""
+    """Means over people.
+
+    pixels: distance of projected keypoints from the true ones on a photo of PHOTO px; part_iou:
+    mIoU against true parts; mpjpe: mm.
+    """
 
     pixels: float
     part_iou: float
@@ -28,7 +31,8 @@ class Score:
 
     def text(self) -> str:
         """For people to read."""
-        return f"2D {self.pixels:.2f} px, mIoU {self.part_iou:.3f}, MPJPE {self.mpjpe:.1f} mm on held-out drawn people"
+        errors = f"2D {self.pixels:.2f} px, mIoU {self.part_iou:.3f}, MPJPE {self.mpjpe:.1f} mm"
+        return f"{errors} on held-out drawn people"
 
 
 @torch.no_grad()
@@ -40,43 +44,30 @@ def score(
     seed: int = 99,
     overlaps: int | None = None,
 ) -> Score:
-    """Errors on corrupted inputs, always the same for one seed. overlaps: draw only so many for the mIoU."""
-    device = figure.body.device
+    """Errors on corrupted inputs, always the same for one seed.
+
+    overlaps: draw only so many for the mIoU.
+    """
     training = net.training
     net.eval()
-    inputs = make_inputs(people, style, np.random.default_rng(seed)).to(device)
-    got = [
-        predict(figure, net, inputs.pick(rows))
-        for rows in torch.arange(len(people), device=device).split(256)
-    ]
+    inputs = make_inputs(people, style, np.random.default_rng(seed)).to(figure.body.device)
+    rows = torch.arange(len(people), device=figure.body.device).split(256)
+    chunks = [predict(figure, net, inputs.pick(r)) for r in rows]
     net.train(training)
-    keypoints = torch.cat([g.keypoints for g in got]).cpu().numpy()
-    pixels = float(np.linalg.norm(keypoints - people.keypoints, axis=-1).mean())
-    truth = Truth.of(people)
-    _, wanted = figure.body(
-        *(
-            t.to(device)
-            for t in (truth.rotations[:, :1].flatten(1, 2), truth.rotations[:, 1:], truth.betas)
-        )
-    )
-    joints = torch.cat([g.joints for g in got])
-    error = 1e3 * float(mpjpe(joints.cpu().numpy(), wanted.cpu().numpy()).mean())
-    overlap = []
-    faces, labels = figure.body.faces.cpu().numpy(), figure.body.parts.cpu().numpy()
-    rotations, betas, transl = (
-        torch.cat([getattr(g, n) for g in got]) for n in ("rotations", "betas", "transl")
-    )
-    for i in range(min(len(people), overlaps or len(people))):
-        vertices, _ = figure.body(
-            rotations[i : i + 1, 0], rotations[i : i + 1, 1:], betas[i : i + 1], transl[i : i + 1]
-        )
-        v = vertices[0].double().cpu().numpy()
-        image = v[:, :2] / np.maximum(v[:, 2:], 1e-3) * people.focal[i] + PHOTO / 2
-        local = (image - people.crop[i, :2]) / people.crop[i, 2] * CROP
-        a, b, c = (local[faces[:, k]] for k in range(3))
-        front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (
-            c[:, 0] - a[:, 0]
-        )
-        drawn = part_map(rasterise(local, v[:, 2], faces[front], CROP, CROP), faces[front], labels)
-        overlap.append(part_iou(drawn, people.parts[i], NUM_PARTS))
-    return Score(pixels, float(np.mean(overlap)), error)
+    placed = Placed(*(torch.cat([getattr(c, n) for c in chunks]) for n in vars(chunks[0])))
+    missed = np.linalg.norm(placed.keypoints.cpu().numpy() - people.keypoints, axis=-1)
+    truth = Truth.of(people, figure.body.device)
+    _, joints = figure.body(truth.rotations[:, 0], truth.rotations[:, 1:], truth.betas)
+    error = 1e3 * mpjpe(placed.joints.cpu().numpy(), joints.cpu().numpy())
+    overlap = [_overlap(figure, placed, people, i) for i in range(len(people))[:overlaps]]
+    return Score(float(missed.mean()), float(np.mean(overlap)), float(error.mean()))
+
+
+def _overlap(figure: Figure, placed: Placed, people: People, i: int) -> float:
+    """Mean IoU of one person's drawn parts with the true ones."""
+    rotations, betas, transl = (getattr(placed, n)[[i]] for n in ("rotations", "betas", "transl"))
+    vertices, _ = figure.body(rotations[:, 0], rotations[:, 1:], betas, transl)
+    mesh = vertices[0].double().cpu().numpy()
+    image = photo_camera(people.focal[i]).project(mesh)
+    local = (image - people.crop[i, :2]) / people.crop[i, 2] * CROP
+    return part_iou(draw_parts(figure.body, local, mesh[:, 2]), people.parts[i], NUM_PARTS)

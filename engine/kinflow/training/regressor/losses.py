@@ -1,4 +1,4 @@
-"""What the regressor is trained by. Everything in the crop's own units, so that people of any size weigh alike."""
+"""What the regressor is trained by, in the crop's units: people of any size weigh alike."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ import torch
 from torch import Tensor
 
 from ...bodies.jacobians import pose_points
-from ...guess.figure import Figure, Placed, place
 from ...fitting.losses import keypoint_alignment
 from ...fitting.residuals.keypoints import project
 from ...fitting.residuals.parts import MARGIN_METRES, SCALE_METRES, geman_mcclure
+from ...guess.figure import Figure, Placed, place
 from ...guess.inputs import Inputs
 from .examples import Truth
+from .unlabelled import Unlabelled
 
 
 def predict(
     figure: Figure, net: torch.nn.Module, inputs: Inputs, placed_by: Inputs | None = None
 ) -> Placed:
-    """The network's people, placed on the keypoints (on those of `placed_by`, where the network sees fewer);
-    differentiable."""
+    """The network's people, placed on the keypoints; differentiable.
+
+    placed_by: the same people with the keypoints to place them on, where `inputs` hold fewer.
+    """
     return place(figure, net(inputs, figure.look), placed_by or inputs)
 
 
@@ -39,24 +42,29 @@ class SupervisedWeights:
 
 
 def supervised(
-    figure: Figure, got: Placed, truth: Truth, inputs: Inputs, weights: SupervisedWeights
+    figure: Figure, placed: Placed, truth: Truth, inputs: Inputs, weights: SupervisedWeights
 ) -> Tensor:
-    """Loss FS: rotations (squared Frobenius distance), joints (m), shape, keypoints (shares of the crop), and the prior. -> ()."""
-    pose = (got.rotations[:, 1:] - truth.rotations[:, 1:]).square().sum((-1, -2)).mean()
-    root = (got.rotations[:, 0] - truth.rotations[:, 0]).square().sum((-1, -2)).mean()
+    """Loss FS. -> ().
+
+    Rotations (squared Frobenius distance), joints about the pelvis (m), shape, keypoints (shares of
+    the crop), and the prior.
+    """
+    turned = (placed.rotations - truth.rotations).square().sum((-1, -2))
+    root, pose = turned[:, 0].mean(), turned[:, 1:].mean()
     with torch.no_grad():
-        wanted = pose_points(
+        true_joints = pose_points(
             figure.body, figure.keypoints, truth.rotations, truth.betas, jacobian=False
         ).joints
-    joints = ((got.joints - got.joints[:, :1]) - (wanted - wanted[:, :1])).norm(dim=-1).mean()
-    betas = (got.betas - truth.betas).square().mean()
+    apart = placed.joints - true_joints
+    joints = (apart - apart[:, :1]).norm(dim=-1).mean()
+    betas = (placed.betas - truth.betas).square().mean()
     return (
         weights.pose * pose
         + weights.root * root
         + weights.joints * joints
         + weights.betas * betas
-        + weights.keypoints * alignment(got, inputs).mean()
-        + weights.latent * got.z.square().sum(-1).mean()
+        + weights.keypoints * alignment(placed, inputs).mean()
+        + weights.latent * placed.z.square().sum(-1).mean()
     )
 
 
@@ -72,33 +80,32 @@ def supervised_descent(
     return (losses * losses.new_tensor(shares)).sum() / sum(shares)
 
 
-def alignment(got: Placed, inputs: Inputs) -> Tensor:
+def alignment(placed: Placed, inputs: Inputs) -> Tensor:
     """Loss KA (equation 1) in shares of the crop. -> (B,)."""
-    return (
-        keypoint_alignment(got.keypoints, inputs.keypoints, inputs.confidence) / inputs.crop[:, 2]
-    )
+    pixels = keypoint_alignment(placed.keypoints, inputs.keypoints, inputs.confidence)
+    return pixels / inputs.crop[:, 2]
 
 
-def overlap(figure: Figure, got: Placed, inputs: Inputs, pixels: Tensor, labels: Tensor) -> Tensor:
-    """Loss BA in shares of the crop, in the solver's robust form: what an occluder takes from a part must not pull the
-    vertices behind it (the plain mean distance does, and lowers the mIoU). pixels (B, P, 2) px of the photo with part
-    labels (B, P), 0 = none. -> (B,).
+def overlap(figure: Figure, placed: Placed, photos: Unlabelled) -> Tensor:
+    """Loss BA in shares of the crop, in the solver's robust form. -> (B,).
 
-    s [ mean_p g([d_p - margin]_+ / s) + mean_v g(d_v / s) ] with g = x^2 / (1 + x^2); d_p from a pixel to the nearest
-    facing vertex of its part, d_v from such a vertex to the nearest pixel of its part.
+    s [ mean_p g([d_p - margin]_+ / s) + mean_v g(d_v / s) ] with g = x^2 / (1 + x^2); d_p from a
+    pixel to the nearest facing vertex of its part, d_v from such a vertex to the nearest pixel of
+    its part. Robust, because what an occluder takes from a part must not pull the vertices behind
+    it (the plain mean distance does, and lowers the mIoU).
     """
-    part = figure.skin.labels + 1
-    posed = pose_points(figure.body, figure.skin.points, got.rotations, got.betas, jacobian=False)
-    space = posed.points + got.transl[:, None]
+    inputs, pixels, labels = photos.inputs, photos.pixels, photos.labels
+    skin, part = figure.skin.points, figure.skin.labels + 1
+    posed = pose_points(figure.body, skin, placed.rotations, placed.betas, jacobian=False)
+    space = posed.points + placed.transl[:, None]
     vertices, _ = project(space, inputs.focal, inputs.centre)
+    same = labels[:, :, None] == part
     with torch.no_grad():
-        normals = torch.einsum(
-            "nj,bjxy,ny->bnx", figure.skin.points.lbs_weights, posed.world, figure.skin.normals
-        )
-        there = (labels[:, :, None] == part).any(1)
-        facing = ((normals * space).sum(-1) < 0) & there
-        metre = inputs.focal[:, :1] / got.transl[:, 2:].clamp_min(0.3)
-    match = (labels[..., None] == part) & facing[:, None] & (labels[..., None] > 0)
+        weights = skin.lbs_weights
+        normals = torch.einsum("nj,bjxy,ny->bnx", weights, posed.world, figure.skin.normals)
+        facing = (normals * space).sum(-1) < 0
+        metre = inputs.focal[:, :1] / placed.transl[:, 2:].clamp_min(0.3)
+    match = same & facing[:, None]
     apart = torch.where(match, torch.cdist(pixels, vertices), torch.inf)
     scale, margin = SCALE_METRES * metre, MARGIN_METRES * metre
 
@@ -107,6 +114,5 @@ def overlap(figure: Figure, got: Placed, inputs: Inputs, pixels: Tensor, labels:
         rho, _ = geman_mcclure((torch.where(known, nearest, 0) - slack).clamp_min(0), scale)
         return (known * rho).sum(-1) / known.sum(-1).clamp_min(1)
 
-    return (
-        (term(apart.amin(-1), margin) + term(apart.amin(-2), 0.0)) * scale[:, 0] / inputs.crop[:, 2]
-    )
+    both = term(apart.amin(-1), margin) + term(apart.amin(-2), 0.0)
+    return both * scale[:, 0] / inputs.crop[:, 2]
