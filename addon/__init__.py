@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from . import command_line, operators, preferences, properties, session, ui
+from . import operators, preferences, properties, session, ui
+from .engine import installation
+from .headless import command_line
 
-# Registration order matters: properties before what shows them; preferences first, because operators ask them.
+# The order is the registration's: preferences first, because operators ask them; properties before
+# what shows them.
 _MODULES = (preferences, properties, operators, ui, command_line)
 
 
@@ -14,6 +17,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    installation.cancel_current()
     session.close()
     for module in reversed(_MODULES):
         module.unregister()

@@ -20,7 +20,7 @@ def eevee_engine() -> str:
 
 
 def prepare_cycles(scene: bpy.types.Scene, samples: int) -> None:
-    """Cycles on the CPU. Builds without OpenImageDenoise raise at render time with denoising on, so it stays off."""
+    """Cycles on the CPU, without denoising, at which builds without OpenImageDenoise raise."""
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = samples

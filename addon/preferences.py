@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_install, engine_setup
+from .engine import find, installation
+
+_DEFAULTS = {
+    "engine_python": "",
+    "base_python": "",
+    "install_folder": "",
+    "install_kind": "cpu",
+    "device": "auto",
+    "prior": "light",
+}
 
 
 class KinflowPreferences(bpy.types.AddonPreferences):
@@ -12,12 +21,13 @@ class KinflowPreferences(bpy.types.AddonPreferences):
 
     engine_python: bpy.props.StringProperty(
         name="Engine Python",
-        description="Python interpreter that has kinflow and torch installed. Left empty, it is looked for",
+        description="Python that has kinflow and torch installed. Left empty, it is looked for",
         subtype="FILE_PATH",
     )
     base_python: bpy.props.StringProperty(
         name="Made With",
-        description="Python to make the engine's environment with. Left empty, Blender's own or one on the system",
+        description="Python to make the engine's environment with. "
+        "Left empty, Blender's own or one on the system",
         subtype="FILE_PATH",
     )
     install_folder: bpy.props.StringProperty(
@@ -29,8 +39,8 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         name="Build",
         description="Which build of torch to install",
         items=[
-            ("cpu", "CPU", "For every computer: " + engine_install.SIZES["cpu"]),
-            ("cuda", "CUDA", "For NVIDIA graphics cards: " + engine_install.SIZES["cuda"]),
+            ("cpu", "CPU", "For every computer: " + installation.SIZES["cpu"]),
+            ("cuda", "CUDA", "For NVIDIA graphics cards: " + installation.SIZES["cuda"]),
         ],
     )
     device: bpy.props.EnumProperty(
@@ -55,25 +65,25 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "engine_python")
-        found = engine_setup.find_python(self.engine_python)
+        found = find.find_python(self.engine_python)
         layout.label(text=found.sentence, icon="CHECKMARK" if found.path else "INFO")
         self._draw_install(layout)
         layout.prop(self, "device")
         layout.prop(self, "prior")
 
     def _draw_install(self, layout: bpy.types.UILayout) -> None:
-        from .operators import install_engine
-
         box = layout.box()
-        running = install_engine.running()
-        if running is not None:
-            box.progress(factor=running.progress.fraction, text=running.progress.step)
+        progress = installation.current.progress if installation.current else None
+        if installation.running():
+            box.progress(factor=progress.fraction, text=progress.step)
             box.operator("kinflow.cancel_install", icon="CANCEL")
             return
+        if progress is not None and progress.error:
+            box.label(text=f"{progress.error} {progress.hint}".strip(), icon="ERROR")
         box.prop(self, "install_folder")
         box.prop(self, "base_python")
         box.prop(self, "install_kind", expand=True)
-        box.label(text=f"This takes {engine_install.SIZES[self.install_kind]}")
+        box.label(text=f"This takes {installation.SIZES[self.install_kind]}")
         row = box.row()
         row.operator("kinflow.install_engine", icon="IMPORT")
         row.operator("kinflow.copy_diagnostics", icon="COPYDOWN")
@@ -82,20 +92,7 @@ class KinflowPreferences(bpy.types.AddonPreferences):
 def get(name: str) -> str:
     """A preference, or its default where the add-on runs without being an installed extension."""
     addon = bpy.context.preferences.addons.get(__package__)
-    defaults = {
-        "engine_python": "",
-        "base_python": "",
-        "install_folder": "",
-        "install_kind": "cpu",
-        "device": "auto",
-        "prior": "light",
-    }
-    return getattr(addon.preferences, name) if addon and addon.preferences else defaults[name]
+    return getattr(addon.preferences, name) if addon and addon.preferences else _DEFAULTS[name]
 
 
-def register() -> None:
-    bpy.utils.register_class(KinflowPreferences)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(KinflowPreferences)
+register, unregister = bpy.utils.register_classes_factory((KinflowPreferences,))

@@ -6,8 +6,6 @@ import bpy
 
 from .scene import limbs, pose
 
-AXES_PER_PAGE = 32
-PAGES = 5
 SLIDERS = 12
 
 
@@ -65,7 +63,11 @@ class KinflowScene(bpy.types.PropertyGroup):
         default=True,
     )
     page: bpy.props.IntProperty(
-        name="Page", description="Which of the further axes are shown", default=1, min=1, max=PAGES
+        name="Page",
+        description="Which of the further axes are shown",
+        default=1,
+        min=1,
+        max=len(pose.PAGE_NAMES),
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Same seed, same sample; it moves on with every sample", min=0
@@ -94,7 +96,10 @@ def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> 
 
 
 class KinflowBody(bpy.types.PropertyGroup):
-    """On every object: empty unless `is_body`. The latent is the truth of the body's pose, in sigmas along the axes."""
+    """On every object: empty unless `is_body`.
+
+    The latent is the truth of the body's pose, in sigmas along the axes.
+    """
 
     is_body: bpy.props.BoolProperty()
     uid: bpy.props.StringProperty()
@@ -125,12 +130,11 @@ class KinflowBody(bpy.types.PropertyGroup):
     status: bpy.props.StringProperty()
 
 
-# The latent has 138 numbers and a vector property at most 32: pages latent_0 ... latent_4.
-for _page in range(PAGES):
-    KinflowBody.__annotations__[f"latent_{_page}"] = bpy.props.FloatVectorProperty(
+for _page in pose.PAGE_NAMES:
+    KinflowBody.__annotations__[_page] = bpy.props.FloatVectorProperty(
         name="Pose",
         description="Pose along the latent axes, in sigmas: believable poses lie within about 2",
-        size=AXES_PER_PAGE,
+        size=pose.PAGE_SIZE,
         soft_min=-3.0,
         soft_max=3.0,
         update=_latent_update,

@@ -1,4 +1,4 @@
-"""The one engine of this Blender, and what it has seen that is no scene data (masks, whole results)."""
+"""The one engine of this Blender, and what it has seen that is no scene data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from kinflow.client import Engine, Job
 from kinflow.errors import EngineError
 from kinflow.records import FitResult, Observation
 
-from . import engine_setup, preferences
+from . import preferences
+from .engine import find
 
 _engine: Engine | None = None
+# masks and whole results, by the person's uid
 observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
 sequence: list[FitResult | None] = []
@@ -18,7 +20,7 @@ running_job: Job | None = None
 
 
 class TimerGaps:
-    """How long a job kept the window waiting: the gaps between a modal operator's timer events, in seconds."""
+    """How long a job kept the window waiting: gaps between its timer's events, in seconds."""
 
     last: TimerGaps | None = None
 
@@ -42,7 +44,7 @@ class TimerGaps:
 def engine() -> Engine:
     """The engine, not necessarily started. Raises EngineError where no Python for it is found."""
     global _engine
-    found = engine_setup.find_python(preferences.get("engine_python"))
+    found = find.find_python(preferences.get("engine_python"))
     if found.path is None:
         raise EngineError(found.sentence + ".")
     if _engine is None or _engine.python != found.path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import bpy
@@ -11,6 +12,7 @@ from kinflow.records import FitResult, Hypothesis
 
 from .. import preferences, session
 from ..scene import body, camera, pose
+from .common import FITTED
 
 
 class KINFLOW_OT_apply_fit(bpy.types.Operator):
@@ -23,67 +25,62 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
     uids: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        state = context.scene.kinflow
-        pairs = [
-            (uid, session.results[uid]) for uid in self.uids.split(",") if uid in session.results
-        ]
-        good = [(uid, r) for uid, r in pairs if r.status in ("converged", "max_iterations")]
-        bad = [r for _, r in pairs if r.status not in ("converged", "max_iterations")]
+        state, known = context.scene.kinflow, session.results
+        pairs = [(uid, known[uid]) for uid in self.uids.split(",") if uid in known]
+        good = [(uid, r) for uid, r in pairs if r.status in FITTED]
+        bad = [r for _, r in pairs if r.status not in FITTED]
         if not good:
             state.message = bad[0].message if bad else "There is nothing to apply."
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
         # feet on the ground: y points down in the camera's frame
         height = max(float(result.vertices[:, 1].max()) for _, result in good)
-        match = camera.match_camera(
-            context, good[0][1].camera, bpy.path.abspath(state.photo_path) or None, height
-        )
+        photo = bpy.path.abspath(state.photo_path) or None
+        match = camera.match_camera(context, good[0][1].camera, photo, height)
         for uid, result in good:
-            armature = next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
-            if armature is None:
-                person = next((p.name for p in state.people if p.uid == uid), "Body")
-                armature = body.create_body(context, person, preferences.get("prior"))
-                armature.kinflow.person_uid = uid
+            armature = body_of_person(uid) or new_body(context, uid)
             show_result(armature, result, float(match.matrix_world.translation.z))
         for obj in context.selected_objects:
             obj.select_set(False)
         armature.select_set(True)
         context.view_layer.objects.active = armature
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
-        state.message = f"{len(good)} fitted, {mean:.1f} px" + (
-            f"; {len(bad)} not: {bad[0].message}" if bad else ""
-        )
+        state.message = f"{len(good)} fitted, {mean:.1f} px"
+        if bad:
+            state.message += f"; {len(bad)} not: {bad[0].message}"
         return {"FINISHED"}
+
+
+def body_of_person(uid: str) -> bpy.types.Object | None:
+    """The body that a person of the photo was fitted to, by the person's uid."""
+    return next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
+
+
+def new_body(context: bpy.types.Context, uid: str) -> bpy.types.Object:
+    """A body for a person of the photo."""
+    people = context.scene.kinflow.people
+    name = next((p.name for p in people if p.uid == uid), "Body")
+    armature = body.create_body(context, name, preferences.get("prior"))
+    armature.kinflow.person_uid = uid
+    return armature
 
 
 def show_result(armature: bpy.types.Object, result: FitResult, camera_height: float) -> None:
     """Poses a body as a result says and keeps its hypotheses."""
     state = armature.kinflow
     state.prior = result.prior or state.prior
-    apply_hypothesis(armature, result, camera_height)
+    pose.apply_parameters(armature, parameters_of(result), camera_height)
     state.error_px, state.status = result.keypoint_error_px, result.status
     state.hypotheses.clear()
     state.active_hypothesis = 0
     for hypothesis in result.hypotheses:
         entry = state.hypotheses.add()
         entry.energy, entry.error_px = hypothesis.energy, hypothesis.keypoint_error_px
-        entry.data = json.dumps(
-            {
-                n: np.asarray(getattr(hypothesis, n), float).tolist()
-                for n in ("global_orient", "body_pose", "betas", "transl", "z")
-            }
-        )
+        arrays = dataclasses.asdict(parameters_of(hypothesis))
+        entry.data = json.dumps({name: array.tolist() for name, array in arrays.items()})
 
 
-def apply_hypothesis(
-    armature: bpy.types.Object, source: FitResult | Hypothesis, camera_height: float
-) -> None:
-    pose.apply_parameters(
-        armature,
-        global_orient=source.global_orient,
-        body_pose=source.body_pose,
-        betas=source.betas,
-        transl=source.transl,
-        z=source.z,
-        camera_height=camera_height,
-    )
+def parameters_of(source: FitResult | Hypothesis) -> pose.Parameters:
+    """What poses a body, of a result or of one of its hypotheses."""
+    names = [field.name for field in dataclasses.fields(pose.Parameters)]
+    return pose.Parameters(*(np.asarray(getattr(source, name), float) for name in names))

@@ -10,23 +10,28 @@ from kinflow.client import Job
 from kinflow.errors import CancelledError, KinflowError
 
 from .. import session
+from ..scene.body import find_bodies
 
 POLL_SECONDS = 0.03
 SHOW_SECONDS = 0.25
+FITTED = ("converged", "max_iterations")
+"""Statuses of a fit that can be shown."""
 
 
 def active_body(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The selected body: the active object if it is one, or the armature of an active body mesh, or the only body."""
-    from ..scene.body import find_bodies
-
+    """The active object's body, be it the armature or its mesh; else the only body."""
     obj = context.active_object
-    if obj is not None:
-        if obj.type == "ARMATURE" and obj.kinflow.is_body:
-            return obj
-        if obj.parent is not None and obj.parent.type == "ARMATURE" and obj.parent.kinflow.is_body:
-            return obj.parent
+    for candidate in (obj, obj.parent) if obj is not None else ():
+        if candidate is not None and candidate.type == "ARMATURE" and candidate.kinflow.is_body:
+            return candidate
     bodies = find_bodies()
     return bodies[0] if len(bodies) == 1 else None
+
+
+def active_rig(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active object where it is a body's armature: a preset names what it sets by that."""
+    obj = context.active_object
+    return obj if obj is not None and obj.type == "ARMATURE" and obj.kinflow.is_body else None
 
 
 class BodyOperator:
@@ -49,8 +54,8 @@ class BodyOperator:
 class EngineJob:
     """Mixin for operators that ask the engine: modal with Esc in a window, blocking without one.
 
-    A subclass gives `send(context) -> Job` and `finish(context, value) -> set`. The modal part never edits the scene:
-    `finish` calls a short operator of its own, which is the one undo step.
+    A subclass gives `send(context) -> Job` and `finish(context, value) -> set`. The modal part
+    never edits the scene: `finish` calls a short operator of its own, which is the one undo step.
     """
 
     _job: Job | None = None
@@ -79,22 +84,17 @@ class EngineJob:
             return self._fail(context, error)
         self._gaps = session.TimerGaps()
         session.running_job = self._job
-        context.scene.kinflow.message = ""
-        manager = context.window_manager
+        manager, state = context.window_manager, context.scene.kinflow
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
         manager.modal_handler_add(self)
-        context.scene.kinflow.job_text, context.scene.kinflow.job_fraction = (
-            "Waiting for the engine (Esc cancels)",
-            0.0,
-        )
+        state.message, state.job_text = "", "Waiting for the engine (Esc cancels)"
+        state.job_fraction = 0.0
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        state = context.scene.kinflow
         if event.type == "ESC" and event.value == "PRESS":
-            session.engine().cancel(self._job)
-            self._end(context)
-            state.message = "Cancelled"
+            self.cancel(context)
+            context.scene.kinflow.message = "Cancelled"
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
@@ -102,15 +102,7 @@ class EngineJob:
         try:
             session.engine().poll()
             if not self._job.done:
-                text = f"{self._job.message or session.state()} (Esc cancels)"
-                now = time.monotonic()
-                if now - self._shown > SHOW_SECONDS and (text, self._job.fraction) != (
-                    state.job_text,
-                    state.job_fraction,
-                ):
-                    self._shown = now
-                    state.job_text, state.job_fraction = text, self._job.fraction
-                    redraw(context, {"UI"})
+                self._show_progress(context)
                 return {"PASS_THROUGH"}
             value = self._job.result()
         except KinflowError as error:
@@ -118,6 +110,19 @@ class EngineJob:
             return self._fail(context, error)
         self._end(context)
         return self.finish(context, value)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Esc, and Blender where it ends the operator: a window closed, another file opened."""
+        session.engine().cancel(self._job)
+        self._end(context)
+
+    def _show_progress(self, context: bpy.types.Context) -> None:
+        state, now = context.scene.kinflow, time.monotonic()
+        shown = (f"{self._job.message or session.state()} (Esc cancels)", self._job.fraction)
+        if now - self._shown > SHOW_SECONDS and shown != (state.job_text, state.job_fraction):
+            self._shown = now
+            state.job_text, state.job_fraction = shown
+            redraw(context, {"UI"})
 
     def _end(self, context: bpy.types.Context) -> None:
         session.running_job = None
@@ -135,10 +140,9 @@ class EngineJob:
 
 
 def redraw(context: bpy.types.Context, regions: set[str] | None = None) -> None:
-    """Redraws the viewports, or only some of their regions: {"UI"} is the sidebar, which costs little."""
-    if context.screen is not None:
-        for area in context.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if regions is None or region.type in regions:
-                        region.tag_redraw()
+    """Redraws the viewports, or some of their regions: {"UI"} is the sidebar, cheap to draw."""
+    for area in context.screen.areas if context.screen is not None else ():
+        if area.type == "VIEW_3D":
+            for region in area.regions:
+                if regions is None or region.type in regions:
+                    region.tag_redraw()

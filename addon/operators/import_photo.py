@@ -1,4 +1,4 @@
-"""Open a photo, from the file browser or dropped onto the viewport."""
+"""Open a photo."""
 
 from __future__ import annotations
 
@@ -39,16 +39,3 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
         if self.filepath:
             return self.execute(context)
         return super().invoke(context, event)
-
-
-class KINFLOW_FH_photo(bpy.types.FileHandler):
-    """Photos dropped onto the 3D viewport"""
-
-    bl_idname = "KINFLOW_FH_photo"
-    bl_label = "Photo for kinflow"
-    bl_import_operator = "kinflow.import_photo"
-    bl_file_extensions = SUFFIXES
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context) -> bool:
-        return context.area is not None and context.area.type == "VIEW_3D"

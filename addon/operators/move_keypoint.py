@@ -6,12 +6,14 @@ import bpy
 
 from kinflow.client import Job
 from kinflow.errors import KinflowError
+from kinflow.records import FitResult
 
-from .. import preferences, session
-from ..scene import body, camera, keypoints, limbs
+from .. import session
+from ..scene import camera, keypoints, limbs
 from ..scene.photo_view import nearest_keypoint, photo_view
-from .apply_fit import show_result
-from .common import POLL_SECONDS, redraw
+from .apply_fit import body_of_person, show_result
+from .common import FITTED, POLL_SECONDS, redraw
+from .refit import submit_refit
 
 
 class KINFLOW_OT_move_keypoint(bpy.types.Operator):
@@ -35,6 +37,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     )
 
     _job: Job | None = None
+    _refits = 0
     _timer: bpy.types.Timer | None = None
 
     @classmethod
@@ -55,12 +58,12 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
                 f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.",
             )
             return {"CANCELLED"}
-        self._before = _state(person)
+        self._uid, self._before = person.uid, _state(person)
         self._place(person, self.x, self.y)
         if person.uid not in session.results:
             return {"FINISHED"}
         try:
-            self._show(context, session.engine().wait(self._send(context)))
+            self._show(context, session.engine().wait(submit_refit(context)))
         except KinflowError as error:
             # the keypoint stays where it was put; only the body could not follow
             context.scene.kinflow.message = str(error)
@@ -74,8 +77,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             self.report({"WARNING"}, "Look through the photo's camera to drag keypoints.")
             return {"CANCELLED"}
         self.index, _ = nearest_keypoint(person, view, (event.mouse_region_x, event.mouse_region_y))
-        self._uid = person.uid
-        self._before = _state(person)
+        self._uid, self._before = person.uid, _state(person)
         self._last = session.results.get(person.uid)
         self._refits, self._moved, self._stale = 0, False, False
         self._timer = context.window_manager.event_timer_add(POLL_SECONDS, window=context.window)
@@ -86,16 +88,11 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         person = next((p for p in context.scene.kinflow.people if p.uid == self._uid), None)
         view = photo_view(context)
         if person is None or view is None:
-            return self._end(context, {"CANCELLED"})
+            self._end(context)
+            return {"CANCELLED"}
         if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
-            for point, (x, y, confidence, enabled) in zip(
-                person.keypoints, self._before, strict=True
-            ):
-                point.x, point.y, point.confidence, point.enabled = x, y, confidence, enabled
-            if self._last is not None and self._refits:
-                session.results[self._uid] = self._last
-                self._apply(context, self._last)
-            return self._end(context, {"CANCELLED"})
+            self.cancel(context)
+            return {"CANCELLED"}
         if event.type == "MOUSEMOVE":
             self._place(person, *view.to_photo(event.mouse_region_x, event.mouse_region_y))
             self._moved = self._stale = True
@@ -108,11 +105,23 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         if event.type == "LEFTMOUSE" and event.value == "RELEASE":
             self._finish_refit(context)
             if self._moved and not self._refits:
-                context.scene.kinflow.message = (
-                    f"{person.keypoints[self.index].name.replace('_', ' ')} moved; press Fit"
-                )
-            return self._end(context, {"FINISHED"} if self._moved else {"CANCELLED"})
+                context.scene.kinflow.message = f"{self._name(person)} moved; press Fit"
+            self._end(context)
+            return {"FINISHED"} if self._moved else {"CANCELLED"}
         return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Puts the keypoints and the body back: Esc, and Blender where it ends the operator."""
+        person = next((p for p in context.scene.kinflow.people if p.uid == self._uid), None)
+        for point, before in zip(person.keypoints if person else (), self._before, strict=False):
+            point.x, point.y, point.confidence, point.enabled = before
+        if self._last is not None and self._refits:
+            session.results[self._uid] = self._last
+            self._apply(self._last)
+        self._end(context)
+
+    def _name(self, person: bpy.types.PropertyGroup) -> str:
+        return person.keypoints[self.index].name.replace("_", " ")
 
     def _place(self, person: bpy.types.PropertyGroup, x: float, y: float) -> None:
         point, (from_x, from_y, *_) = person.keypoints[self.index], self._before[self.index]
@@ -122,16 +131,6 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         for other, (other_x, other_y, *_) in zip(person.keypoints, self._before, strict=True):
             if limbs.follows(other.name, point.name):
                 other.x, other.y = other_x + x - from_x, other_y + y - from_y
-
-    def _send(self, context: bpy.types.Context) -> Job:
-        person = keypoints.active_person(context.scene)
-        return session.engine().submit(
-            "refit",
-            observation=keypoints.observation_of(context.scene, person),
-            last=session.results[person.uid],
-            prior=preferences.get("prior"),
-            device=preferences.get("device"),
-        )
 
     def _follow(self, context: bpy.types.Context) -> None:
         """Takes a finished refit, and asks for the next where the keypoint has moved since."""
@@ -144,42 +143,37 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             value, self._job = self._job.result(), None
             self._show(context, value)
         if self._stale and self._job is None:
-            self._job, self._stale = self._send(context), False
+            self._job, self._stale = submit_refit(context), False
 
     def _finish_refit(self, context: bpy.types.Context) -> None:
         """At release the last place of the keypoint counts."""
         try:
             if self._last is not None and (self._stale or self._job is not None):
-                self._show(
-                    context,
-                    session.engine().wait(self._send(context) if self._stale else self._job),
-                )
+                job = submit_refit(context) if self._stale else self._job
+                self._show(context, session.engine().wait(job))
         except KinflowError as error:
             context.scene.kinflow.message = str(error)
 
-    def _show(self, context: bpy.types.Context, result: object) -> None:
+    def _show(self, context: bpy.types.Context, result: FitResult) -> None:
         person = keypoints.active_person(context.scene)
         session.results[person.uid] = result
-        self._refits = getattr(self, "_refits", 0) + 1
-        self._apply(context, result)
-        name = person.keypoints[self.index].name.replace("_", " ")
+        self._refits += 1
+        self._apply(result)
         context.scene.kinflow.message = (
-            f"{name} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
+            f"{self._name(person)} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
         )
         redraw(context)
 
-    def _apply(self, context: bpy.types.Context, result: object) -> None:
-        uid = keypoints.active_person(context.scene).uid
-        armature = next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
-        if armature is not None and result.status in ("converged", "max_iterations"):
+    def _apply(self, result: FitResult) -> None:
+        armature = body_of_person(self._uid)
+        if armature is not None and result.status in FITTED:
             show_result(armature, result, camera.camera_height())
 
-    def _end(self, context: bpy.types.Context, status: set[str]) -> set[str]:
+    def _end(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         redraw(context)
-        return status
 
 
 def _state(person: bpy.types.PropertyGroup) -> list[tuple[float, float, float, bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from kinflow.client import Job
+from kinflow.records import FitResult
 
 from .. import preferences, session
 from ..scene import keypoints
@@ -27,16 +28,21 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         return super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
-        person = keypoints.active_person(context.scene)
-        self._uid = person.uid
-        return session.engine().submit(
-            "refit",
-            observation=keypoints.observation_of(context.scene, person),
-            last=session.results[person.uid],
-            prior=preferences.get("prior"),
-            device=preferences.get("device"),
-        )
+        self._uid = keypoints.active_person(context.scene).uid
+        return submit_refit(context)
 
-    def finish(self, context: bpy.types.Context, value: object) -> set[str]:
+    def finish(self, context: bpy.types.Context, value: FitResult) -> set[str]:
         session.results[self._uid] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
+
+
+def submit_refit(context: bpy.types.Context) -> Job:
+    """Asks the engine to fit the active person again from the last result."""
+    person = keypoints.active_person(context.scene)
+    return session.engine().submit(
+        "refit",
+        observation=keypoints.observation_of(context.scene, person),
+        last=session.results[person.uid],
+        prior=preferences.get("prior"),
+        device=preferences.get("device"),
+    )

@@ -18,15 +18,15 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature, state = active_body(context), context.scene.kinflow
-        flow = pose.prior(armature.kinflow.prior)
-        sigmas = state.temperature * np.random.default_rng(state.seed).standard_normal(flow.dim)
-        held = [
-            j for limb in limbs.LIMBS if getattr(state, f"lock_{limb}") for j in limbs.joints(limb)
-        ]
-        if held:
-            rotations = flow.decode((flow.axes.T @ sigmas)[None].astype(np.float32))[0]
-            rotations[held] = pose.read_body_pose(armature)[held]
-            sigmas = flow.axes @ flow.encode(rotations[None].astype(np.float32))[0]
+        random = np.random.default_rng(state.seed)
+        dim = pose.latent_dim(armature.kinflow.prior)
+        sigmas = state.temperature * random.standard_normal(dim)
+        locked = [limb for limb in limbs.LIMBS if getattr(state, f"lock_{limb}")]
+        joints = [j for limb in locked for j in limbs.joints(limb)]
+        if joints:
+            rotations = pose.decode(armature, sigmas)
+            rotations[joints] = pose.read_body_pose(armature)[joints]
+            sigmas = pose.encode(armature, rotations)
         pose.set_latent(armature, sigmas)
         state.seed += 1
         return {"FINISHED"}

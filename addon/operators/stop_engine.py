@@ -1,4 +1,4 @@
-"""Start or stop the engine by hand."""
+"""Stop the engine by hand."""
 
 from __future__ import annotations
 

@@ -27,9 +27,8 @@ class KINFLOW_OT_toggle_limb(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        points = [
-            p for p in active_person(context.scene).keypoints if limbs.shows(self.limb, p.name)
-        ]
+        keypoints = active_person(context.scene).keypoints
+        points = [p for p in keypoints if limbs.shows(self.limb, p.name)]
         enabled = not any(p.enabled for p in points)
         for point in points:
             point.enabled = enabled

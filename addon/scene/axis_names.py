@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident meaning keep their number.
+# Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident
+# meaning keep their number.
 NAMES: dict[str, tuple[str, ...]] = {
     "light": ("Raise Arms", "Stride", "Crouch", "Right Foot Back", "Bend Elbows")
 }

@@ -1,4 +1,4 @@
-"""The rigged body: a mesh with shape keys, an armature of SMPL's 24 joints, live pose correctives."""
+"""The rigged body: mesh with shape keys, armature of SMPL's 24 joints, live pose correctives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 from .. import compat
 from . import frames
 
-# Rest axes of every bone in Blender's frame. Bones lie along the axis towards their children, exactly: a pose bone's
-# rotation matrix then holds SMPL's entries up to sign, which is what lets plain drivers feed the correctives.
+# Rest axes of every bone in Blender's frame. Bones lie along the axis towards their children,
+# exactly: a pose bone's rotation matrix then holds SMPL's entries up to sign, which is what lets
+# plain drivers feed the correctives.
 _UP, _DOWN, _LEFT, _RIGHT, _FORWARD = (0, 0, 1), (0, 0, -1), (1, 0, 0), (-1, 0, 0), (0, -1, 0)
 TIP_LENGTHS = {"head": 0.18, "hand": 0.09, "foot": 0.07}
 
@@ -33,7 +34,10 @@ def bone_direction(name: str) -> tuple[int, int, int]:
 
 
 def bone_axes(name: str) -> np.ndarray:
-    """Columns x, y, z of a bone's rest matrix: y along the bone, z towards the front (up for feet). (3, 3)."""
+    """Columns x, y, z of a bone's rest matrix. (3, 3).
+
+    y along the bone, z towards the front (up for feet).
+    """
     y = np.array(bone_direction(name), float)
     z = np.array(_UP if tuple(bone_direction(name)) == _FORWARD else _FORWARD, float)
     return np.stack((np.cross(y, z), y, z), -1)
@@ -60,7 +64,7 @@ def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
 def create_body(
     context: bpy.types.Context, name: str = "Body", prior: str = "light"
 ) -> bpy.types.Object:
-    """Adds a body at the scene's origin in the T-pose, feet on the ground. Returns its armature object."""
+    """Adds a body at the scene's origin in the T-pose, feet on the ground. -> its armature."""
     arrays = default_body_arrays()
     armature_data = bpy.data.armatures.new(f"{name} Rig")
     armature = bpy.data.objects.new(f"{name} Rig", armature_data)
@@ -70,12 +74,8 @@ def create_body(
     uid = uuid.uuid4().hex
     mesh["kinflow_mesh_uid"] = uid
     properties = armature.kinflow
-    properties.is_body, properties.uid, properties.mesh_uid, properties.prior = (
-        True,
-        uuid.uuid4().hex,
-        uid,
-        prior,
-    )
+    properties.is_body, properties.prior = True, prior
+    properties.uid, properties.mesh_uid = uuid.uuid4().hex, uid
     set_rest_bones(context, armature, arrays.J_template)
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"
@@ -143,10 +143,10 @@ def _add_weights(mesh: bpy.types.Object, arrays: BodyArrays) -> None:
 
 
 def corrective_source(joint: int, row: int, column: int) -> tuple[int, int, float]:
-    """Where SMPL's entry R[row, column] of a joint stands in its pose bone's matrix: row, column and sign.
+    """Where SMPL's entry R[row, column] of a joint stands in its pose bone's matrix M.
 
-    With B the turn into Blender's frame and E the bone's rest axes, R = (B' E) M (B' E)', and B' E is a signed
-    permutation.
+    -> row, column and sign. With B the turn into Blender's frame and E the bone's rest axes,
+    R = (B' E) M (B' E)', and B' E is a signed permutation.
     """
     turn = frames.BODY_TO_BLENDER.T @ bone_axes(JOINT_NAMES[joint])
     i, j = int(np.abs(turn[row]).argmax()), int(np.abs(turn[column]).argmax())
@@ -156,28 +156,26 @@ def corrective_source(joint: int, row: int, column: int) -> tuple[int, int, floa
 def _add_correctives(
     mesh: bpy.types.Object, armature: bpy.types.Object, arrays: BodyArrays
 ) -> None:
-    """Shape keys that follow the pose live: value = entry of a bone's rotation matrix, less 1 on the diagonal.
+    """Shape keys that follow the pose: entries of a bone's rotation matrix, less 1 on the diagonal.
 
-    A driver that sums one variable and a generator modifier that shifts and scales it: no scripted expression, so it
-    runs where auto-run of scripts is off.
+    A driver that sums one variable and a generator modifier that shifts and scales it: no scripted
+    expression, so it runs where auto-run of scripts is off.
     """
     basis = frames.body_points(arrays.v_template).astype(np.float32)
     for number, (joint, row, column) in enumerate(arrays.features.tolist()):
         bone = JOINT_NAMES[joint]
         key = compat.new_shape_key(mesh, f"Corrective {number + 1} {bone}")
-        key.data.foreach_set(
-            "co", (basis + frames.body_points(arrays.offsets[number]).astype(np.float32)).ravel()
-        )
+        moved = basis + frames.body_points(arrays.offsets[number]).astype(np.float32)
+        key.data.foreach_set("co", moved.ravel())
         key.slider_min, key.slider_max = -3.0, 3.0
         curve = key.driver_add("value")
         curve.driver.type = "SUM"
         variable = curve.driver.variables.new()
         variable.name, variable.type = "entry", "SINGLE_PROP"
         i, j, sign = corrective_source(joint, row, column)
-        variable.targets[0].id = armature
-        variable.targets[
-            0
-        ].data_path = f'pose.bones["{bone}"].matrix_basis[{j}][{i}]'  # column first
+        target = variable.targets[0]
+        # column first
+        target.id, target.data_path = armature, f'pose.bones["{bone}"].matrix_basis[{j}][{i}]'
         for old in list(curve.modifiers):
             curve.modifiers.remove(old)
         generator = curve.modifiers.new("GENERATOR")
@@ -188,9 +186,9 @@ def _add_correctives(
 def set_rest_bones(
     context: bpy.types.Context, armature: bpy.types.Object, joints: np.ndarray
 ) -> None:
-    """Puts the rest bones at these joints (24, 3), body frame; makes them where there are none. Keeps mode and pose.
+    """Puts the rest bones at these joints (24, 3), body frame; makes them where there are none.
 
-    Rest bones exist in edit mode alone, so this enters and leaves it.
+    Keeps mode and pose. Rest bones exist in edit mode alone, so this enters and leaves it.
     """
     heads = frames.body_points(joints)
     layer = context.view_layer
@@ -222,9 +220,5 @@ def _bone_length(joint: int, heads: np.ndarray) -> float:
     if not children:
         return TIP_LENGTHS[JOINT_NAMES[joint].split("_")[-1]]
     main = {0: 3, 9: 12}.get(joint, children[0])
-    return max(
-        0.02,
-        float(
-            abs((heads[main] - heads[joint]) @ np.array(bone_direction(JOINT_NAMES[joint]), float))
-        ),
-    )
+    direction = np.array(bone_direction(JOINT_NAMES[joint]), float)
+    return max(0.02, float(abs((heads[main] - heads[joint]) @ direction)))

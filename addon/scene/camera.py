@@ -26,7 +26,10 @@ def camera_height() -> float:
 def match_camera(
     context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float
 ) -> bpy.types.Object:
-    """Makes or updates the photo's camera: level, at `height` metres, looking along +Y; sets the render's size."""
+    """Makes or updates the photo's camera: level, at `height` metres, looking along +Y.
+
+    Sets the render's size too.
+    """
     scene = context.scene
     obj = find_camera()
     if obj is None:
@@ -42,15 +45,10 @@ def match_camera(
     # Blender's camera looks along its -Z with +Y up
     obj.matrix_world = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, height), (0, 0, 0, 1)))
     render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = (
-        camera.width,
-        camera.height,
-        100,
-    )
-    render.pixel_aspect_x, render.pixel_aspect_y = (
-        max(1.0, camera.fy / camera.fx),
-        max(1.0, camera.fx / camera.fy),
-    )
+    render.resolution_x, render.resolution_y = camera.width, camera.height
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
+    render.pixel_aspect_y = max(1.0, camera.fx / camera.fy)
     scene.camera = obj
     if photo_path:
         _show_photo(data, photo_path)

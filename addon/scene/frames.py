@@ -6,7 +6,8 @@ import numpy as np
 
 # SMPL's body frame (Y up, facing +Z) -> Blender's (Z up, facing -Y).
 BODY_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-# OpenCV's camera frame (x right, y down, z forward) -> Blender's world with the camera level, looking along +Y.
+# OpenCV's camera frame (x right, y down, z forward) -> Blender's world with the camera level,
+# looking along +Y.
 CAMERA_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
@@ -16,7 +17,7 @@ def body_points(points: np.ndarray) -> np.ndarray:
 
 
 def camera_points(points: np.ndarray, camera_height: float) -> np.ndarray:
-    """Camera frame -> Blender's world, the camera at `camera_height` above the ground. (..., 3) m."""
+    """Camera frame -> Blender's world, the camera `camera_height` above the ground. (..., 3) m."""
     return points @ CAMERA_TO_BLENDER.T + np.array([0.0, 0.0, camera_height])
 
 

@@ -34,12 +34,8 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
             strict=True,
         ):
             point = person.keypoints.add()
-            point.name, point.x, point.y, point.confidence = (
-                name,
-                float(x),
-                float(y),
-                float(confidence),
-            )
+            point.name, point.confidence = name, float(confidence)
+            point.x, point.y = float(x), float(y)
         session.observations[person.uid] = observation
     state.active_person = 0
     camera = next((o.camera for o in people if o.camera), None)
@@ -49,13 +45,12 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
 def active_person(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
     """The person whose keypoints are shown and refitted."""
     state = scene.kinflow
-    return (
-        state.people[state.active_person] if 0 <= state.active_person < len(state.people) else None
-    )
+    known = 0 <= state.active_person < len(state.people)
+    return state.people[state.active_person] if known else None
 
 
 def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> Observation:
-    """A person's keypoints as they stand in the panel, with the mask that was seen where it is still known."""
+    """A person's keypoints as they stand in the panel; with the mask where it is still known."""
     count = KEYPOINT_SETS[person.keypoint_set]
     points = list(person.keypoints)[:count]
     keypoints = np.array([(p.x, p.y) for p in points], np.float32)

@@ -13,6 +13,7 @@ _JOINTS = {
     "arm": ("collar", "shoulder", "elbow", "wrist", "hand"),
     "leg": ("hip", "knee", "ankle", "foot"),
 }
+_FOLLOWERS = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "toe", "foot_index")}
 _FACE = ("nose", "eye", "ear", "mouth")
 
 
@@ -45,16 +46,13 @@ def joints(limb: str) -> list[int]:
 
 
 def follows(keypoint: str, moved: str) -> bool:
-    """Whether a keypoint goes along when another is moved: fingers with the wrist, toes and heel with the ankle, the face
-    with the nose. Left behind they would outvote it."""
+    """Whether a keypoint goes along when another is moved: left behind it would outvote it.
+
+    Fingers go with the wrist, toes and heel with the ankle, the face with the nose.
+    """
     if moved == "nose":
         return keypoint != "nose" and shows("head", keypoint)
     side, _, part = moved.partition("_")
-    own = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "toe", "foot_index")}.get(
-        part, ()
-    )
-    return (
-        keypoint.startswith(side)
-        and any(word in keypoint for word in own)
-        and ("foot" in keypoint) <= (part == "ankle")
-    )
+    followers = _FOLLOWERS.get(part, ())
+    is_of_part = ("foot" in keypoint) <= (part == "ankle")
+    return is_of_part and keypoint.startswith(side) and any(w in keypoint for w in followers)

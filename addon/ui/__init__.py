@@ -1,15 +1,38 @@
-"""Panels only: no logic in draw()."""
+"""Panels, gizmos and menus: no logic in draw()."""
 
 from __future__ import annotations
 
-from . import keypoint_gizmo, panels
+import bpy
 
+from . import (
+    engine_panel,
+    fit_panel,
+    keypoint_gizmo,
+    keypoints_panel,
+    output_panel,
+    photo_drop,
+    photo_panel,
+    pose_panel,
+    pose_presets_menu,
+    shape_panel,
+)
 
-def register() -> None:
-    panels.register()
-    keypoint_gizmo.register()
+# panels in the order of work, a sub-panel after its parent
+_CLASSES = (
+    photo_panel.KINFLOW_PT_photo,
+    keypoints_panel.KINFLOW_PT_keypoints,
+    keypoints_panel.KINFLOW_PT_keypoint_list,
+    fit_panel.KINFLOW_PT_fit,
+    pose_presets_menu.KINFLOW_MT_pose_presets,
+    pose_panel.KINFLOW_PT_pose,
+    pose_panel.KINFLOW_PT_sample,
+    pose_panel.KINFLOW_PT_more_axes,
+    shape_panel.KINFLOW_PT_shape,
+    output_panel.KINFLOW_PT_animation,
+    engine_panel.KINFLOW_PT_engine,
+    photo_drop.KINFLOW_FH_photo,
+    keypoint_gizmo.KINFLOW_GT_keypoints,
+    keypoint_gizmo.KINFLOW_GGT_keypoints,
+)
 
-
-def unregister() -> None:
-    keypoint_gizmo.unregister()
-    panels.unregister()
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -13,6 +13,7 @@ from ..scene.keypoints import active_person
 from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
+SEEN = 0.3  # confidence
 LEFT, RIGHT, MIDDLE, OFF = (
     (1.0, 0.58, 0.16, 1.0),
     (0.24, 0.55, 1.0, 1.0),
@@ -27,46 +28,18 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
     """All keypoints of one person in one gizmo: its parts are their numbers."""
 
     bl_idname = "KINFLOW_GT_keypoints"
-    part = -1  # the keypoint under the mouse; on the class, because Blender keeps no Python attributes of a gizmo
+    # the keypoint under the mouse; on the class: Blender keeps no Python attributes of a gizmo
+    part = -1
 
     def draw(self, context: bpy.types.Context) -> None:
         person, view = active_person(context.scene), photo_view(context)
         if person is None or view is None:
             return
-        ui = context.preferences.system.ui_scale
+        scale = context.preferences.system.ui_scale
         places = view.to_region(np.array([(p.x, p.y) for p in person.keypoints]))
-        flat = gpu.shader.from_builtin("UNIFORM_COLOR")
-        line = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
         gpu.state.blend_set("ALPHA")
-        shown = [p.confidence > 0.3 for p in person.keypoints]
-        line.bind()
-        line.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
-        line.uniform_float("lineWidth", 2.0 * ui)
-        for a, b in edges(person.keypoint_set):
-            if (
-                shown[a]
-                and shown[b]
-                and person.keypoints[a].enabled
-                and person.keypoints[b].enabled
-            ):
-                line.uniform_float("color", (*_colour(person.keypoints[b])[:3], 0.75))
-                batch_for_shader(
-                    line, "LINES", {"pos": [(*places[a], 0.0), (*places[b], 0.0)]}
-                ).draw(line)
-        flat.bind()
-        for index, point in enumerate(person.keypoints):
-            if not shown[index] and not point.enabled:
-                continue
-            grabbed = self.is_highlight and index == self.part
-            size = RADIUS * ui * (1.5 if grabbed else 1.0) * (1.0 if shown[index] else 0.6)
-            ring = [(places[index][0] + size * x, places[index][1] + size * y) for x, y in _CIRCLE]
-            triangles = [
-                v
-                for a, b in zip(ring[:-1], ring[1:], strict=True)
-                for v in (tuple(places[index]), a, b)
-            ]
-            flat.uniform_float("color", GRABBED if grabbed else _colour(point))
-            batch_for_shader(flat, "TRIS", {"pos": triangles}).draw(flat)
+        _draw_limbs(person, places, 2.0 * scale)
+        _draw_points(person, places, RADIUS * scale, self.part if self.is_highlight else -1)
         gpu.state.blend_set("NONE")
 
     def test_select(self, context: bpy.types.Context, location: tuple[float, float]) -> int:
@@ -107,26 +80,43 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
         gizmo.target_set_operator("kinflow.move_keypoint")
 
 
+def _draw_limbs(person: bpy.types.PropertyGroup, places: np.ndarray, width: float) -> None:
+    """Lines between keypoints that are seen and used. places (K, 2) px of the region."""
+    shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
+    shader.bind()
+    shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+    shader.uniform_float("lineWidth", width)
+    for a, b in edges(person.keypoint_set):
+        ends = person.keypoints[a], person.keypoints[b]
+        if all(p.enabled and _is_seen(p) for p in ends):
+            shader.uniform_float("color", (*_colour(ends[1])[:3], 0.75))
+            line = [(*places[a], 0.0), (*places[b], 0.0)]
+            batch_for_shader(shader, "LINES", {"pos": line}).draw(shader)
+
+
+def _draw_points(
+    person: bpy.types.PropertyGroup, places: np.ndarray, radius: float, grabbed: int
+) -> None:
+    """A disc a keypoint. places (K, 2) px of the region; grabbed: the highlighted one, or -1."""
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.bind()
+    for index, point in enumerate(person.keypoints):
+        if not _is_seen(point) and not point.enabled:
+            continue
+        size = radius * (1.5 if index == grabbed else 1.0) * (1.0 if _is_seen(point) else 0.6)
+        ring = [(places[index][0] + size * x, places[index][1] + size * y) for x, y in _CIRCLE]
+        pairs = zip(ring[:-1], ring[1:], strict=True)
+        triangles = [corner for a, b in pairs for corner in (tuple(places[index]), a, b)]
+        shader.uniform_float("color", GRABBED if index == grabbed else _colour(point))
+        batch_for_shader(shader, "TRIS", {"pos": triangles}).draw(shader)
+
+
+def _is_seen(point: bpy.types.PropertyGroup) -> bool:
+    return point.confidence > SEEN
+
+
 def _colour(point: bpy.types.PropertyGroup) -> tuple[float, ...]:
     if not point.enabled:
         return OFF
-    return (
-        LEFT
-        if point.name.startswith("left")
-        else RIGHT
-        if point.name.startswith("right")
-        else MIDDLE
-    )
-
-
-_CLASSES = (KINFLOW_GT_keypoints, KINFLOW_GGT_keypoints)
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    side = point.name.partition("_")[0]
+    return {"left": LEFT, "right": RIGHT}.get(side, MIDDLE)

@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 from bpy_extras.io_utils import ExportHelper
 
-from kinflow.rotations_np import matrix_to_axis_angle
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.rotations import matrix_to_axis_angle
 
 from ..scene import pose
 from .common import BodyOperator, active_body
@@ -27,10 +28,11 @@ class KINFLOW_OT_export_parameters(BodyOperator, bpy.types.Operator, ExportHelpe
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
         path = Path(bpy.path.abspath(self.filepath))
+        body_pose = matrix_to_axis_angle(xp, pose.read_body_pose(armature))
         try:
             np.savez(
                 path,
-                body_pose=matrix_to_axis_angle(pose.read_body_pose(armature)).astype(np.float32),
+                body_pose=body_pose.astype(np.float32),
                 betas=np.array(armature.kinflow.betas[:], np.float32),
                 latent=pose.latent(armature).astype(np.float32),
             )

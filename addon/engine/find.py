@@ -21,7 +21,10 @@ class FoundPython:
 
 
 def find_python(chosen: str = "") -> FoundPython:
-    """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this interpreter where it has torch."""
+    """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this interpreter.
+
+    This one only where it has torch.
+    """
     if chosen:
         if Path(chosen).is_file():
             return FoundPython(chosen, f"Engine: {chosen}")
@@ -40,5 +43,6 @@ def find_python(chosen: str = "") -> FoundPython:
         return FoundPython(sys.executable, f"Engine: {sys.executable}")
     return FoundPython(
         None,
-        "No engine found: press Install Engine in the add-on's preferences, or choose a Python that has kinflow",
+        "No engine found: press Install Engine in the add-on's preferences, "
+        "or choose a Python that has kinflow",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 import bpy
 
 from kinflow.paths import cache_folder, engine_note
+
+from .install_worker import COMPLETE, clean_environment
 
 HERE = Path(__file__).parent
 MINORS = (11, 12, 13, 14)  # Pythons that torch has builds for
@@ -30,28 +33,25 @@ def default_folder() -> Path:
 
 def carried_wheel() -> Path | None:
     """The engine's wheel inside the installed add-on."""
-    return next(iter(sorted((HERE / "wheels").glob("kinflow-*.whl"))), None)
+    return next(iter(sorted((HERE.parent / "wheels").glob("kinflow-*.whl"))), None)
+
+
+def carried_locks() -> Path:
+    """The folder of locks: the installed add-on's, else that of the checkout."""
+    inside = HERE / "locks"
+    return inside if inside.is_dir() else HERE.parents[1] / "engine" / "locks"
 
 
 def base_python(chosen: str = "") -> str | None:
-    """A Python to make the environment with: the chosen one, Blender's own where torch has a build, one on the PATH."""
+    """A Python for the environment: the chosen one, Blender's where torch has a build, PATH's."""
     if chosen:
         return chosen if Path(chosen).is_file() else None
     if sys.version_info[:2] in [(3, minor) for minor in MINORS] and Path(
         sys.executable
     ).name.startswith("python"):
         return sys.executable
-    found = (shutil.which(f"python3.{minor}") for minor in MINORS)
-    return next((path for path in found if path), None)
-
-
-def clean_environment() -> dict[str, str]:
-    """Blender's variables would lead another Python astray."""
-    return {
-        k: v
-        for k, v in os.environ.items()
-        if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT")
-    }
+    on_path = (shutil.which(f"python3.{minor}") for minor in MINORS)
+    return next((path for path in on_path if path), None)
 
 
 @dataclass
@@ -65,26 +65,34 @@ class Progress:
     hint: str = ""
 
 
+@dataclass(frozen=True)
+class Request:
+    """What to install: made with `python`, below `folder`, the wheel and what the locks name."""
+
+    python: str
+    folder: Path
+    wheel: Path
+    locks: Path
+    cuda: bool = False
+
+    def command(self) -> list[str]:
+        """The worker's command line."""
+        worker = [self.python, "-I", str(HERE / "install_worker.py"), "--locks", str(self.locks)]
+        where = ["--folder", str(self.folder), "--wheel", str(self.wheel)]
+        return [*worker, *where, *(["--cuda"] if self.cuda else [])]
+
+
 class Installation:
     """One run of the worker, polled; nothing here waits unless asked to."""
 
-    def __init__(self, python: str, folder: Path, wheel: Path, cuda: bool) -> None:
-        self.folder, self.progress = folder, Progress("starting")
-        self.before = set(folder.glob("engine-*"))
+    def __init__(self, request: Request) -> None:
+        self.folder, self.progress = request.folder, Progress("starting")
+        self.ended = False
+        self.before = set(self.folder.glob("engine-*"))
         log_folder = cache_folder() / "logs"
         log_folder.mkdir(parents=True, exist_ok=True)
         self.log, self._lines = log_folder / "install.log", log_folder / "install.jsonl"
         self._read = 0
-        command = [
-            python,
-            "-I",
-            str(HERE / "install_worker.py"),
-            "--folder",
-            str(folder),
-            "--wheel",
-            str(wheel),
-            *(["--cuda"] if cuda else []),
-        ]
         # a group of its own, so that cancelling ends pip too
         group = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
@@ -93,11 +101,12 @@ class Installation:
         )
         with open(self.log, "wb") as log, open(self._lines, "wb") as lines:
             self.process = subprocess.Popen(
-                command,
+                request.command(),
                 stdout=lines,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env=clean_environment(),
+                cwd=log_folder,
                 **group,
             )
 
@@ -110,21 +119,20 @@ class Installation:
         whole = text[: text.rfind("\n") + 1]
         self._read += len(whole.encode())
         for line in whole.splitlines():
-            try:
+            with contextlib.suppress(ValueError):
                 for key, value in json.loads(line).items():
                     if hasattr(self.progress, key):
                         setattr(self.progress, key, value)
-            except ValueError:
-                continue
         if ended and not self.progress.python and not self.progress.error:
             self.progress.error, self.progress.hint = (
                 "The installation ended unexpectedly.",
                 "Copy the diagnostics for the details.",
             )
+        self.ended = ended
         return ended
 
     def cancel(self) -> None:
-        """Ends the worker with all that it started, and takes away what it made."""
+        """Ends the worker with all that it started, and takes away what is half-made."""
         if self.process.poll() is None:
             if os.name == "nt":
                 subprocess.run(
@@ -134,10 +142,34 @@ class Installation:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         for made in set(self.folder.glob("engine-*")) - self.before:
-            shutil.rmtree(made, ignore_errors=True)
+            if not (made / COMPLETE).is_file():
+                shutil.rmtree(made, ignore_errors=True)
+
+
+# the last one, also when it has ended: the preferences show how
+current: Installation | None = None
+
+
+def running() -> bool:
+    """Whether the engine is being installed."""
+    return current is not None and not current.ended
+
+
+def begin(request: Request) -> None:
+    """Starts an installation, which becomes the current one."""
+    global current
+    current = Installation(request)
+
+
+def cancel_current() -> None:
+    """Ends an installation that goes on; one that has ended stays."""
+    global current
+    if current is not None and not current.poll():
+        current.cancel()
+        current = None
 
 
 def note_engine(python: str) -> None:
-    """Notes which Python has the engine, where `engine_setup.find_python` looks."""
+    """Notes which Python has the engine, where `find.find_python` looks."""
     engine_note().parent.mkdir(parents=True, exist_ok=True)
     engine_note().write_text(json.dumps({"python": python}), "utf-8")

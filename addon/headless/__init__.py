@@ -1,0 +1,1 @@
+"""The add-on without a window: `blender --background` and `blender --command`."""

@@ -1,0 +1,69 @@
+"""Many photos through the engine's batch, then a scene each."""
+
+from __future__ import annotations
+
+import glob
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from kinflow.records import FitResult
+
+from .. import preferences, session
+from .photo import run_operator
+from .studio import Output, clear_scene, save_scene
+
+
+def fit_many(inputs: list[str], folder: Path, output: Output) -> int:
+    """Fits as `kinflow fit` does, resumable, then leaves a scene a photo in folder/NAME.
+
+    A scene that is there and newer than its fits is kept. -> how many failed.
+    """
+    answer = session.engine().call(
+        "fit_folder",
+        _print_progress,
+        inputs=inputs,
+        out=str(folder),
+        prior=preferences.get("prior"),
+        device=preferences.get("device"),
+        overlay=False,
+    )
+    failed = dict(answer["failed"])
+    for source in answer["sources"]:
+        key = source["path"] if source["frame"] is None else f"{source['path']}#{source['frame']}"
+        fits = sorted(folder.glob(f"{glob.escape(source['stem'])}.*.npz"))
+        if key in failed or not fits:
+            report = {"error": failed.setdefault(key, "Nobody could be fitted.")}
+        else:
+            report = _make_scene(source, fits, folder / source["stem"], output)
+        if "error" in report:
+            failed[key] = report["error"]
+        if report:
+            print(json.dumps({"photo": key} | report), flush=True)
+    return len(failed)
+
+
+def _make_scene(
+    source: dict[str, Any], fits: list[Path], folder: Path, output: Output
+) -> dict[str, Any]:
+    """The scene of one photo. -> what to report of it, nothing where an earlier one is kept."""
+    scene = folder / f"scene.{output.form}"
+    if scene.exists() and scene.stat().st_mtime >= max(f.stat().st_mtime for f in fits):
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    clear_scene()
+    context = bpy.context
+    context.scene.kinflow.photo_path = source["path"] if source["frame"] is None else ""
+    session.results.clear()
+    session.results |= {f"{source['stem']}-{n}": FitResult.load(f) for n, f in enumerate(fits)}
+    sentence = run_operator(bpy.ops.kinflow.apply_fit, uids=",".join(session.results))
+    if sentence is not None:
+        return {"error": sentence}
+    return {"people": len(fits), "seconds": save_scene(context, folder, output)}
+
+
+def _print_progress(share: float, text: str) -> None:
+    print(f"fitting {100 * share:3.0f}%  {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,58 @@
+"""One photo through the add-on's own operators."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import session
+from ..operators.common import FITTED
+from .studio import Output, clear_scene, save_scene
+
+
+def fit_photo(photo: Path, folder: Path, output: Output | None = None) -> dict[str, Any]:
+    """Runs open, find, fit on one photo and leaves scene.blend (and render.png) in the folder.
+
+    Returns {"people", "keypoint_error_px", "seconds": {step: s}} and, for a failure, "error".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clear_scene()
+    context, seconds = bpy.context, {}
+    steps = {
+        "open": (bpy.ops.kinflow.import_photo, {"filepath": str(photo)}),
+        "detect": (bpy.ops.kinflow.detect, {}),
+        "fit": (bpy.ops.kinflow.fit, {}),
+    }
+    for name, (operator, options) in steps.items():
+        started = time.perf_counter()
+        sentence = run_operator(operator, **options)
+        seconds[name] = round(time.perf_counter() - started, 2)
+        if sentence is not None:
+            return {"error": sentence or f"{photo} could not be fitted.", "seconds": seconds}
+    seconds |= save_scene(context, folder, output or Output())
+    people = context.scene.kinflow.people
+    results = [session.results[p.uid] for p in people if p.uid in session.results]
+    for index, result in enumerate(results):
+        result.save(folder / ("fit.npz" if index == 0 else f"fit-{index + 1}.npz"))
+    numbers = [r.summary() | r.parameters() for r in results]
+    (folder / "fit.json").write_text(json.dumps(numbers, indent=1), "utf-8")
+    return {
+        "people": sum(r.status in FITTED for r in results),
+        "keypoint_error_px": [round(r.keypoint_error_px, 2) for r in results],
+        "status": [r.status for r in results],
+        "seconds": seconds,
+    }
+
+
+def run_operator(operator: Any, **options: Any) -> str | None:
+    """Runs an operator without a window. -> None where it finished, else the sentence it gave."""
+    try:
+        result = operator("EXEC_DEFAULT", **options)
+    # an operator that reports an error raises it in scripts
+    except RuntimeError as error:
+        return str(error).removeprefix("Error: ").strip()
+    return None if "FINISHED" in result else bpy.context.scene.kinflow.message

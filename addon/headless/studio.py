@@ -1,0 +1,80 @@
+"""An empty scene, its light, and what is saved of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .. import compat
+
+SAMPLES = 24
+LONGEST = 900  # px of a render
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a photo's scene is saved as: scene.blend or scene.glb, with or without render.png."""
+
+    form: str = "blend"
+    render: bool = True
+
+
+def clear_scene() -> None:
+    """Takes everything out of the file; the preferences, and with them the add-on, stay."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def light_scene(context: bpy.types.Context) -> None:
+    """A ground, a key light and a soft world, so that a render shows the body."""
+    world = bpy.data.worlds.new("Studio")
+    world.use_nodes = True
+    background = next(n for n in world.node_tree.nodes if n.type == "BACKGROUND")
+    background.inputs["Color"].default_value = (0.7, 0.78, 0.9, 1.0)
+    background.inputs["Strength"].default_value = 0.28
+    context.scene.world = world
+    sun = bpy.data.objects.new("Key Light", bpy.data.lights.new("Key Light", "SUN"))
+    sun.data.energy, sun.data.angle = 3.0, 0.2
+    sun.rotation_euler = (0.9, 0.25, -0.6)
+    context.collection.objects.link(sun)
+    corners = [(-60, -10, 0), (60, -10, 0), (60, 110, 0), (-60, 110, 0)]
+    ground = bpy.data.meshes.new("Ground")
+    ground.from_pydata(corners, [], [(0, 1, 2, 3)])
+    material = bpy.data.materials.new("Ground")
+    material.use_nodes = True
+    shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0.16, 0.17, 0.19, 1.0)
+    shader.inputs["Roughness"].default_value = 0.9
+    ground.materials.append(material)
+    context.collection.objects.link(bpy.data.objects.new("Ground", ground))
+
+
+def render(
+    context: bpy.types.Context, path: Path, longest: int = LONGEST, samples: int = SAMPLES
+) -> None:
+    """Cycles render through the photo's camera, at most `longest` px."""
+    compat.prepare_cycles(context.scene, samples)
+    settings = context.scene.render
+    percentage = settings.resolution_percentage
+    share = longest / max(settings.resolution_x, settings.resolution_y)
+    settings.resolution_percentage = max(1, min(100, round(100 * share)))
+    settings.image_settings.file_format = "PNG"
+    settings.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    settings.resolution_percentage = percentage
+
+
+def save_scene(context: bpy.types.Context, folder: Path, output: Output) -> dict[str, float]:
+    """Lights, renders and saves the open scene. -> seconds by step."""
+    started, seconds = time.perf_counter(), {}
+    if output.form == "glb":
+        bpy.ops.export_scene.gltf(filepath=str(folder / "scene.glb"), export_format="GLB")
+        return {"export": round(time.perf_counter() - started, 2)}
+    light_scene(context)
+    if output.render:
+        render(context, folder / "render.png")
+        seconds["render"] = round(time.perf_counter() - started, 2)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), check_existing=False)
+    return seconds

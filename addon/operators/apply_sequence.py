@@ -1,0 +1,42 @@
+"""Key the fits of a sequence: the one undo step of it."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import preferences, session
+from ..scene import body, camera
+from .apply_fit import show_result
+from .common import FITTED
+from .key_pose import key_bones
+
+
+class KINFLOW_OT_apply_sequence(bpy.types.Operator):
+    """Key the fits of a sequence"""
+
+    bl_idname = "kinflow.apply_sequence"
+    bl_label = "Apply Sequence"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    step: bpy.props.IntProperty(default=1, min=1)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        results, state = session.sequence, context.scene.kinflow
+        good = [(i, r) for i, r in enumerate(results) if r is not None and r.status in FITTED]
+        if not good:
+            state.message = "Nobody was found in these photos."
+            self.report({"ERROR"}, state.message)
+            return {"CANCELLED"}
+        height = max(float(result.vertices[:, 1].max()) for _, result in good)
+        match = camera.match_camera(context, good[0][1].camera, None, height)
+        armature = body.create_body(context, "Sequence", preferences.get("prior"))
+        first = context.scene.frame_current
+        for index, result in good:
+            show_result(armature, result, float(match.matrix_world.translation.z))
+            key_bones(armature, first + index * self.step)
+        context.scene.frame_end = max(context.scene.frame_end, first + good[-1][0] * self.step)
+        context.view_layer.objects.active = armature
+        state.message = f"{len(good)} photos keyed"
+        if missing := len(results) - len(good):
+            state.message += f"; nobody was found in {missing}"
+        return {"FINISHED"}

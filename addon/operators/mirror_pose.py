@@ -1,0 +1,24 @@
+"""Swap left and right."""
+
+from __future__ import annotations
+
+import bpy
+
+from kinflow.mocap.clip import mirror_pose
+
+from ..scene import pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_mirror_pose(BodyOperator, bpy.types.Operator):
+    """Swap left and right of the pose"""
+
+    bl_idname = "kinflow.mirror_pose"
+    bl_label = "Mirror Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        rotations = mirror_pose(pose.read_body_pose(armature))
+        pose.set_latent(armature, pose.encode(armature, rotations))
+        return {"FINISHED"}

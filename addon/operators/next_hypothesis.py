@@ -1,0 +1,31 @@
+"""Step through the minima that a fit found."""
+
+from __future__ import annotations
+
+import bpy
+
+from .common import BodyOperator, active_body
+from .show_hypothesis import show_hypothesis
+
+
+class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
+    """Show the next explanation of the photo, for instance the arm bent the other way in depth"""
+
+    bl_idname = "kinflow.next_hypothesis"
+    bl_label = "Next Hypothesis"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        if len(active_body(context).kinflow.hypotheses) < 2:
+            cls.poll_message_set("The fit found one explanation only")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        state = armature.kinflow
+        show_hypothesis(armature, (state.active_hypothesis + 1) % len(state.hypotheses))
+        return {"FINISHED"}

@@ -1,0 +1,21 @@
+"""Read the rig's pose into the sliders."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene import pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_read_pose(BodyOperator, bpy.types.Operator):
+    """Read the rig's pose, posed by hand, into the sliders"""
+
+    bl_idname = "kinflow.read_pose"
+    bl_label = "Read Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        pose.set_latent(armature, pose.encode(armature, pose.read_body_pose(armature)))
+        return {"FINISHED"}

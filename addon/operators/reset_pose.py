@@ -1,0 +1,22 @@
+"""The mean pose."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ..scene import pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
+    """Set every latent slider to zero: the mean pose"""
+
+    bl_idname = "kinflow.reset_pose"
+    bl_label = "Mean Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        pose.set_latent(armature, np.zeros(pose.latent_dim(armature.kinflow.prior)))
+        return {"FINISHED"}

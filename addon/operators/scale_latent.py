@@ -1,0 +1,23 @@
+"""Exaggerate or calm the pose along the latent."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene import pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
+    """Take the pose towards the mean (below 1) or away from it (above 1)"""
+
+    bl_idname = "kinflow.scale_latent"
+    bl_label = "Scale Pose"
+    bl_options = {"REGISTER", "UNDO"}
+
+    factor: bpy.props.FloatProperty(name="Factor", default=0.8, min=0.0, soft_max=2.0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        pose.set_latent(armature, self.factor * pose.latent(armature))
+        return {"FINISHED"}

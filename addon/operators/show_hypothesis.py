@@ -1,0 +1,40 @@
+"""Show one of the minima that a fit found."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+
+from ..scene import camera, pose
+from .common import BodyOperator, active_body
+
+
+class KINFLOW_OT_show_hypothesis(BodyOperator, bpy.types.Operator):
+    """Show this explanation; the lower its energy, the better it agrees with photo and prior"""
+
+    bl_idname = "kinflow.show_hypothesis"
+    bl_label = "Show Hypothesis"
+    bl_options = {"REGISTER", "UNDO"}
+
+    index: bpy.props.IntProperty(name="Hypothesis", min=0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        armature = active_body(context)
+        count = len(armature.kinflow.hypotheses)
+        if self.index >= count:
+            text = f"There is no hypothesis {self.index + 1}; the fit found {count}."
+            self.report({"ERROR"}, text)
+            return {"CANCELLED"}
+        show_hypothesis(armature, self.index)
+        return {"FINISHED"}
+
+
+def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
+    """Poses a body as one of its hypotheses says."""
+    state = armature.kinflow
+    arrays = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
+    pose.apply_parameters(armature, pose.Parameters(**arrays), camera.camera_height())
+    state.active_hypothesis = index
+    state.error_px = state.hypotheses[index].error_px

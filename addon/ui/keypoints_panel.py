@@ -1,0 +1,48 @@
+"""What was found in the photo, limb by limb and point by point."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene import limbs
+from ..scene.keypoints import active_person
+from .sidebar import SidebarPanel
+
+
+class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
+    bl_idname = "KINFLOW_PT_keypoints"
+    bl_label = "Keypoints"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, state = self.layout, context.scene.kinflow
+        if not 0 <= state.active_person < len(state.people):
+            layout.label(text="Find the people in a photo first")
+            return
+        person = state.people[state.active_person]
+        layout.prop(state, "show_keypoints")
+        layout.operator("kinflow.refit", icon="FILE_REFRESH")
+        layout.label(text="Use in fits:")
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        for limb in limbs.LIMBS:
+            on = any(p.enabled for p in person.keypoints if limbs.shows(limb, p.name))
+            grid.operator("kinflow.toggle_limb", text=limbs.label(limb), depress=on).limb = limb
+
+
+class KINFLOW_PT_keypoint_list(SidebarPanel, bpy.types.Panel):
+    bl_idname = "KINFLOW_PT_keypoint_list"
+    bl_label = "All Keypoints"
+    bl_parent_id = "KINFLOW_PT_keypoints"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_person(context.scene) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for point in active_person(context.scene).keypoints:
+            row = column.row(align=True)
+            row.prop(point, "enabled", text=point.name.replace("_", " "))
+            row.prop(point, "x", text="")
+            row.prop(point, "y", text="")

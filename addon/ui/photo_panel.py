@@ -1,0 +1,31 @@
+"""Open a photo, find the people in it."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..scene.camera import thumbnail
+from .sidebar import SidebarPanel
+
+
+class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
+    bl_idname = "KINFLOW_PT_photo"
+    bl_label = "Photo"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, state = self.layout, context.scene.kinflow
+        row = layout.row(align=True)
+        row.prop(state, "photo_path", text="")
+        row.operator("kinflow.import_photo", text="", icon="FILEBROWSER")
+        image = thumbnail(state.photo_path)
+        if image is not None:
+            layout.template_icon(icon_value=image, scale=7.0)
+        layout.operator("kinflow.detect", icon="VIEWZOOM")
+        if len(state.people):
+            layout.template_list(
+                "UI_UL_list", "kinflow_people", state, "people", state, "active_person", rows=2
+            )
+        if state.job_text:
+            layout.progress(factor=state.job_fraction, text=state.job_text)
+        elif state.message:
+            layout.label(text=state.message, icon="INFO")
