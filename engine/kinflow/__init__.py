@@ -23,7 +23,7 @@ _HOME = {
     "Prior": "priors.prior",
     "fit": "fitting.fit",
     "fit_sequence": "fitting.sequence",
-    "guess": "guess.guess",
+    "guess": "guessing.guess",
     "Engine": "client",
 }
 __all__ = sorted(_HOME)

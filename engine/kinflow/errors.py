@@ -12,6 +12,8 @@ class KinflowError(Exception):
     code = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
+        # a file's name may hold bytes that can be neither printed nor sent
+        message, hint = (t.encode("utf-8", "backslashreplace").decode() for t in (message, hint))
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -68,22 +70,9 @@ class CancelledError(KinflowError):
     code = "cancelled"
 
 
-_BY_CODE = {
-    cls.code: cls
-    for cls in (
-        KinflowError,
-        InvalidInputError,
-        AssetError,
-        UnsafeFileError,
-        PhotoError,
-        DetectorError,
-        ProtocolError,
-        EngineError,
-        CancelledError,
-    )
-}
-
-
 def from_code(code: str, message: str, hint: str) -> KinflowError:
     """Rebuilds the typed error that the engine sent over the wire."""
-    return _BY_CODE.get(code, KinflowError)(message, hint)
+    kinds = [KinflowError]
+    for kind in kinds:  # grows as it goes: subclasses of subclasses too
+        kinds += kind.__subclasses__()
+    return {kind.code: kind for kind in reversed(kinds)}.get(code, KinflowError)(message, hint)

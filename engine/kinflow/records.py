@@ -1,20 +1,22 @@
-"""What goes in and comes out, numpy only: Camera, Observation, FitResult, Hypothesis and their file forms."""
+"""What goes in and comes out, numpy only: Camera, Observation, FitResult, Hypothesis and their file
+forms.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import AssetError, InvalidInputError
-from .core.skeleton import JOINT_NAMES
+from .userfiles import read_npz
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
+MAX_RESULT_MB = 256
 KEYPOINT_SETS = {"coco17": 17, "blazepose33": 33, "body25": 25}
 STATUSES = ("converged", "max_iterations", "too_few_keypoints", "failed")
 
@@ -33,9 +35,25 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) ->
     return array
 
 
+class PriorId(NamedTuple):
+    """Which prior a latent code belongs to: under another it means nothing."""
+
+    name: str
+    checksum: str
+
+
+def pinhole(points: Any, depth: Any, focal: Any, centre: Any) -> Any:
+    """Pixels (..., 2) of points (..., 3) at depths (..., 1): focal * xy / depth + centre, of any
+    arrays.
+    """
+    return points[..., :2] / depth * focal + centre
+
+
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera, OpenCV axes (x right, y down, z forward), in pixels of the upright full photo."""
+    """Pinhole camera, OpenCV axes (x right, y down, z forward), in pixels of the upright full
+    photo.
+    """
 
     fx: float
     fy: float
@@ -58,17 +76,17 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Camera-frame points (..., 3) in metres -> pixels (..., 2); NaN behind the camera."""
         points = np.asarray(points)
-        depth = points[..., 2:]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = np.where(depth > 0, points[..., :2] / depth, np.nan)
-        return scaled * np.array([self.fx, self.fy]) + np.array([self.cx, self.cy])
+        depth = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
+        return pinhole(points, depth, np.array([self.fx, self.fy]), np.array([self.cx, self.cy]))
 
     def to_dict(self) -> dict[str, float | int]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @staticmethod
     def guess(width: int, height: int, fov_degrees: float | None = None) -> Camera:
-        """Camera of a stated horizontal field of view, else of a normal lens: focal length = the diagonal."""
+        """Camera of a stated horizontal field of view, else of a normal lens: focal length = the
+        diagonal.
+        """
         if fov_degrees is not None:
             focal = 0.5 * width / np.tan(0.5 * np.radians(fov_degrees))
         else:
@@ -80,8 +98,9 @@ class Camera:
 class Observation:
     """What is seen of one person in one photo.
 
-    keypoints (K, 2) px, confidence (K,) in 0..1, keypoint_set of KEYPOINT_SETS, camera, box (4,) xyxy px,
-    mask (H, W) bool, parts (H, W) uint8 with 0 = none, world_landmarks (K, 3) m (camera axes, hip centre).
+    keypoints (K, 2) px, confidence (K,) in 0..1, keypoint_set of KEYPOINT_SETS, camera, box (4,)
+    xyxy px, mask (H, W) bool, parts (H, W) uint8 with 0 = none, world_landmarks (K, 3) m (camera
+    axes, hip centre), sigma (K,) px: each keypoint's scale of error, where it is known.
     """
 
     keypoints: np.ndarray
@@ -94,6 +113,7 @@ class Observation:
     world_landmarks: np.ndarray | None = None
     image_path: str | None = None
     photo: int = 0
+    sigma: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.keypoint_set not in KEYPOINT_SETS:
@@ -102,23 +122,19 @@ class Observation:
                 f"Use one of {', '.join(KEYPOINT_SETS)}.",
             )
         count = KEYPOINT_SETS[self.keypoint_set]
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put(
-            "keypoints",
-            _array(self.keypoints, np.float32, (count, 2), f"keypoints of {self.keypoint_set}"),
-        )
-        put("confidence", _array(self.confidence, np.float32, (count,), "confidence"))
-        if self.box is not None:
-            put("box", _array(self.box, np.float32, (4,), "box"))
-        if self.mask is not None:
-            put("mask", _array(self.mask, np.bool_, (None, None), "mask"))
-        if self.parts is not None:
-            put("parts", _array(self.parts, np.uint8, (None, None), "parts"))
-        if self.world_landmarks is not None:
-            put(
-                "world_landmarks",
-                _array(self.world_landmarks, np.float32, (count, 3), "world_landmarks"),
-            )
+        shapes: dict[str, tuple[type, tuple[int | None, ...]]] = {
+            "keypoints": (np.float32, (count, 2)),
+            "confidence": (np.float32, (count,)),
+            "sigma": (np.float32, (count,)),
+            "box": (np.float32, (4,)),
+            "mask": (np.bool_, (None, None)),
+            "parts": (np.uint8, (None, None)),
+            "world_landmarks": (np.float32, (count, 3)),
+        }
+        for name, (dtype, shape) in shapes.items():
+            value = getattr(self, name)
+            if value is not None or name in ("keypoints", "confidence"):
+                object.__setattr__(self, name, _array(value, dtype, shape, name))
         for name in ("mask", "parts"):
             array = getattr(self, name)
             if (
@@ -132,7 +148,7 @@ class Observation:
                     "Give maps of the full upright photo.",
                 )
         if self.image_path is not None:
-            put("image_path", os.fspath(self.image_path))
+            object.__setattr__(self, "image_path", os.fspath(self.image_path))
 
     @property
     def usable(self) -> np.ndarray:
@@ -144,6 +160,17 @@ class Observation:
                 & (self.confidence > 0)
             )
 
+    def assumed_camera(self) -> Camera:
+        """A normal lens on a photo of the size that maps or keypoints tell."""
+        for plane in (self.mask, self.parts):
+            if plane is not None:
+                return Camera.guess(plane.shape[1], plane.shape[0])
+        points = self.keypoints[self.usable]
+        if not len(points):
+            return Camera.guess(1000, 1000)
+        width, height = np.maximum(1, np.ceil(points.max(0) * 1.1)).astype(int)
+        return Camera.guess(int(width), int(height))
+
     def height_px(self) -> float:
         """Height of the person's box, or of the usable keypoints' extent."""
         if self.box is not None and np.isfinite(self.box).all() and self.box[3] > self.box[1]:
@@ -153,16 +180,13 @@ class Observation:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pixel maps, as JSON."""
-        plain = lambda a: None if a is None else np.asarray(a).tolist()  # noqa: E731
-        return {
+        arrays = ("keypoints", "confidence", "box", "world_landmarks", "sigma")
+        values = {name: getattr(self, name) for name in arrays}
+        return {n: None if v is None else np.asarray(v).tolist() for n, v in values.items()} | {
             "kinflow_kind": "observation",
             "format_version": RESULT_VERSION,
             "keypoint_set": self.keypoint_set,
-            "keypoints": plain(self.keypoints),
-            "confidence": plain(self.confidence),
-            "box": plain(self.box),
             "camera": self.camera.to_dict() if self.camera else None,
-            "world_landmarks": plain(self.world_landmarks),
             "image_path": self.image_path,
             "photo": self.photo,
         }
@@ -181,6 +205,7 @@ class Observation:
                 world_landmarks=data.get("world_landmarks"),
                 image_path=data.get("image_path"),
                 photo=int(data.get("photo", 0)),
+                sigma=data.get("sigma"),
             )
         except (KeyError, TypeError) as error:
             raise InvalidInputError(f"The observation lacks or misspells field {error}.") from error
@@ -188,7 +213,9 @@ class Observation:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One minimum of the fit: the parameters of `FitResult`, its energy, keypoint error and log-probability."""
+    """One minimum of the fit: the parameters of `FitResult`, its energy, keypoint error and
+    log-probability.
+    """
 
     global_orient: np.ndarray
     body_pose: np.ndarray
@@ -203,11 +230,13 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted person. float32: global_orient (3,), body_pose (23, 3) axis-angle, betas (10,), transl (3,), z (D,),
-    vertices (V, 3) and joints (24, 3) in metres in the camera frame, faces (F, 3) of the body that was fitted.
+    """A fitted person. float32: global_orient (3,), body_pose (23, 3) axis-angle, betas (10,),
+    transl (3,), z (D,), vertices (V, 3) and joints (24, 3) in metres in the camera frame, faces (F,
+    3) of the body that was fitted.
 
-    keypoint_error_px: mean distance of the usable keypoints, confidence-weighted; `keypoint_errors_px` (K,) by
-    keypoint, NaN where unused. part_iou: mean over parts, None without part labels. status of STATUSES.
+    keypoint_error_px: mean distance of the usable keypoints, confidence-weighted;
+    `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
+    part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
     """
 
     global_orient: np.ndarray
@@ -227,7 +256,7 @@ class FitResult:
     faces: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     keypoint_errors_px: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     mask_iou: float | None = None
-    prior: str = ""
+    prior: PriorId = PriorId("", "")
     message: str = ""
     image_path: str | None = None
     photo: int = 0
@@ -251,75 +280,46 @@ class FitResult:
 
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
-        return {
+        names = ("part_iou", "mask_iou", "status", "timings", "message", "image_path", "photo")
+        numbers = ("energy", "keypoint_error_px", "log_prob")
+        return {name: getattr(self, name) for name in names} | {
             "camera": self.camera.to_dict(),
             "keypoint_error_px": _number(self.keypoint_error_px),
-            "part_iou": self.part_iou,
-            "mask_iou": self.mask_iou,
             "log_prob": _number(self.log_prob),
-            "status": self.status,
-            "timings": self.timings,
-            "prior": self.prior,
-            "message": self.message,
-            "image_path": self.image_path,
-            "photo": self.photo,
-            "hypotheses": [
-                {
-                    "energy": h.energy,
-                    "keypoint_error_px": h.keypoint_error_px,
-                    "log_prob": h.log_prob,
-                }
-                for h in self.hypotheses
-            ],
+            "prior": self.prior._asdict(),
+            "hypotheses": [{n: _number(getattr(h, n)) for n in numbers} for h in self.hypotheses],
         }
 
     @staticmethod
     def load(path: str | os.PathLike) -> FitResult:
         """Reads what `save` wrote. Raises AssetError naming what is wrong; never unpickles."""
+        again = "Give a .npz that kinflow wrote, or fit again."
+        arrays = read_npz(path, MAX_RESULT_MB, None, again)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                arrays = {k: data[k] for k in data.files}
             header = json.loads(bytes(arrays.pop("header")))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise AssetError(
-                f"Cannot read {path} as a fit: {error}.", "Give a .npz that kinflow wrote."
-            ) from error
-        if header.get("kinflow_kind") != "fit" or header.get("format_version", 0) > RESULT_VERSION:
-            raise AssetError(f"{path} is no fit, or one of a later kinflow.", "Update kinflow.")
-        try:
+            if header["kinflow_kind"] != "fit" or header["format_version"] != RESULT_VERSION:
+                raise AssetError(f"{path} is no fit of this version of kinflow.", again)
             hypotheses = tuple(
                 Hypothesis(
-                    **{n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS}, **numbers
+                    **{n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS},
+                    **{k: _nan(v) for k, v in numbers.items()},
                 )
                 for i, numbers in enumerate(header["hypotheses"])
             )
-            result = {n: arrays[n] for n in _RESULT_ARRAYS}
-            rest = {
-                k: header[k]
-                for k in (
-                    "part_iou",
-                    "mask_iou",
-                    "status",
-                    "timings",
-                    "prior",
-                    "message",
-                    "image_path",
-                    "photo",
-                )
-            }
-            return FitResult(
-                **result,
-                **rest,
-                camera=Camera(**header["camera"]),
-                hypotheses=hypotheses,
-                keypoint_error_px=_nan(header["keypoint_error_px"]),
-                log_prob=_nan(header["log_prob"]),
-            )
-        except (KeyError, TypeError, IndexError) as error:
-            raise AssetError(f"{path}: field {error} is missing or wrong.", "Fit again.") from error
+            rest = {f.name: header[f.name] for f in fields(FitResult) if f.name in header}
+            rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
+            rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
+            rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
+            return FitResult(**rest | {"hypotheses": hypotheses})
+        except (KeyError, TypeError, IndexError, ValueError, RecursionError) as error:
+            if isinstance(error, InvalidInputError):
+                raise AssetError(f"{path}: {error.message}", again) from error
+            raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
 
     def to_obj(self, path: str | os.PathLike) -> None:
-        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame turned upright)."""
+        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame turned
+        upright).
+        """
         upright = self.vertices * np.array([1.0, -1.0, -1.0])
         with open(path, "w", encoding="ascii") as stream:
             stream.write("# kinflow fit, metres, Y up\n")
@@ -336,15 +336,9 @@ class FitResult:
         }
 
     def parameters(self) -> dict[str, Any]:
-        """Parameters in SMPL's names, as JSON."""
-        return {
-            n: getattr(self, n).tolist()
-            for n in ("global_orient", "body_pose", "betas", "transl", "z")
-        } | {
-            "joints": {
-                name: xyz for name, xyz in zip(JOINT_NAMES, self.joints.tolist(), strict=True)
-            }
-        }
+        """Parameters in SMPL's names, and joints in SMPL's order, as JSON."""
+        names = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
+        return {name: getattr(self, name).tolist() for name in names}
 
 
 _RESULT_ARRAYS = (
@@ -359,6 +353,17 @@ _RESULT_ARRAYS = (
     "keypoint_errors_px",
 )
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
+
+
+def _shaped(array: np.ndarray, name: str) -> np.ndarray:
+    shapes = {"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)}
+    shapes |= {"joints": (24, 3), "vertices": (-1, 3), "faces": (-1, 3)}
+    shape = shapes.get(name, (-1,))
+    if array.ndim != len(shape) or any(
+        w not in (-1, n) for w, n in zip(shape, array.shape, strict=True)
+    ):
+        raise ValueError(f"'{name}'")
+    return array
 
 
 def _number(value: float) -> float | None:

@@ -1,27 +1,30 @@
-"""Keypoint sets as sparse regressors on joints and surface vertices, for the default body and SMPL's topology.
+"""Keypoint sets as sparse regressors on joints and surface vertices, for the default body and
+SMPL's topology.
 
-Detectors are trained on clicked points, which are not the joints of a skeleton. Where the default detector sees hips,
-shoulders and ankles was measured on 17 renders of the default body with known truth, in held-out poses seen from all
-sides (`benchmarks.calibrate_keypoints`: hips 16 mm further in than the joints, shoulders 27 mm higher and 13 mm further
-in, ankles 23 mm higher; knees, elbows and wrists within 5 mm). The places are kept as lengths, so SMPL's narrower hip
-joints are moved outwards to the same place.
+Detectors are trained on clicked points, which are not the joints of a skeleton. Where the default
+detector sees hips, shoulders and ankles was measured on 17 renders of the default body with known
+truth, in held-out poses seen from all sides (`benchmarks.calibrate_keypoints`: hips 16 mm further
+in than the joints, shoulders 27 mm higher and 13 mm further in, ankles 23 mm higher; knees, elbows
+and wrists within 5 mm). The places are kept as lengths, so SMPL's narrower hip joints are moved
+outwards to the same place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ..errors import InvalidInputError
-from ..identity_cache import IdentityCache
-from .keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
+from ..core.arrays import Array
 from ..core.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
-from .jacobians import PointSet
-from .model import Body, BodyKey
+from ..errors import InvalidInputError
+from .arrays import BodyArrays
+from .keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
+
+if TYPE_CHECKING:
+    from .model import Body
 
 __all__ = [
     "BLAZEPOSE33",
@@ -33,7 +36,8 @@ __all__ = [
     "keypoint_regressor",
 ]
 
-# Half the distance between the hips and the shoulders as detectors see them, and how much higher, in metres.
+# Half the distance between the hips and the shoulders as detectors see them, and how much higher,
+# in metres.
 HIP_HALF_WIDTH = 0.088
 SHOULDER_INWARDS, SHOULDER_UP = 0.013, 0.027
 ANKLE_UP = 0.023
@@ -62,28 +66,22 @@ _SMPL_VERTICES = {
 
 @dataclass(frozen=True)
 class KeypointRegressor:
-    """keypoints = joint_weights (K, 24) @ joints + vertex_weights (K, n) @ vertices[vertex_index (n,)]."""
+    """keypoints = joint_weights (K, 24) @ joints + vertex_weights (K, n) @ vertices[vertex_index
+    (n,)].
+    """
 
     names: tuple[str, ...]
-    joint_weights: Tensor
-    vertex_index: Tensor
-    vertex_weights: Tensor
+    joint_weights: Array
+    vertex_index: Array
+    vertex_weights: Array
 
-    def __call__(self, joints: Tensor, vertices: Tensor) -> Tensor:
-        """joints (B, 24, 3) and full vertices (B, V, 3), or the chosen (B, n, 3) -> keypoints (B, K, 3)."""
+    def __call__(self, joints: Array, vertices: Array) -> Array:
+        """joints (B, 24, 3) and full vertices (B, V, 3), or the chosen (B, n, 3) -> keypoints (B,
+        K, 3).
+        """
         if vertices.shape[1] != len(self.vertex_index):
             vertices = vertices[:, self.vertex_index]
         return self.joint_weights @ joints + self.vertex_weights @ vertices
-
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> KeypointRegressor:
-        return KeypointRegressor(
-            self.names,
-            self.joint_weights.to(device=device, dtype=dtype),
-            self.vertex_index.to(device=device),
-            self.vertex_weights.to(device=device, dtype=dtype),
-        )
 
 
 def _nearest(v: np.ndarray, place: np.ndarray, count: int) -> list[int]:
@@ -132,7 +130,7 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
     return result
 
 
-def _landmarks(body: Body) -> dict[str, list[int]]:
+def _landmarks(body: BodyArrays) -> dict[str, list[int]]:
     if body.num_vertices == 6890:
         table = {name: [index] for name, index in _SMPL_VERTICES.items()}
         for side in ("left", "right"):
@@ -142,9 +140,7 @@ def _landmarks(body: Body) -> dict[str, list[int]]:
             table[f"{side}_foot_index"] = table[f"{side}_big_toe"]
         return table
     if body.num_vertices == 13524:
-        return _default_landmarks(
-            body.v_template.double().cpu().numpy(), body.J_template.double().cpu().numpy()
-        )
+        return _default_landmarks(body.v_template, body.J_template)
     raise InvalidInputError(
         f"Keypoints are known for the default body and SMPL's 6890 vertices, not for {body.num_vertices}.",
         "Use such a body, or fit with keypoint_regressor of your own.",
@@ -152,7 +148,9 @@ def _landmarks(body: Body) -> dict[str, list[int]]:
 
 
 def _joint_mix(name: str, rest: dict[str, np.ndarray]) -> dict[str, float]:
-    """Keypoints as mixes of joints, weights summing to 1. rest: joint name -> place on the template."""
+    """Keypoints as mixes of joints, weights summing to 1. rest: joint name -> place on the
+    template.
+    """
     if name in ("neck", "mid_hip"):
         pair = ("left_shoulder", "right_shoulder") if name == "neck" else ("left_hip", "right_hip")
         mixes = [_joint_mix(side, rest) for side in pair]
@@ -173,24 +171,28 @@ def _joint_mix(name: str, rest: dict[str, np.ndarray]) -> dict[str, float]:
     return {name: 1.0}
 
 
-def keypoint_regressor(body: Body, keypoint_set: str) -> KeypointRegressor:
-    """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology."""
+def keypoint_regressor(body: Body | BodyArrays, keypoint_set: str) -> KeypointRegressor:
+    """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology.
+
+    Its arrays are of the body's own kind: numpy's for `BodyArrays`, tensors for a `Body`. Raises
+    InvalidInputError for an unknown set, or a topology whose keypoints are not known.
+    """
     if keypoint_set not in NAMES:
         raise InvalidInputError(
             f"Unknown keypoint set '{keypoint_set}'.", f"Use one of {', '.join(NAMES)}."
         )
-    base = _build(BodyKey(body), keypoint_set)
-    return base.to(body.device, body.dtype)
+    regressor = _build(body.arrays, keypoint_set)
+    return regressor if body.arrays is body else body.backend.record(regressor)
 
 
 @lru_cache(maxsize=32)
-def _build(key: BodyKey, keypoint_set: str) -> KeypointRegressor:
-    landmarks = _landmarks(key.body)
-    rest = dict(zip(JOINT_NAMES, key.body.J_template.double().cpu().numpy(), strict=True))
+def _build(body: BodyArrays, keypoint_set: str) -> KeypointRegressor:
+    landmarks = _landmarks(body)
+    rest = dict(zip(JOINT_NAMES, body.J_template, strict=True))
     names = NAMES[keypoint_set]
     used = sorted({i for n in names if n in landmarks for i in landmarks[n]})
-    joint_weights = torch.zeros(len(names), NUM_JOINTS)
-    vertex_weights = torch.zeros(len(names), len(used))
+    joint_weights = np.zeros((len(names), NUM_JOINTS))
+    vertex_weights = np.zeros((len(names), len(used)))
     for row, name in enumerate(names):
         if name in landmarks:
             for index in landmarks[name]:
@@ -198,21 +200,4 @@ def _build(key: BodyKey, keypoint_set: str) -> KeypointRegressor:
         else:
             for joint, weight in _joint_mix(name, rest).items():
                 joint_weights[row, JOINT_INDEX[joint]] += weight
-    return KeypointRegressor(
-        names, joint_weights, torch.tensor(used, dtype=torch.long), vertex_weights
-    )
-
-
-_point_sets = IdentityCache()
-
-
-def keypoint_points(body: Body, keypoint_set: str) -> PointSet:
-    """The points of a keypoint set on this body, ready to be posed; the same object for the same body."""
-
-    def make() -> PointSet:
-        regressor = keypoint_regressor(body, keypoint_set)
-        return PointSet.of(
-            body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
-        )
-
-    return _point_sets.get((body, keypoint_set), make)
+    return KeypointRegressor(names, joint_weights, np.array(used, np.int64), vertex_weights)

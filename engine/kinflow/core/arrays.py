@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,20 +21,26 @@ _PER_PERSON = "per_person"
 
 
 def is_numpy(xp: Namespace) -> bool:
-    """Whether arrays of this namespace live in this process's memory and shapes may depend on data."""
+    """Whether arrays of this namespace live in this process's memory and shapes may depend on
+    data.
+    """
     return xp is numpy_namespace
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where arrays live: a namespace, a floating dtype of it, and a device of it (None: its own)."""
+    """Where arrays live: a namespace, a floating dtype of it, and a device of it (None: its
+    own).
+    """
 
     xp: Namespace
     dtype: Any
     device: Any = None
 
     def asarray(self, values: Any) -> Array:
-        """Anything that numpy understands; floating values in the backend's dtype, others as they are."""
+        """Anything that numpy understands; floating values in the backend's dtype, others as they
+        are.
+        """
         array = np.asarray(values)
         if array.dtype.kind == "f":
             if is_numpy(self.xp):
@@ -43,7 +49,9 @@ class Backend:
         return self.xp.asarray(np.array(array), device=self.device)
 
     def record(self, record: T) -> T:
-        """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved here."""
+        """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved
+        here.
+        """
         return _moved(record, self)
 
 
@@ -56,13 +64,20 @@ def _moved(value: Any, backend: Backend) -> Any:
     if isinstance(value, np.ndarray):
         return backend.asarray(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _moved(getattr(value, f.name), backend) for f in dataclasses.fields(value)}
+        fields = {
+            f.name: _moved(getattr(value, f.name), backend) for f in dataclasses.fields(value)
+        }
         return dataclasses.replace(value, **fields)
     if isinstance(value, tuple):
         return tuple(_moved(v, backend) for v in value)
     if isinstance(value, Mapping):
         return {k: _moved(v, backend) for k, v in value.items()}
     return value
+
+
+def asarray_like(xp: Namespace, values: np.ndarray, like: Array) -> Array:
+    """Numbers of the host in the dtype and on the device of another array."""
+    return values.astype(like.dtype) if is_numpy(xp) else xp.asarray(values).to(like)
 
 
 def to_numpy(array: Array) -> np.ndarray:
@@ -78,15 +93,70 @@ def per_person(**more: Any) -> Any:
 
 
 def pick(record: T, rows: Array) -> T:
-    """The same record for some of its people: every `per_person` field by rows, nested records too."""
+    """The same record for some of its people: every `per_person` field by rows, nested records
+    too.
+    """
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(record):  # type: ignore[arg-type]
         if field.metadata.get(_PER_PERSON):
-            value = getattr(record, field.name)
-            if value is not None:
-                nested = dataclasses.is_dataclass(value)
-                changed[field.name] = pick(value, rows) if nested else value[rows]
+            changed[field.name] = _picked(getattr(record, field.name), rows)
     return dataclasses.replace(record, **changed)  # type: ignore[type-var]
+
+
+def _picked(value: Any, rows: Array) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(_picked(v, rows) for v in value)
+    if isinstance(value, Mapping):
+        return {k: _picked(v, rows) for k, v in value.items()}
+    return pick(value, rows) if dataclasses.is_dataclass(value) else value[rows]
+
+
+def where(xp: Namespace, choose: Array, one: T, other: T) -> T:
+    """Of two records of people the first where `choose` (S,), the second elsewhere."""
+
+    def chosen(a: Any, b: Any) -> Any:
+        return xp.where(choose.reshape((-1, *[1] * (a.ndim - 1))), a, b)
+
+    return _paired(chosen, one, other)
+
+
+def concat(xp: Namespace, one: T, other: T) -> T:
+    """People of one record, then those of another."""
+    return _paired(lambda a, b: xp.concat((a, b), axis=0), one, other)
+
+
+def put_rows(record: T, rows: Array, new: T) -> T:
+    """A record with some of its people replaced by those of another."""
+
+    def replaced(a: Any, b: Any) -> Any:
+        a = a.copy() if isinstance(a, np.ndarray) else a.clone()
+        a[rows] = b
+        return a
+
+    return _paired(replaced, record, new)
+
+
+def _paired(combine: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+    """Combines what counts people of two records alike, field by field; the rest is the first's."""
+    if one is None:
+        return None
+    if isinstance(one, tuple):
+        return tuple(_paired(combine, a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, Mapping):
+        return {k: _paired(combine, v, other[k]) for k, v in one.items()}
+    if not dataclasses.is_dataclass(one) or isinstance(one, type):
+        return combine(one, other)
+    names = [f.name for f in dataclasses.fields(one) if f.metadata.get(_PER_PERSON)]
+    values = {n: _paired(combine, getattr(one, n), getattr(other, n)) for n in names}
+    return dataclasses.replace(one, **values)
+
+
+def spread_sum(xp: Namespace, values: Array, group: Array) -> Array:
+    """For everybody the sum over the own group. (S, ...), group (S,) -> (S, ...)."""
+    together = xp.astype(group[:, None] == group, values.dtype)
+    return (together @ values.reshape((len(values), -1))).reshape(values.shape)
 
 
 def quiet(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
@@ -108,18 +178,27 @@ def zeros_like(xp: Namespace, shape: tuple[int, ...], like: Array) -> Array:
     return xp.zeros(shape, dtype=like.dtype, device=like.device)
 
 
+def contiguous(xp: Namespace, array: Array) -> Array:
+    """The same values side by side in memory."""
+    return np.ascontiguousarray(array) if is_numpy(xp) else array.contiguous()
+
+
 def arange_like(xp: Namespace, count: int, like: Array) -> Array:
     """0 .. count - 1 on the device of another array."""
     return np.arange(count) if is_numpy(xp) else xp.arange(count, device=like.device)
 
 
 def in_batch(xp: Namespace, table: Array, index: Array) -> Array:
-    """Of each person's table the rows that the person's index names. (S, N, ...), (S, M) -> (S, M, ...)."""
+    """Of each person's table the rows that the person's index names. (S, N, ...), (S, M) -> (S, M,
+    ...).
+    """
     return table[arange_like(xp, table.shape[0], table)[:, None], index]
 
 
 def any_used(xp: Namespace, weights: Array) -> Array | slice:
-    """Columns (S, M) that weigh something for anybody; all of them where shapes must not depend on data."""
+    """Columns (S, M) that weigh something for anybody; all of them where shapes must not depend on
+    data.
+    """
     return np.flatnonzero((weights > 0).any(0)) if is_numpy(xp) else slice(None)
 
 
@@ -154,7 +233,9 @@ def _solve_each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def cholesky(xp: Namespace, a: Array) -> Array:
-    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for the items that are none."""
+    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for the items that are
+    none.
+    """
     if not is_numpy(xp):
         factor, info = xp.linalg.cholesky_ex(a)
         return xp.where((info == 0)[..., None, None], factor, xp.nan)

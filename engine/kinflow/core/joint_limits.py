@@ -1,7 +1,9 @@
-"""Ranges of motion of the joints, as clinicians measure them: on the total rotation between two segments.
+"""Ranges of motion of the joints, as clinicians measure them: on the total rotation between two
+segments.
 
-Degrees, after the American Academy of Orthopaedic Surgeons: flexion for the hinges (10 of hyperextension is normal),
-for the others the angle of the whole rotation against the largest single range of that joint (the neck turns by 80).
+Degrees, after the American Academy of Orthopaedic Surgeons: flexion for the hinges (10 of
+hyperextension is normal), for the others the angle of the whole rotation against the largest single
+range of that joint (the neck turns by 80).
 """
 
 from __future__ import annotations
@@ -33,12 +35,15 @@ MEASURES = tuple(
 
 
 def joint_excess(poses: Tensor) -> Tensor:
-    """By how many radians each measured joint is beyond its range; negative inside. (N, 23, 3, 3) -> (N, 14)."""
+    """By how many radians each measured joint is beyond its range; negative inside. (N, 23, 3, 3)
+    -> (N, 14).
+    """
     excess = []
     for side in ("left_", "right_"):
         for short, (axis, (low, high)) in HINGES.items():
             vector = matrix_to_axis_angle(poses[:, JOINT_INDEX[side + short] - 1])
-            # elbows bend about the vertical of the T-pose: the left one towards -y, the right one towards +y
+            # elbows bend about the vertical of the T-pose: the left one towards -y, the right one
+            # towards +y
             bend = vector[:, axis] * (1 if short == "knee" or side == "right_" else -1)
             excess.append(torch.maximum(math.radians(low) - bend, bend - math.radians(high)))
         for chain, (names, limit) in CHAINS.items():

@@ -8,7 +8,9 @@ from .skeleton import METRIC_JOINTS
 
 
 def mpjpe(joints: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Mean distance after the pelvises are put on each other, without the hands. (..., 24, 3) m -> (...) m."""
+    """Mean distance after the pelvises are put on each other, without the hands. (..., 24, 3) m ->
+    (...) m.
+    """
     a, b = joints - joints[..., :1, :], truth - truth[..., :1, :]
     return np.linalg.norm(a - b, axis=-1)[..., list(METRIC_JOINTS)].mean(-1)
 

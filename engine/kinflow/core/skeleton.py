@@ -1,4 +1,4 @@
-"""SMPL's 24 joints: names, parents, mirror pairs (numpy only)."""
+"""SMPL's 24 joints: names, parents, mirror pairs (no imports)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ JOINT_NAMES = (
     "right_hand",
 )
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+UP = (0, *PARENTS[1:])  # each joint's parent; the root's is itself
 NUM_JOINTS = len(JOINT_NAMES)
 NUM_BODY_JOINTS = NUM_JOINTS - 1
 JOINT_INDEX = {name: index for index, name in enumerate(JOINT_NAMES)}

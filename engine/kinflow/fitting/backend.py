@@ -1,32 +1,32 @@
-"""Which form of the solver runs: numpy on a CPU, torch elsewhere and for priors that have no numpy form."""
+"""Where a fit runs: numpy on a CPU, torch elsewhere."""
 
 from __future__ import annotations
 
-import torch
+import contextlib
+from typing import Any
 
-from ..priors.prior import Prior
-from . import solver
-from .problem import Problem, State
-from .solver import Progress, Solution, SolverConfig
+from ..core.arrays import Backend, is_numpy, numpy_backend
+from ..core.solver import Model, Progress, Solution, SolverConfig, levenberg_marquardt
+from ..threads import one_thread
 
-NUMPY_ON_CPU = True
-
-
-def uses_numpy(prior: object, device: torch.device) -> bool:
-    """Whether a fit with this prior on this device goes the numpy way."""
-    return (
-        NUMPY_ON_CPU
-        and device.type == "cpu"
-        and (isinstance(prior, Prior) or hasattr(prior, "lean_flow"))
-    )
+FEW_STARTS = 16
 
 
-def levenberg_marquardt(
-    problem: Problem, state: State, config: SolverConfig, progress: Progress | None = None
+def backend_for(device: str) -> Backend:
+    """ "auto": CUDA where there is one. Raises InvalidInputError where the device is not there."""
+    if device == "cpu":
+        return numpy_backend()
+    from ..bodies.model import torch_backend
+    from ..devices import pick_device
+
+    chosen = pick_device(device)
+    return numpy_backend() if chosen.type == "cpu" else torch_backend(chosen)
+
+
+def minimise(
+    model: Model, state: Any, config: SolverConfig, progress: Progress | None = None
 ) -> Solution:
-    """Minimises every start's energy; see `solver.levenberg_marquardt`."""
-    if uses_numpy(problem.prior, problem.keypoints.device):
-        from .lean.solver import levenberg_marquardt as lean_solver
-
-        return lean_solver(problem, state, config, progress)
-    return solver.levenberg_marquardt(problem, state, config, progress)
+    """`levenberg_marquardt` with as many threads as pay."""
+    few = is_numpy(model.xp) and len(state.z) <= FEW_STARTS
+    with one_thread() if few else contextlib.nullcontext():
+        return levenberg_marquardt(model, state, config, progress)

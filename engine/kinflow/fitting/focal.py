@@ -22,19 +22,21 @@ def estimate_focal(
     cameras: Sequence[Camera],
     fit_with: Callable[[list[Camera], list[FitResult] | None], list[FitResult]],
 ) -> list[Camera]:
-    """Fits everybody through each of FACTORS and refines between the best and its neighbours by a parabola.
+    """Fits everybody through each of FACTORS and refines between the best and its neighbours by a
+    parabola.
 
-    The energy over the logarithm of the focal length is flat for people far away: the nearer the person, the surer the
-    estimate. People of one photo are fitted with their own cameras; give them one camera where they should share it.
-    cameras: first guesses, one a person. fit_with: a quick fit through given cameras, with starts to try besides. Failed fits keep their guess.
+    The energy over the logarithm of the focal length is flat for people far away: the nearer the
+    person, the surer the estimate. People of one photo are fitted with their own cameras; give them
+    one camera where they should share it. cameras: first guesses, one a person. fit_with: a quick
+    fit through given cameras, with starts to try besides. Failed fits keep their guess.
     """
     logs = np.log(FACTORS)
     energies = np.full((len(FACTORS), len(cameras)), np.inf)
     middle = FACTORS.index(1.0)
     first = fit_with(list(cameras), None)
     for row, factor in enumerate(FACTORS):
-        # every lens also tries the pose found through the first one, as far away as it then has to be: else the
-        # energies would compare local minima and not lenses
+        # every lens also tries the pose found through the first one, as far away as it then has to
+        # be: else the energies would compare local minima and not lenses
         moved = [replace(r, transl=r.transl * np.array([1, 1, factor], np.float32)) for r in first]
         results = first if row == middle else fit_with([scaled(c, factor) for c in cameras], moved)
         for column, result in enumerate(results):

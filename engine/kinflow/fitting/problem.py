@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Weights:
     """How the terms weigh against each other.
 
-    keypoint_metres: Laplace scale of a detector's error at the body (m); the prior and the shape have unit weight as
-    negative log-likelihoods times `latent` and `betas`. hint_metres: Laplace scale of 3D hints' depth.
+    keypoint_metres: Laplace scale of a detector's error at the body (m); the prior and the shape
+    have unit weight as negative log-likelihoods times `latent` and `betas`. hint_metres: Laplace
+    scale of 3D hints' depth.
     """
 
     keypoint_metres: float = 0.02
@@ -36,9 +37,10 @@ class Weights:
 class Problem:
     """S = people x starts in one batch.
 
-    keypoints (S, K, 2) px, confidence (S, K) with 0 for missing, focal (S, 2), centre (S, 2), scale (S, 1) px: one
-    Laplace scale of the keypoints. Depth hints: index (H,) into the keypoints, depth (S, H) m behind the hips' centre
-    (whose keypoints are `hip_index`), weight (S, H) with 0 for none.
+    keypoints (S, K, 2) px, confidence (S, K) with 0 for missing, focal (S, 2), centre (S, 2), scale
+    (S, 1) px: one Laplace scale of the keypoints. Depth hints: index (H,) into the keypoints, depth
+    (S, H) m behind the hips' centre (whose keypoints are `hip_index`), weight (S, H) with 0 for
+    none.
     """
 
     body: Body

@@ -2,60 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-import torch
 
-from ..bodies.keypoints import KeypointRegressor
-from ..bodies.model import Body
-from ..bodies.parts import NUM_PARTS
-from ..drawing.zbuffer import NEAR, mask_iou, part_iou, part_map, rasterise
-from ..priors.prior import Prior
+from ..bodies.arrays import BodyArrays
+from ..bodies.tables import body_table, keypoint_table, skin_table
+from ..core.arrays import numpy_backend, to_numpy
+from ..core.arrays import numpy_namespace as xp
+from ..core.body import NUM_BETAS, pose_points, pose_skeleton, skin
+from ..core.posterior import State
+from ..core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from ..core.solver import Solution
 from ..records import Camera, FitResult, Hypothesis, Observation
-from ..rotations import matrix_to_axis_angle
-from .evaluate import posed_joints
-from .problem import Problem
-from .solver import Solution
+from .hypotheses import distinct
+from .overlap import overlaps
+from .people import Means, People
+
+LARGEST_BETA = 8.0  # sigmas: beyond it a shape is no body's
+
+_HOST = numpy_backend()
 
 
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy()
+@dataclass(frozen=True)
+class _Person:
+    """Whose result it is."""
+
+    observation: Observation
+    camera: Camera
+    means: Means
 
 
 def failed_result(
-    body: Body, prior: Prior, camera: Camera, person: Observation, status: str, message: str
+    person: Observation, camera: Camera, means: Means, status: str, message: str
 ) -> FitResult:
-    """The mean pose, marked as no fit; it holds finite numbers so that nothing downstream trips over it."""
-    pose = prior.decode(torch.zeros(1, prior.dim, device=body.device))
-    root = torch.tensor([[np.pi, 0.0, 0.0]], device=body.device)
-    transl = torch.tensor([[0.0, 0.0, 3.0]], device=body.device)
-    vertices, joints = body(root, pose, None, transl)
+    """The mean pose, marked as no fit; finite numbers, so that nothing downstream trips over it."""
+    z = np.zeros((1, means.prior.dim), np.float32)
+    pose, _ = means.prior.decoder(_HOST).decode(xp, z)
+    shape = np.zeros(NUM_BETAS, np.float32)
+    root, transl = np.array([np.pi, 0, 0], np.float32), np.array([0, 0, 3], np.float32)
+    axis_angle = np.float32(matrix_to_axis_angle(xp, pose[0]))
+    vertices, joints = _mesh(means.body, root, axis_angle, shape, transl)
     return FitResult(
-        _numpy(root[0]),
-        _numpy(matrix_to_axis_angle(pose[0])),
-        np.zeros(body.num_betas, np.float32),
-        _numpy(transl[0]),
-        np.zeros(prior.dim, np.float32),
-        camera,
-        _numpy(vertices[0]),
-        _numpy(joints[0]),
-        float("nan"),
-        None,
-        float("nan"),
-        status,
-        {},
-        (),
-        _faces(body),
-        np.full(len(person.keypoints), np.nan, np.float32),
-        None,
-        prior.name,
-        message,
-        person.image_path,
-        person.photo,
+        global_orient=root,
+        body_pose=axis_angle,
+        betas=shape,
+        transl=transl,
+        z=z[0],
+        camera=camera,
+        vertices=vertices,
+        joints=joints,
+        keypoint_error_px=float("nan"),
+        part_iou=None,
+        log_prob=float("nan"),
+        status=status,
+        timings={},
+        hypotheses=(),
+        faces=means.body.faces.astype(np.int32),
+        keypoint_errors_px=np.full(len(person.keypoints), np.nan, np.float32),
+        prior=means.prior.id,
+        message=message,
+        image_path=person.image_path,
+        photo=person.photo,
     )
 
 
-def _faces(body: Body) -> np.ndarray:
-    return body.faces.cpu().numpy().astype(np.int32)
+def _mesh(
+    body: BodyArrays, root: np.ndarray, pose: np.ndarray, betas: np.ndarray, transl: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) and joints (24, 3) of one person's axis-angle parameters."""
+    rotations = axis_angle_to_matrix(xp, np.concatenate((root[None], pose))[None])
+    skeleton = pose_skeleton(xp, body_table(body, _HOST), rotations, betas[None])
+    vertices = skin(xp, skin_table(body, _HOST), skeleton)
+    return vertices[0] + transl, skeleton.place[0] + transl
 
 
 def keypoint_errors(projected: np.ndarray, person: Observation) -> tuple[np.ndarray, float]:
@@ -67,131 +88,114 @@ def keypoint_errors(projected: np.ndarray, person: Observation) -> tuple[np.ndar
     return errors, float((errors[usable] * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def build_result(
-    base: Problem,
-    solution: Solution,
-    rows: list[int],
-    person: Observation,
-    camera: Camera,
-    regressor: KeypointRegressor,
-    number: int,
-) -> FitResult:
-    """Result of one person from its distinct solutions, best first. Only the best is posed as a whole mesh."""
-    body, prior = base.body, base.prior
-    index = torch.tensor(rows, device=body.device)
-    state = solution.state.pick(index)
-    owner = torch.full((len(rows),), number, device=body.device)
-    if not bool(torch.isfinite(solution.energy[index]).any()):
-        return failed_result(
-            body,
-            prior,
-            camera,
-            person,
-            "failed",
-            "No start reached a finite energy; check the keypoints and the camera.",
-        )
-    joints, posed = posed_joints(base.pick(owner), state)
-    projected = camera.project(_numpy(posed.points + state.transl[:, None]).astype(np.float64))
-    pose = prior.decode(state.z)
-    axis_angle = matrix_to_axis_angle(pose)
-    root = matrix_to_axis_angle(state.root)
-    log_prob = prior.log_prob(pose)
-    hypotheses = []
-    for i in range(len(rows)):
-        _, error = keypoint_errors(projected[i], person)
-        hypotheses.append(
-            Hypothesis(
-                _numpy(root[i]),
-                _numpy(axis_angle[i]),
-                _numpy(state.betas[i]),
-                _numpy(state.transl[i]),
-                _numpy(state.z[i]),
-                _numpy(joints[i]),
-                float(solution.energy[rows[i]]),
-                error,
-                float(log_prob[i]),
-            )
-        )
-    # the mesh is posed from the axis-angle numbers that are handed out, so that they and the mesh agree
-    vertices, final_joints = body(root[:1], axis_angle[:1], state.betas[:1], state.transl[:1])
-    errors, error = keypoint_errors(projected[0], person)
-    mesh = _numpy(vertices[0])
-    parts, mask = _overlaps(body, mesh, camera, person)
+def results_of(people: People, solution: Solution, owner: Any) -> list[FitResult]:
+    """A result for everybody, from the distinct solutions, best first."""
+    means, host_owner, energy = people.means, to_numpy(owner), to_numpy(solution.energy)
+    state = State(*(to_numpy(solution.state.block(n)) for n in ("z", "root", "betas", "transl")))
+    pose, _ = means.prior.decoder(_HOST).decode(xp, state.z)
+    rotations = np.concatenate((state.root[:, None], pose), 1)
+    skeleton = pose_skeleton(xp, body_table(means.body, _HOST), rotations, state.betas)
+    table = keypoint_table(means.body, people.observations[0].keypoint_set, _HOST)
+    offset = state.transl[:, None]
+    solved = _Solved(
+        state=state,
+        axis_angle=matrix_to_axis_angle(xp, rotations),
+        pose=pose,
+        joints=skeleton.place + offset,
+        keypoints=pose_points(xp, table, skeleton).places + offset,
+        energy=energy,
+        converged=to_numpy(solution.converged),
+    )
+    groups = distinct(solved.joints, energy, host_owner)
+    return [
+        _result(_Person(person, camera, means), solved, rows)
+        for person, camera, rows in zip(people.observations, people.cameras, groups, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Solutions of everybody, posed: axis_angle (S, 24, 3), pose (S, 23, 3, 3), joints (S, 24, 3)
+    and keypoints (S, K, 3) m in the camera's frame."""
+
+    state: State
+    axis_angle: np.ndarray
+    pose: np.ndarray
+    joints: np.ndarray
+    keypoints: np.ndarray
+    energy: np.ndarray
+    converged: np.ndarray
+
+
+def _result(person: _Person, solved: _Solved, rows: Sequence[int]) -> FitResult:
+    observation, camera, means = person.observation, person.camera, person.means
+    if not np.isfinite(solved.energy[rows[0]]):
+        message = "No start reached a finite energy; check the keypoints and the camera."
+        return failed_result(observation, camera, means, "failed", message)
+    hypotheses = _hypotheses(person, solved, rows)
+    best = hypotheses[0]
+    # the mesh is posed from the numbers that are handed out, so that they and the mesh agree
+    vertices, joints = _mesh(
+        means.body, best.global_orient, best.body_pose, best.betas, best.transl
+    )
+    projected = camera.project(solved.keypoints[rows[0]].astype(np.float64))
+    errors, error = keypoint_errors(projected, observation)
+    part_iou, mask_iou = overlaps(means.body, vertices, camera, observation)
+    status, message = _status(bool(solved.converged[rows[0]]), error, best.betas)
     return FitResult(
-        hypotheses[0].global_orient,
-        hypotheses[0].body_pose,
-        hypotheses[0].betas,
-        hypotheses[0].transl,
-        hypotheses[0].z,
-        camera,
-        mesh,
-        _numpy(final_joints[0]),
-        error,
-        parts,
-        hypotheses[0].log_prob,
-        "converged" if bool(solution.converged[rows[0]]) else "max_iterations",
-        {},
-        tuple(hypotheses),
-        _faces(body),
-        errors,
-        mask,
-        prior.name,
-        "",
-        person.image_path,
-        person.photo,
+        global_orient=best.global_orient,
+        body_pose=best.body_pose,
+        betas=best.betas,
+        transl=best.transl,
+        z=best.z,
+        camera=camera,
+        vertices=vertices,
+        joints=joints,
+        keypoint_error_px=error,
+        part_iou=part_iou,
+        log_prob=best.log_prob,
+        status=status,
+        timings={},
+        hypotheses=hypotheses,
+        faces=means.body.faces.astype(np.int32),
+        keypoint_errors_px=errors,
+        mask_iou=mask_iou,
+        prior=means.prior.id,
+        message=message,
+        image_path=observation.image_path,
+        photo=observation.photo,
     )
 
 
-OVERLAP_SIZE = 144
-
-
-def _overlaps(
-    body: Body, vertices: np.ndarray, camera: Camera, person: Observation
-) -> tuple[float | None, float | None]:
-    """Part IoU and mask IoU against what was observed, on a map of OVERLAP_SIZE px about the person."""
-    plane = person.parts if person.parts is not None else person.mask
-    if plane is None:
-        return None, None
-    points = camera.project(vertices.astype(np.float64))
-    depth = vertices[:, 2].astype(np.float64)
-    low, high = _region(points[depth > NEAR], plane, camera)
-    step = max(1e-6, float((high - low).max()) / OVERLAP_SIZE)
-    width, height = (max(1, int(np.ceil(v))) for v in (high - low) / step)
-    local = (points - low) / step
-    faces = body.faces.cpu().numpy()
-    # a closed mesh hides its own back: half the triangles
-    a, b, c = (local[faces[:, k]] for k in range(3))
-    front = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    faces = faces[front]
-    raster = rasterise(local, depth, faces, height, width)
-    lines = np.floor(low[1] + (np.arange(height) + 0.5) * step).astype(int)
-    columns = np.floor(low[0] + (np.arange(width) + 0.5) * step).astype(int)
-
-    def small(plane: np.ndarray) -> np.ndarray:
-        rows, cols = np.minimum(lines, plane.shape[0] - 1), np.minimum(columns, plane.shape[1] - 1)
-        return plane[rows[:, None], cols]
-
-    parts = mask = None
-    if person.parts is not None:
-        parts = part_iou(
-            part_map(raster, faces, body.parts.cpu().numpy()), small(person.parts), NUM_PARTS
+def _hypotheses(person: _Person, solved: _Solved, rows: Sequence[int]) -> tuple[Hypothesis, ...]:
+    state, log_prob = solved.state, person.means.prior.log_prob(solved.pose[list(rows)])
+    result = []
+    for number, row in enumerate(rows):
+        projected = person.camera.project(solved.keypoints[row].astype(np.float64))
+        result.append(
+            Hypothesis(
+                global_orient=solved.axis_angle[row, 0],
+                body_pose=solved.axis_angle[row, 1:],
+                betas=state.betas[row],
+                transl=state.transl[row],
+                z=state.z[row],
+                joints=solved.joints[row],
+                energy=float(solved.energy[row]),
+                keypoint_error_px=keypoint_errors(projected, person.observation)[1],
+                log_prob=float(log_prob[number]),
+            )
         )
-    if person.mask is not None:
-        mask = mask_iou(raster.mask, small(person.mask))
-    return parts, mask
+    return tuple(result)
 
 
-def _region(points: np.ndarray, plane: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the photo that body or labels fill: its corners in px."""
-    low, high = np.zeros(2), np.array([camera.width, camera.height], float)
-    columns, lines = np.flatnonzero(plane.any(0)), np.flatnonzero(plane.any(1))
-    ends = []
-    if len(columns):
-        ends.append([[columns[0], lines[0]], [columns[-1] + 1, lines[-1] + 1]])
-    if len(points):
-        ends.append([points.min(0), points.max(0)])
-    if not ends:
-        return low, high
-    corners = np.array(ends, float)
-    first, last = np.clip(corners[:, 0].min(0), low, high), np.clip(corners[:, 1].max(0), low, high)
-    return (first, last) if (last - first).min() >= 1 else (low, high)
+def _status(converged: bool, error: float, betas: np.ndarray) -> tuple[str, str]:
+    """What may be said of a solution, and why where it is no fit."""
+    if not np.isfinite(error):
+        return "failed", "The body ended up behind the camera; check the keypoints and the camera."
+    largest = float(np.abs(betas).max())
+    if largest > LARGEST_BETA:
+        return "failed", (
+            f"Only a shape that nobody has ({largest:.0f} deviations from the mean) follows these "
+            "keypoints; check them and the camera."
+        )
+    return ("converged" if converged else "max_iterations"), ""

@@ -1,52 +1,120 @@
-"""Where the solver starts: the zero-mean latent under four global rotations, and what the caller brings."""
+"""Where the solver starts: the zero-mean latent under four global rotations, and what a caller
+brings.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from ..bodies.jacobians import pose_points
-from ..rotations import axis_angle_to_matrix
-from .problem import Problem, State
-from .translation import weak_perspective_translation
+from ..core.arrays import Array, Namespace, numpy_namespace, per_person, zeros_like
+from ..core.body import NUM_BETAS
+from ..core.camera import Targets, weak_perspective_translation
+from ..core.posterior import Problem, State
+from ..core.rotations import axis_angle_to_matrix
+from ..core.terms.keypoints import Keypoints
+from ..records import PriorId
+from .people import Means, People
 
 NUM_YAWS = 4
 
 
-def upright_rotations(roll: Tensor, yaws: int = NUM_YAWS) -> Tensor:
+class Start(Protocol):
+    """A pose to begin with: a `FitResult`, a `Hypothesis` of one, a `Guess`."""
+
+    @property
+    def global_orient(self) -> np.ndarray: ...
+    @property
+    def body_pose(self) -> np.ndarray: ...
+    @property
+    def betas(self) -> np.ndarray: ...
+    @property
+    def transl(self) -> np.ndarray: ...
+    @property
+    def z(self) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Starts of many people: whose each is (S,), and where."""
+
+    owner: Array = per_person()
+    state: State = per_person()
+
+
+def upright_rotations(xp: Namespace, roll: Array, yaws: int = NUM_YAWS) -> Array:
     """Root rotations of a body that stands upright on the photo, turned about its own axis.
 
     roll (N,) radians: how the trunk leans on the photo (0: head up). -> (N, yaws, 3, 3).
     """
-    dtype, device = roll.dtype, roll.device
-    half_turn = axis_angle_to_matrix(torch.tensor([math.pi, 0.0, 0.0], dtype=dtype, device=device))
-    angles = torch.arange(yaws, dtype=dtype, device=device) * (2 * math.pi / yaws)
-    zero = torch.zeros_like(angles)
-    yaw = axis_angle_to_matrix(torch.stack((zero, angles, zero), -1))
-    lean = axis_angle_to_matrix(
-        torch.stack((torch.zeros_like(roll), torch.zeros_like(roll), roll), -1)
+    zero = xp.zeros_like(roll)
+    lean = axis_angle_to_matrix(xp, xp.stack((zero, zero, roll), axis=-1))
+    turns = []
+    for i in range(yaws):
+        yaw = xp.full_like(roll, 2 * math.pi * i / yaws)
+        turns.append(axis_angle_to_matrix(xp, xp.stack((zero, yaw, zero), axis=-1)))
+    half = axis_angle_to_matrix(xp, xp.stack((xp.full_like(roll, math.pi), zero, zero), axis=-1))
+    return xp.stack([lean @ half @ turn for turn in turns], axis=1)
+
+
+def placed(problem: Problem, state: State) -> State:
+    """The state with the translation of equation 2."""
+    xp = problem.xp
+    term = next(t for t in problem.terms if isinstance(t, Keypoints))
+    places = problem.posed(state).points(term.table).places[:, term.which]
+    targets = Targets(term.keypoints, term.confidence)
+    transl = weak_perspective_translation(xp, places, targets, problem.lens)
+    return replace(state, transl=transl)
+
+
+def rotated(people: People, rows: Array) -> Candidates:
+    """Four starts for each of the people in `rows`."""
+    xp, problem = people.means.backend.xp, people.problem
+    owner = xp.repeat(rows, NUM_YAWS)
+    root = upright_rotations(xp, people.roll[rows]).reshape((-1, 3, 3))
+    count = len(owner)
+    state = State(
+        zeros_like(xp, (count, problem.decoder.dim), root),
+        root,
+        zeros_like(xp, (count, NUM_BETAS), root),
+        zeros_like(xp, (count, 3), root),
     )
-    return lean[:, None] @ half_turn @ yaw
+    return Candidates(owner, placed(problem.pick(owner), state))
 
 
-def trunk_roll(keypoints: Tensor, confidence: Tensor, names: tuple[str, ...]) -> Tensor:
-    """Lean of the trunk on the photo from shoulders and hips; 0 where they are not seen. -> (N,)."""
-    index = [names.index(n) for n in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")]
-    seen = (confidence[:, index] > 0.3).all(1)
-    points = keypoints[:, index]
-    up = points[:, :2].mean(1) - points[:, 2:].mean(1)
-    roll = torch.atan2(up[:, 0], -up[:, 1])
-    long_enough = up.norm(dim=-1) > 1
-    return torch.where(seen & long_enough, roll, torch.zeros_like(roll))
+def brought(people: People, starts: Sequence[Start | None]) -> Candidates | None:
+    """The starts that a caller brings; None where there is none."""
+    rows = [i for i, start in enumerate(starts) if start is not None]
+    if not rows:
+        return None
+    chosen = [s for s in starts if s is not None]
+    codes = np.stack([code_of(start, people.means) for start in chosen])
+    state = state_of(chosen, codes, people.means)
+    return Candidates(people.means.backend.asarray(np.array(rows)), state)
 
 
-def place(problem: Problem, z: Tensor, root: Tensor, betas: Tensor) -> State:
-    """State with the translation of equation 2."""
-    rotations = torch.cat((root[:, None], problem.prior.decode_with_trace(z)[0]), 1)
-    points = pose_points(problem.body, problem.points, rotations, betas, jacobian=False).points
-    transl = weak_perspective_translation(
-        points, problem.keypoints, problem.confidence, problem.focal, problem.centre
-    )
-    return State(z, root, betas, transl)
+def state_of(starts: Sequence[Start], codes: np.ndarray, means: Means) -> State:
+    """Starts as one state, with latent codes (S, D)."""
+    backend = means.backend
+
+    def stack(name: str) -> np.ndarray:
+        return np.stack([np.asarray(getattr(s, name), np.float64) for s in starts])
+
+    root = axis_angle_to_matrix(numpy_namespace, stack("global_orient"))
+    columns = (codes, root, stack("betas"), stack("transl"))
+    return State(*(backend.asarray(np.asarray(a, np.float64)) for a in columns))
+
+
+def code_of(start: Start, means: Means) -> np.ndarray:
+    """The start's latent under this prior; a code of another is encoded again from the pose.
+    (D,).
+    """
+    mark = getattr(start, "prior", PriorId("", ""))
+    if mark == means.prior.id and len(start.z) == means.prior.dim:
+        return np.asarray(start.z, np.float64)
+    pose = axis_angle_to_matrix(numpy_namespace, np.asarray(start.body_pose, np.float64)[None])
+    return np.asarray(means.prior.encode(pose)[0], np.float64)

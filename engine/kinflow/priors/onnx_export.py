@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InvalidInputError, KinflowError
 from ..core.skeleton import NUM_BODY_JOINTS
+from ..errors import InvalidInputError, KinflowError
 from .architectures import Coupling, PReLU
 from .layers import SCALE_BOUND
 from .prior import Prior
@@ -240,7 +240,7 @@ def export_onnx(prior: Prior, path: str | Path) -> None:
     joints.stack(build(joints, h), "rotations")
     value = lambda name, size: helper.make_tensor_value_info(
         name, TensorProto.FLOAT, ["batch", size]
-    )  # noqa: E731
+    )
     outputs = [value("representation", flow.dim), value("rotations", 9 * NUM_BODY_JOINTS)]
     model = helper.make_model(
         helper.make_graph(

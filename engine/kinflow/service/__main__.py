@@ -1,19 +1,23 @@
-"""python -m kinflow.service --connect PORT: started by kinflow.client, with a token on standard input."""
+"""python -m kinflow.service --connect PORT: started by kinflow.client, with a token on standard
+input."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 
 
 def _end_with_parent() -> None:
     """Ends this process when standard input closes, in the middle of whatever it does."""
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
+    try:
+        while sys.stdin.buffer.read(4096):
+            pass
+    finally:
+        os._exit(0)
 
 
 def main() -> None:
@@ -26,17 +30,26 @@ def main() -> None:
 
 def run(port: int, idle: float) -> None:
     """Serves one client until it goes; never returns."""
-    token = sys.stdin.buffer.readline().decode().strip()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    token = sys.stdin.buffer.readline().decode("ascii", "replace").strip()
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client hears Ctrl+C, and cancels the job
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    import torch
+    status = 1
+    try:
+        import torch
 
-    from .server import connect_back
+        from .methods import METHODS
+        from .server import connect_back
 
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-    connect_back(port, token, device, idle).serve()
-    sys.stdout.flush()
-    os._exit(0)
+        device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+        connect_back(port, token, METHODS, device, idle).serve()
+        status = 0
+    except BaseException:
+        logging.exception("the engine ends")
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import os
@@ -9,172 +10,197 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from .. import __version__
+from ..client.wire import PROTOCOL, FrameReader, pack
 from ..errors import CancelledError, InvalidInputError, KinflowError, ProtocolError
-from ..wire import PROTOCOL, FrameReader, pack
-from .methods import METHODS, NEWEST_WINS
 
 log = logging.getLogger("kinflow.service")
 PROGRESS_INTERVAL = 0.05
+MAX_WAITING = 1000
+GOODBYE_SECONDS = 1.0
+NEWEST_WINS = frozenset({"refit", "decode"})
+Method = Callable[..., Any]
+
+
+@dataclass
+class Request:
+    """A request that waits or is worked on; `stop` says why it should not be finished."""
+
+    number: int
+    method: str
+    params: dict[str, Any]
+    stop: str = ""
 
 
 class Server:
-    """Answers one client. `serve` returns when the connection ends or `shutdown` is asked for."""
+    """Answers one client. `serve` returns when the connection ends, or after `idle` seconds."""
 
-    def __init__(self, connection: socket.socket, idle_shutdown_s: float = 0.0) -> None:
+    def __init__(
+        self, connection: socket.socket, methods: Mapping[str, Method], idle: float = 0.0
+    ) -> None:
         self._connection = connection
-        self._idle = idle_shutdown_s
-        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._cancelled: set[int] = set()
-        self._newest: dict[str, int] = {}
+        self._methods = methods
+        self._idle = idle
+        self._queue: queue.Queue[Request | None] = queue.Queue()
+        self._live: dict[int, Request] = {}
+        self._lock = threading.Lock()
         self._write_lock = threading.Lock()
 
     def serve(self) -> None:
-        threading.Thread(target=self._read, daemon=True).start()
-        with self._connection:
+        """Works until the client goes."""
+        reader = threading.Thread(target=self._read, name="reader", daemon=True)
+        reader.start()
+        try:
             self._loop()
+        finally:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_WR)
+            reader.join(GOODBYE_SECONDS)
+            self._connection.close()
 
     def _loop(self) -> None:
         while True:
             try:
-                request = self._requests.get(timeout=self._idle or None)
+                request = self._queue.get(timeout=self._idle or None)
             except queue.Empty:
                 log.info("idle for %.0f s, ending", self._idle)
                 return
             if request is None:
                 return
-            if request.get("method") == "shutdown":
-                self._reply(request, {"kind": "result", "value": None})
-                return
             self._answer(request)
 
+    # -- reading, in a thread of its own ---------------------------------------------------------
+
     def _read(self) -> None:
+        """However this ends, the main thread and the client hear of it."""
         reader = FrameReader()
         try:
             while data := self._connection.recv(1 << 20):
                 for message in reader.feed(data):
                     self._sort(message)
-        except ProtocolError as error:
-            # the stream cannot be followed any more: say so, and close
-            log.warning("bad frame: %s", error)
-            self._send(
-                {
-                    "id": None,
-                    "kind": "error",
-                    "code": error.code,
-                    "message": error.message,
-                    "hint": error.hint,
-                }
-            )
         except OSError as error:
             log.info("connection ended: %s", error)
-        self._requests.put(None)
+        except ProtocolError as error:
+            log.warning("bad frame: %s", error)
+            self._send({"id": None} | _error(error))
+        except Exception as error:
+            log.exception("the reader failed")
+            self._send({"id": None} | _error(_failure("reading", error)))
+        finally:
+            self._end()
+        self._drain()
+
+    def _drain(self) -> None:
+        """What still comes is thrown away, for a while: closing on unread bytes would make the
+        client's system drop the last answer."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+            self._connection.settimeout(GOODBYE_SECONDS)
+            deadline = time.monotonic() + GOODBYE_SECONDS
+            while time.monotonic() < deadline and self._connection.recv(1 << 20):
+                pass
+
+    def _end(self) -> None:
+        """Nobody listens any more: what runs is stopped, what waits is dropped."""
+        with self._lock:
+            for request in self._live.values():
+                request.stop = "The client has gone."
+        self._queue.put(None)
 
     def _sort(self, message: dict[str, Any]) -> None:
-        method, number = message.get("method"), message.get("id")
-        if method == "cancel" and isinstance(number, int):
-            self._cancelled.add(number)
-            return
-        if isinstance(method, str) and method in NEWEST_WINS and isinstance(number, int):
-            self._newest[method] = number
-        self._requests.put(message)
+        number, method, params = (message.get(name) for name in ("id", "method", "params"))
+        if type(number) is not int or not isinstance(method, str) or not isinstance(params, dict):
+            raise ProtocolError("A request has an id, a method and its params.")
+        with self._lock:
+            if method == "cancel":
+                if number in self._live:
+                    self._live[number].stop = "The job was cancelled."
+                return
+            if number in self._live or len(self._live) >= MAX_WAITING:
+                raise ProtocolError("A request's id is in use, or too many requests wait.")
+            if method in NEWEST_WINS:
+                for request in self._live.values():
+                    if request.method == method:
+                        request.stop = "A newer request replaced this one."
+            self._live[number] = request = Request(number, method, params)
+        self._queue.put(request)
 
-    def _answer(self, request: dict[str, Any]) -> None:
-        number, method = request.get("id"), request.get("method")
-        if not isinstance(number, int):
-            number = None
+    # -- answering ---------------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> None:
+        try:
+            if request.stop:
+                raise CancelledError(request.stop)
+            answer = {"kind": "result", "value": self._call(request)}
+            self._send({"id": request.number} | answer)
+        except KinflowError as error:
+            self._send({"id": request.number} | _error(error))
+        except Exception as error:  # the server lives on, whatever a request does
+            log.exception("request %.100r failed", request.method)
+            failure = _failure(f"'{request.method:.100}'", error)
+            self._send({"id": request.number} | _error(failure))
+        finally:
+            with self._lock:
+                self._live.pop(request.number, None)
+
+    def _call(self, request: Request) -> Any:
         last_report = 0.0
 
         def progress(fraction: float, text: str) -> bool | None:
             nonlocal last_report
-            if number in self._cancelled:
+            if request.stop:
                 return False
             now = time.monotonic()
             if now - last_report > PROGRESS_INTERVAL:
                 last_report = now
-                self._reply(
-                    request, {"kind": "progress", "fraction": float(fraction), "message": text}
-                )
+                report = {"kind": "progress", "fraction": float(fraction), "message": text}
+                self._send({"id": request.number} | report)
             return None
 
+        function = self._methods.get(request.method)
+        if function is None:
+            raise InvalidInputError(
+                f"The engine has no method '{request.method:.100}'.",
+                "Update the client or the engine.",
+            )
         try:
-            function = METHODS.get(method) if isinstance(method, str) else None
-            params = request.get("params", {})
-            if function is None or not isinstance(params, dict):
-                raise InvalidInputError(
-                    f"The engine has no method '{method}'.", "Update the client or the engine."
-                )
-            if number in self._cancelled:
-                raise CancelledError("The job was cancelled before it began.")
-            if method in NEWEST_WINS and self._newest.get(method) != number:
-                raise CancelledError("A newer request replaced this one.")
-            try:
-                inspect.signature(function).bind(progress, **params)
-            except TypeError as error:
-                raise InvalidInputError(f"{method}: {error}.") from error
-            self._reply(request, {"kind": "result", "value": function(progress, **params)})
-        except KinflowError as error:
-            self._reply(
-                request,
-                {"kind": "error", "code": error.code, "message": error.message, "hint": error.hint},
-            )
-        except (
-            Exception
-        ) as error:  # the server lives on, whatever a request does; the log has the traceback
-            log.exception("request %s failed", method)
-            message = f"The engine failed on '{method}': {type(error).__name__}: {error}"
-            self._reply(
-                request,
-                {
-                    "kind": "error",
-                    "code": "error",
-                    "message": message,
-                    "hint": "See the engine's log.",
-                },
-            )
-        finally:
-            self._cancelled.discard(number)
-
-    def _reply(self, request: dict[str, Any], message: dict[str, Any]) -> None:
-        self._send({"id": request.get("id"), "seq": request.get("seq")} | message)
+            inspect.signature(function).bind(progress, **request.params)
+        except TypeError as error:
+            raise InvalidInputError(f"{request.method}: {error}.") from error
+        return function(progress, **request.params)
 
     def _send(self, message: dict[str, Any]) -> None:
-        try:
-            frame = pack(message)
-        except ProtocolError as error:
-            frame = pack(
-                {
-                    "id": message.get("id"),
-                    "kind": "error",
-                    "code": error.code,
-                    "message": error.message,
-                    "hint": error.hint,
-                }
-            )
+        """Raises ProtocolError, before anything is sent, for what cannot travel."""
+        frames = pack(message)
         with self._write_lock:
             try:
-                self._connection.sendall(frame)
+                for frame in frames:
+                    self._connection.sendall(frame)
             except OSError:
-                self._requests.put(None)
+                self._end()
 
 
-def connect_back(port: int, token: str, device: str, idle_shutdown_s: float = 0.0) -> Server:
+def _error(error: KinflowError) -> dict[str, Any]:
+    return {"kind": "error", "code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _failure(what: str, error: Exception) -> KinflowError:
+    name = type(error).__name__
+    return KinflowError(f"The engine failed on {what}: {name}: {error}", "See the engine's log.")
+
+
+def connect_back(
+    port: int, token: str, methods: Mapping[str, Method], device: str, idle: float = 0.0
+) -> Server:
     """Connects to the client that started this process and says hello."""
-    from .. import __version__
-
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.settimeout(None)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(
-        pack(
-            {
-                "token": token,
-                "protocol": PROTOCOL,
-                "version": __version__,
-                "device": device,
-                "pid": os.getpid(),
-            }
-        )
-    )
-    return Server(connection, idle_shutdown_s)
+    hello = {"token": token, "protocol": PROTOCOL, "version": __version__, "device": device}
+    for frame in pack(hello | {"pid": os.getpid()}):
+        connection.sendall(frame)
+    return Server(connection, methods, idle)

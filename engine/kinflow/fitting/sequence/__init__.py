@@ -1,4 +1,6 @@
-"""Frames of one person: tracked, led along one path of hypotheses, and solved together with smoothness as one more residual."""
+"""Frames of one person: tracked, led along one path of hypotheses, and solved together with
+smoothness as one more residual.
+"""
 
 from .joint_fit import SequenceConfig as SequenceConfig
 from .joint_fit import fit_sequence as fit_sequence

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ...bodies.files import load_body
-from ...bodies.keypoints import keypoint_regressor
-from ...bodies.model import Body
-from ...devices import pick_device
+from ...bodies.files import load_body_arrays
+from ...core.arrays import Array, asarray_like, pick, put_rows, to_numpy
+from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
+from ...core.solver import Progress, Solution, SolverConfig
+from ...core.terms.smoothness import Smoothness, SmoothWeights
 from ...errors import InvalidInputError
-from ...priors.prior import Prior, load_prior
+from ...priors.arrays import PosePrior
 from ...records import Camera, FitResult, Observation
-from ...rotations import axis_angle_to_matrix
-from ..fit import FitConfig, fit
-from ..problem import Problem, State
-from ..residuals.parts import part_field
-from ..results import build_result
-from ..setup import assumed_camera, base_problem
-from ..solver import Solution
+from ..backend import backend_for, minimise
+from ..config import FitConfig
+from ..fit import fit, prior_of
+from ..part_fields import parts_term
+from ..people import Means, People, gather
+from ..results import results_of
+from ..stages import NEAREST
+from ..starts import state_of
+from .chain import Chain
 from .path import best_path
-from .smoothness import SmoothWeights
-from .solver import Window, solve_window
+
+if TYPE_CHECKING:
+    from ...bodies.model import Body
+    from ...priors.prior import Prior
 
 FITTED = ("converged", "max_iterations")
+Report = Callable[[float, str], bool | None]
 
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """How `fit_sequence` works. window: frames solved together; overlap: of each window with the one before."""
+    """How `fit_sequence` works. window: frames solved together; overlap: with the window before."""
 
     smooth: SmoothWeights = field(default_factory=SmoothWeights)
     window: int = 120
@@ -46,44 +52,29 @@ def fit_sequence(
     *,
     frames: Sequence[int] | None = None,
     body: Body | None = None,
-    prior: Prior | str | None = None,
+    prior: Prior | PosePrior | str | Path | None = None,
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),
     device: str = "auto",
     seed: int = 0,
-    progress: Callable[[float, str], bool | None] | None = None,
+    progress: Report | None = None,
     config: SequenceConfig | None = None,
 ) -> list[FitResult]:
-    """Fits one person seen in successive frames: one shape, one camera, a smooth motion. Results in the same order.
+    """Fits one person seen in successive frames: one shape, one camera, a smooth motion.
 
-    frames: the number of each observation's frame, rising; without, one after another. camera: of all frames; without, the
-    first observation's. Each frame is fitted by itself, the chain of hypotheses that moves least is chosen, and the frames
-    are solved jointly in windows. Frames that cannot be fitted keep their status. Raises InvalidInputError for wrong
+    Results in the same order. frames: the number of each observation's frame, rising; without, one
+    after another. camera: of all frames; without, the first observation's. Each frame is fitted by
+    itself, the chain of hypotheses that moves least is chosen, and the frames are solved jointly in
+    windows. Frames that cannot be fitted keep their status. Raises InvalidInputError for wrong
     arguments, CancelledError where progress returns False.
     """
     people = list(observations)
     config = config or SequenceConfig()
-    numbers = list(range(len(people))) if frames is None else [int(f) for f in frames]
-    if len(numbers) != len(people) or any(
-        b <= a for a, b in zip(numbers, numbers[1:], strict=False)
-    ):
-        raise InvalidInputError(
-            "A sequence needs one frame number an observation, rising.",
-            "Give frames=[0, 1, 2, ...].",
-        )
-    if len({p.keypoint_set for p in people}) > 1:
-        raise InvalidInputError(
-            "The frames of a sequence have different keypoint sets.", "Use one detector for a clip."
-        )
+    numbers = _numbers(people, frames)
     if not people:
         return []
-    torch_device = pick_device(device)
-    body = (body or load_body()).to(torch_device)
-    prior = (load_prior(prior or "light") if prior is None or isinstance(prior, str) else prior).to(
-        torch_device
-    )
-    lens = camera or people[0].camera or assumed_camera(people[0])
-    tell = progress or (lambda share, text: None)
+    lens = camera or people[0].camera or people[0].assumed_camera()
+    report = progress or _silent
     single = fit(
         people,
         body=body,
@@ -93,123 +84,109 @@ def fit_sequence(
         device=device,
         seed=seed,
         config=config.frame,
-        progress=lambda share, text: tell(0.5 * share, text),
+        progress=lambda share, text: report(0.5 * share, text),
     )
-    good = [i for i, r in enumerate(single) if r.status in FITTED]
-    if len(good) < 3:
+    fitted = [i for i, r in enumerate(single) if r.status in FITTED]
+    if len(fitted) < 3:
         return single
-    times = [numbers[i] for i in good]
-    path = best_path(
-        [np.stack([h.joints for h in single[i].hypotheses]) for i in good],
-        [np.array([h.energy for h in single[i].hypotheses]) for i in good],
-        np.diff(times).tolist(),
-    )
-    chosen = [single[i].hypotheses[k] for i, k in zip(good, path, strict=True)]
+    arrays = load_body_arrays() if body is None else body.arrays
+    means = Means(arrays, prior_of(prior), backend_for(device), config.frame)
+    clip = _Clip([people[i] for i in fitted], lens, [numbers[i] for i in fitted])
+    start = _chosen([single[i] for i in fitted], clip, means)
+    frames_ = _frames(clip, means, start, "ba" in losses, seed)
+    state, energy = _in_windows(frames_, start, clip.times, config, report)
+    solution = Solution(state, energy, energy == energy)
+    owner = means.backend.asarray(np.arange(len(fitted)))
+    joint = dict(zip(fitted, results_of(frames_, solution, owner), strict=True))
+    return [replace(joint[i], timings=r.timings) if i in joint else r for i, r in enumerate(single)]
 
-    def stack(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([getattr(h, name) for h in chosen])).to(body.v_template)
 
-    state = State(
-        stack("z"), axis_angle_to_matrix(stack("global_orient")), stack("betas"), stack("transl")
-    )
-    problem = _problem(
-        [people[i] for i in good], lens, body, prior, state, config.frame, "ba" in losses, seed
-    )
-    state, energy = _in_windows(
-        problem,
-        state,
-        torch.tensor(times, dtype=torch.float64, device=torch_device),
-        config,
-        lambda share, text: tell(0.5 + 0.5 * share, text),
-    )
-    solution = Solution(
-        state,
-        energy,
-        torch.ones(len(good), dtype=torch.bool, device=torch_device),
-        config.iterations,
-    )
-    regressor = keypoint_regressor(body, people[0].keypoint_set)
-    results = list(single)
-    for row, i in enumerate(good):
-        results[i] = replace(
-            build_result(
-                problem.pick(torch.arange(len(good))),
-                solution,
-                [row],
-                people[i],
-                lens,
-                regressor,
-                row,
-            ),
-            timings=single[i].timings,
+def _silent(fraction: float, message: str) -> bool | None:
+    return None
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Frames that could be fitted, and their numbers."""
+
+    people: list[Observation]
+    camera: Camera
+    times: list[int]
+
+
+def _numbers(people: list[Observation], frames: Sequence[int] | None) -> list[int]:
+    numbers = list(range(len(people))) if frames is None else [int(f) for f in frames]
+    rising = all(b > a for a, b in zip(numbers, numbers[1:], strict=False))
+    if len(numbers) != len(people) or not rising:
+        raise InvalidInputError(
+            "A sequence needs one frame number an observation, rising.",
+            "Give frames=[0, 1, 2, ...].",
         )
-    return results
+    if len({p.keypoint_set for p in people}) > 1:
+        raise InvalidInputError(
+            "The frames of a sequence have different keypoint sets.", "Use one detector for a clip."
+        )
+    return numbers
 
 
-def _problem(
-    people: list[Observation],
-    lens: Camera,
-    body: Body,
-    prior: Prior,
-    state: State,
-    config: FitConfig,
-    use_parts: bool,
-    seed: int,
-) -> Problem:
+def _chosen(single: list[FitResult], clip: _Clip, means: Means) -> State:
+    """Of each frame's hypotheses the one on the path that moves least."""
+    path = best_path(
+        [np.stack([h.joints for h in r.hypotheses]) for r in single],
+        [np.array([h.energy for h in r.hypotheses]) for r in single],
+        np.diff(clip.times).tolist(),
+    )
+    chosen = [r.hypotheses[k] for r, k in zip(single, path, strict=True)]
+    return state_of(chosen, np.stack([h.z for h in chosen]), means)
+
+
+def _frames(clip: _Clip, means: Means, state: State, use_parts: bool, seed: int) -> People:
     """One row a frame; the keypoints' scale as in a single fit, from the clip's median depth."""
-    base = base_problem(people, [lens] * len(people), body, prior, config.weights, config.hints)
-    depth = state.transl[:, 2].clamp_min(0.3)
-    focal = base.focal.mean(-1)
-    base = replace(base, scale=(config.weights.keypoint_metres * focal / depth.median())[:, None])
-    parts = part_field(people, body, focal / depth, seed) if use_parts else None
-    return base if parts is None else replace(base, parts=parts)
+    xp = means.backend.xp
+    people = gather(clip.people, [clip.camera] * len(clip.people), means)
+    depth = state.transl[:, 2]
+    depth = xp.where(depth > NEAREST, depth, NEAREST)
+    median = float(np.median(to_numpy(depth)))
+    people = people.scaled(
+        (means.config.weights.keypoint_metres * people.focal() / median)[:, None]
+    )
+    parts = parts_term(clip.people, means, people.focal() / depth, seed) if use_parts else None
+    people = people if parts is None else people.with_term(parts)
+    together = replace(
+        people.problem,
+        unknowns=(ROOT, TRANSL, SHARED_BETAS),
+        group=means.backend.asarray(np.zeros(len(people), np.int64)),
+    )
+    return replace(people, problem=together)
 
 
 def _in_windows(
-    problem: Problem,
-    state: State,
-    times: Tensor,
-    config: SequenceConfig,
-    tell: Callable[[float, str], bool | None],
-) -> tuple[State, Tensor]:
-    """Window after window; the first finds the shape, later ones hold it and the last frames of the one before."""
-    count = len(times)
-    energies = torch.zeros(count, dtype=state.z.dtype, device=state.z.device)
-    start = 0
-    while True:
-        end = min(count, start + config.window)
-        rows = torch.arange(start, end, device=times.device)
-        held = 0 if start == 0 else config.overlap
-        if start and held:
-            state = replace(state, betas=state.betas[:1].expand(count, -1))
-        part = _part(tell, start / count, (end - start) / count)
-        window = Window(times[rows], config.smooth, held, start > 0)
-        solved, energy = solve_window(
-            problem.pick(rows),
-            state.pick(rows),
-            window,
-            config.iterations,
-            part,
-        )
-        energies[rows] = energy
-        state = State(
-            *(
-                _with_rows(getattr(state, name), rows, getattr(solved, name))
-                for name in ("z", "root", "betas", "transl")
-            )
-        )
-        if end == count:
-            return replace(state, betas=solved.betas[:1].expand(count, -1)), energies
-        start = end - config.overlap
+    people: People, state: State, times: list[int], config: SequenceConfig, report: Report
+) -> tuple[State, Array]:
+    """Window after window; the first finds the shape, later ones hold it and the last frames of the
+    one before. -> state, energy (T,)."""
+    xp, problem, count = people.means.backend.xp, people.problem, len(people)
+    mean = xp.mean(state.betas[: config.window], axis=0)[None]
+    state = replace(state, betas=mean + xp.zeros_like(state.betas))
+    numbers = asarray_like(xp, np.array(times, np.float64), state.z)
+    energies = xp.zeros_like(state.z[:, 0])
+    for start in range(0, max(1, count - config.overlap), config.window - config.overlap):
+        rows = people.means.backend.asarray(np.arange(start, min(count, start + config.window)))
+        held = np.arange(len(rows)) < (config.overlap if start else 0)
+        smoothness = Smoothness(config.smooth, numbers[rows])
+        chain = Chain(problem.pick(rows), smoothness, held, hold_shape=start > 0)
+        solver = SolverConfig(config.iterations, tolerance=1e-3 * len(rows), first_damping=0.1)
+        progress = _part(report, start / count, len(rows) / count)
+        solution = minimise(chain, pick(state, rows), solver, progress)
+        state = put_rows(state, rows, solution.state)
+        state = replace(state, betas=solution.state.betas[:1] + xp.zeros_like(state.betas))
+        bare = problem.pick(rows).energy(solution.state)
+        energies = put_rows(energies, rows, bare)
+    return state, energies
 
 
-def _part(
-    tell: Callable[[float, str], bool | None], low: float, share: float
-) -> Callable[[int, int], bool | None]:
-    return lambda i, n: tell(low + share * i / n, "whole clip")
+def _part(report: Report, low: float, share: float) -> Progress:
+    def progress(iteration: int, most: int) -> bool | None:
+        return report(0.5 + 0.5 * (low + share * iteration / most), "whole clip")
 
-
-def _with_rows(target: Tensor, rows: Tensor, values: Tensor) -> Tensor:
-    result = target.clone()
-    result[rows] = values
-    return result
+    return progress

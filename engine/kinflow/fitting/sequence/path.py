@@ -15,7 +15,9 @@ MOST = 60.0  # nats that one step costs at most: cuts happen
 def best_path(
     joints: Sequence[np.ndarray], energies: Sequence[np.ndarray], gaps: Sequence[int]
 ) -> list[int]:
-    """joints: (H_t, 24, 3) m a frame; energies (H_t,) nats; gaps: frames from each to the next (T - 1). -> an index a frame."""
+    """joints: (H_t, 24, 3) m a frame; energies (H_t,) nats; gaps: frames from each to the next (T -
+    1). -> an index a frame.
+    """
     chosen = list(METRIC_JOINTS)
     poses = [(j - j[:, :1])[:, chosen] for j in joints]
     cost = np.asarray(energies[0], float)

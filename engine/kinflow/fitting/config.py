@@ -1,0 +1,50 @@
+"""How a fit works, beyond its arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MIN_KEYPOINTS = 3
+LOSSES = ("ka", "ba")
+SOLVERS = ("lm", "adam", "lbfgs")
+STARTS = ("rotations", "regressor", "both")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How the terms weigh against each other.
+
+    keypoint_metres: Laplace scale of a detector's error at the body (m), where an observation does
+    not state its own; latent, betas and part: of those terms, in negative log-likelihoods;
+    hint_metres: Laplace scale of 3D hints' depth (m).
+    """
+
+    keypoint_metres: float = 0.02
+    softness: float = 0.15
+    latent: float = 1.0
+    betas: float = 1.0
+    hint_metres: float = 0.10
+    part: float = 1.0
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The stages of a fit, and how long each may take."""
+
+    weights: Weights = field(default_factory=Weights)
+    coarse_iterations: int = 7
+    fine_iterations: int = 40
+    flip_iterations: int = 10
+    part_iterations: int = 15
+    keep_starts: int = 2
+    hints: bool = True
+    hypotheses: bool = True
+    sharpen: bool = True
+    estimate_focal: bool = False
+    """Look for the focal length too, where neither `camera` nor the observation gives one."""
+    rotated_starts: bool = True
+    """Try the four rotations also for people for whom a start is given."""
+
+
+NEAR_START = FitConfig(fine_iterations=6, hypotheses=False)
+"""For starts that are near already."""

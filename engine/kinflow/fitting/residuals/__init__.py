@@ -1,1 +1,0 @@
-"""Residuals: each one function of the posed points, with its analytic Jacobian."""

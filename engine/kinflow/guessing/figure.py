@@ -1,0 +1,102 @@
+"""Where the regressor's answers stand, and how they look to it beside what was observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from ..bodies.model import Body
+from ..bodies.tables import body_table, keypoint_table, skin_sample
+from ..core.arrays import Backend, numpy_backend, numpy_namespace, to_numpy
+from ..core.body import pose_points, pose_skeleton
+from ..core.camera import Lens, Targets, project
+from ..core.terms.parts import Skin
+from ..priors.prior import Prior
+from ..threads import one_thread
+from .inputs import KEYPOINT_SET, Inputs, part_pixels
+from .look import Evidence, Tables, gauss_newton, on_keypoints
+from .network import Seen, State
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A body and a prior that the regressor poses people by."""
+
+    body: Body
+    prior: Prior
+
+    def tables(self, backend: Backend | None = None) -> Tables:
+        """What posing needs where a computation runs; without a backend, beside the body."""
+        arrays, backend = self.body.arrays, backend or self.body.backend
+        return Tables(
+            body_table(arrays, backend),
+            self.prior.arrays.decoder(backend),
+            keypoint_table(arrays, KEYPOINT_SET, backend),
+            skin_sample(arrays, backend),
+        )
+
+    @property
+    def skin(self) -> Skin:
+        """Vertices spread over the skin, beside the body."""
+        return skin_sample(self.body.arrays, self.body.backend)
+
+    @torch.no_grad()
+    def look(self, state: State, inputs: Inputs) -> Seen:
+        """How a state looks beside what was observed (`network.Look`); in numpy on a CPU."""
+        evidence = evidence_of(inputs)
+        answer = state.z, state.root, state.betas
+        if self.body.device.type != "cpu":
+            return Seen(*gauss_newton(xp, self.tables(), *answer, evidence))
+        place = numpy_backend(to_numpy(state.z).dtype)
+        host = [to_numpy(tensor) for tensor in answer]
+        with one_thread():
+            shown = gauss_newton(numpy_namespace, self.tables(place), *host, _on_host(evidence))
+        return Seen(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
+
+
+def evidence_of(inputs: Inputs) -> Evidence:
+    """The network's inputs as what a state is held against."""
+    pixels, labels = part_pixels(inputs)
+    return Evidence(
+        Targets(inputs.keypoints, inputs.confidence),
+        Lens(inputs.focal, inputs.centre),
+        inputs.crop[:, 2],
+        pixels,
+        labels,
+    )
+
+
+def _on_host(evidence: Evidence) -> Evidence:
+    targets, lens = evidence.targets, evidence.lens
+    return Evidence(
+        Targets(to_numpy(targets.keypoints), to_numpy(targets.confidence)),
+        Lens(to_numpy(lens.focal), to_numpy(lens.centre)),
+        *(to_numpy(a) for a in (evidence.side, evidence.pixels, evidence.labels)),
+    )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """z (B, D), rotations (B, 24, 3, 3) root first, betas (B, 10), transl (B, 3), joints (B, 24, 3)
+    without transl, keypoints (B, 17, 2) px."""
+
+    z: Tensor
+    rotations: Tensor
+    betas: Tensor
+    transl: Tensor
+    joints: Tensor
+    keypoints: Tensor
+
+
+def place(figure: Figure, state: State, inputs: Inputs) -> Placed:
+    """A state where it lies best on the observed keypoints; differentiable."""
+    tables, evidence = figure.tables(), evidence_of(inputs)
+    rotations = torch.cat((state.root[:, None], tables.decoder.decode(xp, state.z)[0]), 1)
+    skeleton = pose_skeleton(xp, tables.body, rotations, state.betas)
+    points = pose_points(xp, tables.keypoints, skeleton).places
+    transl = on_keypoints(xp, points, evidence)
+    pixels, _ = project(xp, points + transl[:, None], evidence.lens)
+    return Placed(state.z, rotations, state.betas, transl, skeleton.place, pixels)

@@ -1,0 +1,192 @@
+"""People -> fits: one photo, a clip, a folder, a moved keypoint."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..batch.clip import fit_track, observe_clip
+from ..batch.sources import list_sources
+from ..batch.stream import run
+from ..batch.work import Settings
+from ..client.values import without_mesh
+from ..devices import pick_device
+from ..errors import InvalidInputError
+from ..fitting.fit import FitConfig, fit
+from ..fitting.refit import refit
+from ..fitting.sequence import track
+from ..records import FitResult, Observation
+from .models import DEFAULT_PRIOR, Progress, body_of, prior_of
+
+Starts = list[FitResult | None] | str | None
+FitCall = Callable[[list[Observation], Starts, str], list[FitResult]]
+SEEING = 0.6  # of a clip's time
+
+
+def fit_people(
+    progress: Progress,
+    observations: list[Observation],
+    body: str | None = None,
+    prior: str | None = None,
+    starts: Starts = None,
+    device: str = "auto",
+    mesh: bool = False,
+    **options: Any,
+) -> list[FitResult]:
+    """`kinflow.fit` with these options; without `mesh`, the results have none."""
+    if not isinstance(observations, list) or not all(
+        isinstance(o, Observation) for o in observations
+    ):
+        raise InvalidInputError("fit needs a list of observations.")
+    try:
+        inspect.signature(fit).bind_partial(**options)
+    except TypeError as error:
+        raise InvalidInputError(f"fit: {error}.") from error
+
+    def call(people: list[Observation], some: Starts, where: str) -> list[FitResult]:
+        return fit(
+            people,
+            body=body_of(body),
+            prior=prior_of(prior),
+            starts=some,
+            device=where,
+            progress=progress,
+            **options,
+        )
+
+    return _travelling(fit_in_memory(call, observations, starts, device), mesh)
+
+
+def _travelling(results: Sequence[FitResult], mesh: bool) -> list[FitResult]:
+    return [result if mesh else without_mesh(result) for result in results]
+
+
+def fit_in_memory(
+    call: FitCall, people: list[Observation], starts: Starts, device: str
+) -> list[FitResult]:
+    """Fits in one batch; where the device runs out of memory in halves, and one person alone on
+    the CPU. What was done instead is said in the results' message."""
+    try:
+        return call(people, starts, device)
+    except torch.OutOfMemoryError:
+        if len(people) == 1:
+            results = call(people, starts, "cpu")
+            message = "The device ran out of memory, so this was fitted on the CPU."
+        else:
+            half = len(people) // 2
+            results = []
+            for rows in (slice(0, half), slice(half, None)):
+                some = starts[rows] if isinstance(starts, list) else starts
+                results += fit_in_memory(call, people[rows], some, device)
+            message = "The device ran out of memory, so fewer people were fitted at once."
+        return [r if r.message else replace(r, message=message) for r in results]
+
+
+def fit_photos(
+    progress: Progress,
+    photos: list[str],
+    prior: str | None = None,
+    losses: list[str] | None = None,
+    device: str = "auto",
+    smooth: bool = False,
+    mesh: bool = False,
+) -> list[FitResult | None]:
+    """One shape for all photos (or frames of videos). -> a result a photo, None where nobody is.
+
+    smooth: they are frames of a clip; the person who is seen longest is tracked and fitted as one
+    motion. Without, the clearest person of each photo is fitted by itself.
+    """
+    sources = list_sources([Path(p) for p in photos])
+    settings = Settings(
+        prior=prior or DEFAULT_PRIOR,
+        losses=tuple(losses or ("ka", "ba")),
+        device=device,
+        search="quick",
+    )
+    frames, _ = observe_clip(sources, settings, _part(progress, 0, SEEING))
+    fitting = _part(progress, SEEING, 1)
+    owners: list[int] = []
+    fitted: list[FitResult] = []
+    if smooth:
+        if tracks := track(frames):
+            owners, fitted = tracks[0].frames, fit_track(tracks[0], settings, fitting)
+    elif owners := [index for index, people in enumerate(frames) if people]:
+        clearest = [frames[i][0] for i in owners]
+        fitted = fit_people(
+            fitting,
+            clearest,
+            prior=prior,
+            device=device,
+            mesh=mesh,
+            losses=settings.losses,
+            shared_betas=True,
+        )
+    results: list[FitResult | None] = [None] * len(sources)
+    for index, result in zip(owners, _travelling(fitted, mesh), strict=True):
+        results[index] = result
+    return results
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """A step's share of the whole progress."""
+
+    def report(share: float, text: str) -> bool | None:
+        return progress(start + (end - start) * share, text)
+
+    return report
+
+
+def fit_folder(
+    progress: Progress,
+    inputs: list[str],
+    out: str,
+    prior: str | None = None,
+    losses: list[str] | None = None,
+    device: str = "auto",
+    overlay: bool = True,
+    restart: bool = False,
+) -> dict[str, Any]:
+    """`kinflow fit INPUTS --out OUT`.
+
+    -> {"sources": [{"path", "stem", "frame"}], "people", "done", "failed": [[source, reason]]}.
+    """
+    sources = list_sources([Path(p) for p in inputs])
+    settings = Settings(
+        prior=prior or DEFAULT_PRIOR,
+        losses=tuple(losses or ("ka", "ba")),
+        device=device,
+        overlay=overlay,
+    )
+    outcome = run(sources, Path(out), settings, restart=restart, progress=progress)
+    return {
+        "sources": [{"path": s.path, "stem": s.stem, "frame": s.frame} for s in sources],
+        "people": outcome.people,
+        "done": outcome.done,
+        "failed": list(outcome.failed.items()),  # a list travels in pieces
+    }
+
+
+def refit_person(
+    progress: Progress,
+    observation: Observation,
+    last: FitResult,
+    body: str | None = None,
+    prior: str | None = None,
+    device: str = "auto",
+    mesh: bool = False,
+) -> FitResult:
+    """A moved keypoint: a few steps from the last result, keypoints only, no other starts."""
+    result = refit(
+        observation,
+        last,
+        body=body_of(body),
+        prior=prior_of(prior),
+        device=pick_device(device),
+        config=FitConfig(),
+    )
+    return result if mesh else without_mesh(result)
