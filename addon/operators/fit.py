@@ -46,6 +46,7 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
             device=preferences.get("device"),
             losses=["ka", "ba"] if state.use_parts else ["ka"],
             starts="both",
+            mesh=True,
         )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:

@@ -63,6 +63,7 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
             device=preferences.get("device"),
             losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"],
             smooth=self.smooth,
+            mesh=True,
         )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:

@@ -45,4 +45,5 @@ def submit_refit(context: bpy.types.Context) -> Job:
         last=session.results[person.uid],
         prior=preferences.get("prior"),
         device=preferences.get("device"),
+        mesh=True,
     )
