@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -13,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from crowd import make_crowd
+from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-from kinflow import KinflowError
-from kinflow.batch.journal import Journal
+from kinflow.batch.journal import NAME
 from kinflow.batch.sources import Source, list_sources, read_frames, units_of
 from kinflow.batch.stream import run
-from kinflow.batch.work import Done, Settings, process
+from kinflow.batch.work import Settings, process
 from kinflow.errors import CancelledError, InvalidInputError
 
 QUICK = Settings(losses=("ka",), overlay=False)
@@ -29,37 +27,9 @@ QUICK = Settings(losses=("ka",), overlay=False)
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory) -> tuple[list[Path], list[Path]]:
-    """Twenty photos with a keypoint file each, so that no detector is needed; the eighth file is broken."""
-    folder = tmp_path_factory.mktemp("crowd")
-    base = json.loads(
-        (Path(__file__).parents[2] / "blender_tests" / "samples" / "punch.json").read_text()
-    )
-    joints = np.array(base["joints"])
-    from kinflow import Camera
-    from kinflow.bodies.keypoint_names import COCO17
-    from kinflow.core.skeleton import JOINT_INDEX
-
-    camera = Camera(**base["camera"])
-    random = np.random.default_rng(0)
-    photos, files = [], []
-    for number in range(20):
-        photo = folder / f"{number:02d}.png"
-        Image.new("RGB", (camera.width, camera.height), (number, 90, 120)).save(photo)
-        triples = []
-        for name in COCO17:
-            if name in JOINT_INDEX:
-                x, y = camera.project(joints[JOINT_INDEX[name]]) + random.normal(0, 2, 2)
-                triples += [float(x), float(y), 0.9]
-            else:
-                triples += [0.0, 0.0, 0.0]
-        file = folder / f"{number:02d}.json"
-        file.write_text(
-            "{"
-            if number == 7
-            else json.dumps([{"image_id": 1, "category_id": 1, "keypoints": triples, "score": 1.0}])
-        )
-        photos.append(photo)
-        files.append(file)
+    """Twenty photos with a keypoint file each; the eighth file is broken."""
+    photos, files = make_crowd(tmp_path_factory.mktemp("crowd"), 20)
+    files[7].write_text("{")
     return photos, files
 
 
@@ -67,7 +37,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {
         p.name: hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.iterdir())
-        if p.name != "journal.jsonl"
+        if p.name != NAME
     }
 
 
@@ -91,32 +61,11 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bytes(crowd, whole
     sources = list_sources(*crowd)
     with pytest.raises(CancelledError):
         run(sources, tmp_path, QUICK, workers=1, progress=lambda share, text: False)
-    done = len((tmp_path / "journal.jsonl").read_text().splitlines()) - 1
-    assert done == 1
+    assert len(list(tmp_path.glob("*.npz"))) == 7
     (tmp_path / "03.0.npz.unfinished").write_bytes(b"half")
     outcome = run(sources, tmp_path, QUICK, workers=1)
     assert outcome.done == 12 and digest(tmp_path) == digest(whole)
     assert run(sources, tmp_path, QUICK, workers=1).done == 0
-
-
-def test_a_line_cut_off_anywhere_loses_only_itself(crowd, whole, tmp_path):
-    sources = list_sources(*crowd)
-    text = (whole / "journal.jsonl").read_bytes()
-    second_last = text.rstrip(b"\n").rfind(b"\n") + 1
-
-    @settings(max_examples=25, deadline=None)
-    @given(st.integers(second_last, len(text) - 1))
-    def check(cut: int) -> None:
-        (tmp_path / "journal.jsonl").write_bytes(text[:cut])
-        journal = Journal(tmp_path, _header(text))
-        assert [journal.has(s) for s in sources] == [True] * 16 + [False] * 4
-        assert (tmp_path / "journal.jsonl").read_bytes() == text[:second_last]
-
-    check()
-
-
-def _header(text: bytes) -> dict:
-    return json.loads(text.splitlines()[0])["settings"]
 
 
 def test_other_settings_are_refused_and_restart_begins_again(crowd, whole, tmp_path):
@@ -125,7 +74,7 @@ def test_other_settings_are_refused_and_restart_begins_again(crowd, whole, tmp_p
     with pytest.raises(InvalidInputError, match="other settings"):
         run(sources, tmp_path, replace(QUICK, seed=1))
     assert run(sources, tmp_path, replace(QUICK, seed=1), restart=True).done == 2
-    (tmp_path / "journal.jsonl").write_text("what is this?\n")
+    (tmp_path / NAME).write_text("what is this?\n")
     with pytest.raises(InvalidInputError, match="damaged"):
         run(sources, tmp_path, QUICK)
     assert run(sources, tmp_path, QUICK, restart=True).done == 2
@@ -143,38 +92,17 @@ def test_a_photo_that_changed_is_fitted_again_and_failures_on_request(crowd, tmp
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(crowd, tmp_path):
     sources = list_sources(*crowd)
     run(sources, tmp_path / "calm", QUICK, workers=2)
-    killed = []
+    killed: list[int] = []
 
-    def kill_one() -> None:
-        for _ in range(200):
-            children = multiprocessing.active_children()
-            if children:
-                time.sleep(0.5)
-                os.kill(children[0].pid, signal.SIGKILL)
-                killed.append(children[0].pid)
-                return
-            time.sleep(0.05)
+    def kill_one(share: float, text: str) -> None:
+        if not killed:  # a unit is done, others are being worked on
+            worker = multiprocessing.active_children()[0]
+            os.kill(worker.pid, signal.SIGKILL)
+            killed.append(worker.pid)
 
-    thread = threading.Thread(target=kill_one)
-    thread.start()
-    outcome = run(sources, tmp_path / "stormy", QUICK, workers=2)
-    thread.join()
-    assert (
-        killed and outcome.people == 19 and digest(tmp_path / "calm") == digest(tmp_path / "stormy")
-    )
-
-
-def test_folders_patterns_and_twice_the_same_name_give_distinct_outputs(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        for name in ("1.jpg", "2.png", "notes.txt"):
-            (tmp_path / folder / name).write_bytes(b"")
-    sources = list_sources([tmp_path / "a", tmp_path / "*" / "1.jpg", tmp_path / "missing.jpg"])
-    assert [s.stem for s in sources] == ["1", "2", "1-2", "missing"] and [
-        s.index for s in sources
-    ] == [0, 1, 2, 3]
-    with pytest.raises(KinflowError, match="No photo was given"):
-        list_sources([tmp_path / "nothing*"])
+    outcome = run(sources, tmp_path / "stormy", QUICK, workers=2, progress=kill_one)
+    assert killed and outcome.people == 19
+    assert digest(tmp_path / "calm") == digest(tmp_path / "stormy")
 
 
 @given(st.integers(0, 40), st.integers(1, 9))
@@ -196,24 +124,14 @@ def test_frames_of_a_video_are_read_in_order_and_out_of_order(tmp_path):
     assert [s.key for s in sources] == [f"{path}#{n}" for n in range(8)] and sources[
         3
     ].stem == "clip.000003"
-    level = lambda frame: round(float(np.mean(frame)) / 30)  # noqa: E731
-    assert [level(f) for f in read_frames(sources)] == list(range(8))
-    assert [level(f) for f in read_frames([sources[5], sources[2]])] == [5, 2]
-    done = process([sources[0]], QUICK)
-    assert "No person was found" in done.rows[sources[0].key][0][-1]
 
+    def levels(frames) -> list[int]:
+        return [round(float(np.mean(frame)) / 30) for frame in frames]
 
-def test_the_report_comes_back_from_the_journal_with_commas_and_quotes(tmp_path):
-    source = Source('a,"b".jpg', "x", 0)
-    journal = Journal(tmp_path, {})
-    journal.commit(
-        Done({source.key: [[source.key, "", "failed", "", "", "", "", 'odd, "very"\nodd']]}),
-        [source],
-    )
-    good, failed = Journal(tmp_path, {}).write_report([source])
-    assert good == 0 and failed == {source.key: 'odd, "very"\nodd'}
-    with open(tmp_path / "report.csv", newline="", encoding="utf-8") as stream:
-        assert next(csv.DictReader(stream))["message"] == 'odd, "very"\nodd'
+    assert levels(read_frames(sources)) == list(range(8))
+    assert levels(read_frames([sources[5], sources[2]])) == [5, 2]
+    finished = process([sources[0]], QUICK)[sources[0].key]
+    assert "No person was found" in finished.failure == finished.rows[0][-1]
 
 
 @pytest.mark.slow

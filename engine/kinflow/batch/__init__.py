@@ -1,1 +1,1 @@
-"""Many photos: sources, units of work, worker processes (or a cluster), a journal to go on from, and the report."""
+"""Many photos: sources, units of work, workers or a cluster, a journal to go on from, a report."""

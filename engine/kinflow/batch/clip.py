@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CancelledError, KinflowError
+from ..errors import CancelledError, KinflowError, PhotoError
 from ..fitting.sequence import SequenceConfig, Track, fit_sequence, track
 from ..records import Camera, FitResult, Observation
+from .journal import Journal
 from .sources import Source, read_frames
-from .stream import Outcome
-from .work import COLUMNS, FITTED, Settings, check_settings, load_models, png_bytes, row_of
+from .stream import Outcome, Progress, settings_of
+from .work import Settings, check_settings, failed, finish_people, load_models, nobody, pictures
 
 MIN_FRAMES = 5
-Progress = Callable[[float, str], bool | None]
+UNTRACKED = "Nobody here was tracked for long enough."
 
 
 def observe_clip(
     sources: Sequence[Source], settings: Settings, progress: Progress
 ) -> tuple[list[list[Observation]], dict[str, str]]:
-    """People of every frame, and the reason for each frame that shows nobody or cannot be read."""
-    from ..perception import observe
-    from ..perception.photos import read_photo
-
-    frames, failed = [], {}
+    """People of every frame, and the reason for each frame that shows nobody or is unreadable."""
+    people, reasons = [], {}
     images = read_frames([s for s in sources if s.frame is not None])
     with_masks = "ba" in settings.losses
     for index, source in enumerate(sources):
@@ -35,29 +33,29 @@ def observe_clip(
             raise CancelledError("The fit was cancelled.")
         found: list[Observation] = []
         try:
-            image = (
-                next(images)
-                if source.frame is not None
-                else read_photo(source.path, settings.fov).rgb
-            )
-            if isinstance(image, KinflowError):
-                raise image
-            found = observe(
-                source.path if source.frame is None else image,
-                fov_degrees=settings.fov,
-                models=settings.models,
-                search=settings.search,
-            )
+            found = _observe(source, images, settings)
         except KinflowError as error:
-            failed[source.key] = str(error)
+            reasons[source.key] = str(error)
         else:
             if not found:
-                failed[source.key] = f"No person was found in {source.key}."
+                reasons[source.key] = nobody(source.key)
         # the masks of a long clip would fill the memory, and are needed only for their own loss
-        frames.append(
+        people.append(
             [replace(p, photo=source.index, mask=p.mask if with_masks else None) for p in found]
         )
-    return frames, failed
+    return people, reasons
+
+
+def _observe(
+    source: Source, images: Iterator[np.ndarray | PhotoError], settings: Settings
+) -> list[Observation]:
+    """People of one frame: the next image where it is a video's, else its file."""
+    from ..perception import observe
+
+    image = source.path if source.frame is None else next(images)
+    if isinstance(image, PhotoError):
+        raise image
+    return observe(image, fov_degrees=settings.fov, models=settings.models, search=settings.search)
 
 
 def fit_track(
@@ -93,64 +91,72 @@ def _common(people: Sequence[Observation]) -> Camera | None:
     )
 
 
-def _part(tell: Progress, number: int, count: int) -> Progress:
-    return lambda share, text: tell(
-        0.6 + 0.3 * (number + share) / count, f"person {number + 1}: {text}"
-    )
-
-
 def run_clip(
-    sources: Sequence[Source], out: Path, settings: Settings, progress: Progress | None = None
+    sources: Sequence[Source],
+    out: Path,
+    settings: Settings,
+    progress: Progress | None = None,
+    restart: bool = False,
 ) -> Outcome:
-    """Fits everybody who is seen in at least MIN_FRAMES frames; writes <stem>.<person>.npz a frame, overlays and report.csv.
+    """Fits everybody who is seen in at least MIN_FRAMES frames.
 
-    A clip is solved as a whole, so it begins again when it was cut off. Raises KinflowError where nobody is found.
+    Writes <stem>.<person>.npz a frame, overlays and report.csv. A clip is solved as a whole, so it
+    begins again when it was cut off. Raises KinflowError where nobody is found.
     """
-    import time
-
-    from ..drawing.overlay import overlay
-    from ..perception.photos import read_photo
-
     started = time.perf_counter()
     check_settings(settings)
-    tell = progress or (lambda share, text: None)
-    frames, failed = observe_clip(sources, settings, lambda share, text: tell(0.6 * share, text))
+    report = progress or _silent
+    with Journal(out, settings_of(settings, sequence=True), restart) as journal:
+        named = journal.name(sources)
+        done = 0 if all(journal.has(source) for source in named) else len(named)
+        if done:
+            _fit_clip(journal, named, settings, report)
+        people, reasons = journal.write_report(named)
+    return Outcome(tuple(named), done, people, reasons, time.perf_counter() - started)
+
+
+def _fit_clip(
+    journal: Journal, sources: Sequence[Source], settings: Settings, progress: Progress
+) -> None:
+    """Finds, tracks and fits, then journals frame by frame."""
+    frames, reasons = observe_clip(sources, settings, _share_of(progress, 0.0, 0.6))
     tracks = [t for t in track(frames) if len(t) >= min(MIN_FRAMES, len(sources))]
     if not tracks:
         raise KinflowError(
             "Nobody was found in enough frames.",
             f"Give a clip that shows one person in at least {MIN_FRAMES} frames.",
         )
-    out.mkdir(parents=True, exist_ok=True)
-    rows: dict[int, list[list]] = {}
-    shown: dict[int, list[FitResult]] = {}
-    people = 0
+    fitted: dict[int, list[tuple[int, tuple[Observation, FitResult]]]] = {}
     for number, one in enumerate(tracks):
-        results = fit_track(one, settings, _part(tell, number, len(tracks)))
+        begin, length = 0.6 + 0.3 * number / len(tracks), 0.3 / len(tracks)
+        results = fit_track(
+            one, settings, _share_of(progress, begin, length, f"person {number + 1}: ")
+        )
         for frame, person, result in zip(one.frames, one.people, results, strict=True):
-            replace(result, timings={}).save(out / f"{sources[frame].stem}.{number}.npz")
-            rows.setdefault(frame, []).append(row_of(sources[frame], number, person, result))
-            shown.setdefault(frame, []).append(result)
-            people += result.status in FITTED
-    if settings.overlay:
-        images = read_frames([s for s in sources if s.frame is not None])
-        for index, source in enumerate(sources):
-            tell(0.9 + 0.1 * index / len(sources), "overlays")
-            image = next(images) if source.frame is not None else None
-            if index in shown and not isinstance(image, KinflowError):
-                rgb = read_photo(source.path).rgb if image is None else image
-                (out / f"{source.stem}.overlay.png").write_bytes(
-                    png_bytes(overlay(rgb, shown[index]))
-                )
-    with open(out / "report.csv", "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for index, source in enumerate(sources):
-            reason = failed.get(source.key, "Nobody here was tracked for long enough.")
-            writer.writerows(rows.get(index, [[source.key, "", "failed", "", "", "", "", reason]]))
-    missing = {
-        s.key: failed.get(s.key, "Nobody here was tracked for long enough.")
-        for i, s in enumerate(sources)
-        if i not in rows
-    }
-    return Outcome(len(sources), len(sources), people, missing, time.perf_counter() - started)
+            # what depends on the clock alone would make two runs differ
+            fitted.setdefault(frame, []).append((number, (person, replace(result, timings={}))))
+    images = read_frames([s for s in sources if s.frame is not None])
+    for index, source in enumerate(sources):
+        progress(0.9 + 0.1 * index / len(sources), "writing")
+        image = next(images, None) if source.frame is not None else None
+        if index in fitted:
+            finished = finish_people(source, fitted[index])
+            if not isinstance(image, PhotoError):
+                results = [result for _, (_, result) in fitted[index]]
+                finished.files.update(pictures(source, image, results, settings))
+        else:
+            finished = failed(source, reasons.get(source.key, UNTRACKED))
+        journal.commit({source.key: finished}, [source])
+
+
+def _silent(share: float, text: str) -> None:
+    """Progress that nobody asked for."""
+
+
+def _share_of(progress: Progress, begin: float, length: float, prefix: str = "") -> Progress:
+    """Progress of a step that is `length` of the whole."""
+
+    def report(share: float, text: str) -> bool | None:
+        return progress(begin + length * share, prefix + text)
+
+    return report

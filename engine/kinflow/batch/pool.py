@@ -1,10 +1,11 @@
-"""Worker processes on this machine. Each finds and fits whole units, so that one's detection runs beside another's solving."""
+"""Worker processes on this machine, each of which finds and fits whole units."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,15 +14,17 @@ from typing import Any
 
 from ..errors import KinflowError
 from .sources import Source
-from .work import Done, Settings, process
+from .work import Finished, Settings, failed, process
+from .worker import serve
 
 Unit = tuple[Source, ...]
 TRIES = 2
+WORKER_BYTES = 1.5 * 2**30
 GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)."
 
 
 def usual_workers(device: str) -> int:
-    """A worker a core, as far as memory reaches (1.5 GB each), at most 4 where they share a GPU."""
+    """A worker a core, as far as memory reaches, at most 4 where they share a GPU."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -29,7 +32,7 @@ def usual_workers(device: str) -> int:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         memory = 8 << 30
-    workers = max(1, min(cores, int(memory // (1.5 * 2**30))))
+    workers = max(1, min(cores, int(memory // WORKER_BYTES)))
     if device != "cpu":
         import torch
 
@@ -37,118 +40,148 @@ def usual_workers(device: str) -> int:
     return workers
 
 
-def run_here(units: Iterable[Unit], settings: Settings) -> Iterator[Done]:
+def run_here(units: Iterable[Unit], settings: Settings) -> Iterator[dict[str, Finished]]:
     """In this very process: no start-up to wait for, for a handful of photos."""
     for unit in units:
         yield process(unit, settings)
 
 
-def _serve(connection: Connection, settings: Settings) -> None:
-    """A worker's life. It ends when the other end closes, so it dies with its parent, however that ended."""
-    import cv2
-    import torch
+def run_in_processes(
+    units: Iterable[Unit], settings: Settings, workers: int
+) -> Iterator[dict[str, Finished]]:
+    """Units as they are finished, in any order.
 
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            unit = connection.recv()
-            try:
-                answer: Any = process(unit, settings)
-            except KinflowError as error:
-                answer = error
-            connection.send(answer)
+    A worker that dies is replaced and its unit tried again, then photo by photo. At most `workers`
+    units are in memory. Raises KinflowError where the settings turn out wrong.
+    """
+    crew = _Crew(units, settings)
+    try:
+        for _ in range(workers):
+            crew.hire()
+        while crew.workers:
+            for connection in wait([w.connection for w in crew.workers]):
+                worker = next(w for w in crew.workers if w.connection is connection)
+                answer = crew.answer_of(worker)
+                if isinstance(answer, KinflowError):
+                    raise answer
+                if answer is not None:
+                    yield answer
+    finally:
+        crew.dismiss()
 
 
 @dataclass
 class _Worker:
     process: Any
     connection: Connection
-    unit: Unit | None = None
+    unit: Unit
+    tried: int
 
 
-def run_in_processes(units: Iterable[Unit], settings: Settings, workers: int) -> Iterator[Done]:
-    """Units as they are finished, in any order. A worker that dies is replaced and its unit tried again, then photo by photo.
+class _Crew:
+    """Workers that each have a unit, and the units that are left."""
 
-    At most `workers` units are in memory. Raises KinflowError where the settings turn out wrong.
-    """
-    context = multiprocessing.get_context("spawn")
-    environment = {
-        name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
-    waiting = iter(units)
-    again: deque[tuple[Unit, int]] = deque()
-    tries: dict[Unit, int] = {}
-    crew: list[_Worker] = []
+    def __init__(self, units: Iterable[Unit], settings: Settings) -> None:
+        self.workers: list[_Worker] = []
+        self._settings = settings
+        self._waiting = iter(units)
+        self._again: deque[tuple[Unit, int]] = deque()
 
-    def hire() -> _Worker:
-        ours, theirs = context.Pipe()
-        # read when the libraries are loaded: a worker a core leaves no core for their threads
-        os.environ.update(dict.fromkeys(environment, "1"))
-        try:
-            worker = context.Process(target=_serve, args=(theirs, settings), daemon=True)
-            worker.start()
-        finally:
-            for name, value in environment.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+    def _next(self) -> tuple[Unit, int] | None:
+        if self._again:
+            return self._again.popleft()
+        unit = next(self._waiting, None)
+        return None if unit is None else (unit, 0)
+
+    def hire(self) -> None:
+        """A new worker, where there is work for it."""
+        work = self._next()
+        if work is None:
+            return
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        child = multiprocessing.get_context("spawn").Process(
+            target=serve, args=(theirs,), daemon=True
+        )
+        with _one_thread_each(), _deaf_to_interrupts():
+            child.start()
         theirs.close()
-        return _Worker(worker, ours)
+        self.workers.append(_Worker(child, ours, *work))
+        with contextlib.suppress(OSError):  # one that is already dead is noticed by its silence
+            ours.send(self._settings)
+            ours.send(work[0])
 
-    def give(worker: _Worker) -> bool:
-        unit, tried = again.popleft() if again else (next(waiting, None), 0)
-        if unit is None:
-            return False
-        worker.unit, tries[unit] = unit, tried
-        with contextlib.suppress(OSError):  # one that is already dead is found below
-            worker.connection.send(unit)
-        return True
+    def answer_of(self, worker: _Worker) -> dict[str, Finished] | KinflowError | None:
+        """What a worker has to say; it gets more work. None where it died and was replaced."""
+        try:
+            answer = worker.connection.recv()
+        except (EOFError, OSError):
+            return self._replace(worker)
+        work = self._next()
+        if work is None:
+            self._let_go(worker)
+        else:
+            worker.unit, worker.tried = work
+            with contextlib.suppress(OSError):
+                worker.connection.send(worker.unit)
+        return answer
 
-    try:
-        for _ in range(workers):
-            worker = hire()
-            if not give(worker):
-                worker.connection.close()
-                break
-            crew.append(worker)
-        while crew:
-            for connection in wait([w.connection for w in crew]):
-                worker = next(w for w in crew if w.connection is connection)
-                unit = worker.unit
-                assert unit is not None
-                tried = tries.pop(unit)
-                try:
-                    answer = worker.connection.recv()
-                except (EOFError, OSError):
-                    answer = None
-                if isinstance(answer, KinflowError):
-                    raise answer
-                if answer is not None:
-                    yield answer
-                else:
-                    worker.connection.close()
-                    crew.remove(worker)
-                    if len(unit) > 1:
-                        again.extend(
-                            [(unit, 1)] if tried == 0 else [((source,), 1) for source in unit]
-                        )
-                    elif tried + 1 < TRIES:
-                        again.append((unit, tried + 1))
-                    else:
-                        yield lost(unit[0])
-                    worker = hire()
-                    crew.append(worker)
-                if not give(worker):
-                    worker.connection.close()
-                    crew.remove(worker)
-    finally:
-        for worker in crew:
+    def _replace(self, worker: _Worker) -> dict[str, Finished] | None:
+        """-> the lost photo, where it has ended its worker before."""
+        self._let_go(worker)
+        answer = None
+        if len(worker.unit) > 1 and worker.tried == 0:
+            self._again.append((worker.unit, 1))
+        elif len(worker.unit) > 1:
+            self._again.extend(((source,), 1) for source in worker.unit)
+        elif worker.tried + 1 < TRIES:
+            self._again.append((worker.unit, worker.tried + 1))
+        else:
+            answer = lost(worker.unit[0])
+        self.hire()
+        return answer
+
+    def _let_go(self, worker: _Worker) -> None:
+        worker.connection.close()
+        self.workers.remove(worker)
+
+    def dismiss(self) -> None:
+        """Ends all of them."""
+        for worker in self.workers:
             worker.connection.close()
             worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join()
 
 
-def lost(source: Source) -> Done:
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Read when the libraries are loaded: a worker a core leaves no core for their threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A process that starts now never hears Ctrl-C; this one hears it as soon as that is done."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def lost(source: Source) -> dict[str, Finished]:
     """A photo that ended its worker twice."""
-    return Done({source.key: [[source.key, "", "failed", "", "", "", "", f"{source.key}: {GONE}"]]})
+    return {source.key: failed(source, f"{source.key}: {GONE}")}

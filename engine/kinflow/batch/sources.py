@@ -1,40 +1,53 @@
-"""What is to be fitted: photos of folders, of patterns, and the frames of videos, as one ordered list of names."""
+"""What is to be fitted: photos of folders, of patterns, and the frames of videos, in order."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import stat
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import KinflowError, PhotoError
+from ..errors import InvalidInputError, PhotoError
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+LONGEST_STEM = 200  # bytes: file systems allow 255, and the results' suffixes come after it
 
 
 @dataclass(frozen=True)
 class Source:
-    """One photo, or one frame of a video. stem: name of its outputs; given: a keypoint file instead of the detector."""
+    """One photo, or one frame of a video.
+
+    stem: what its results are called. keypoint_file: the keypoints, instead of the detector.
+    """
 
     path: str
     stem: str
     index: int
     frame: int | None = None
-    given: str | None = None
+    keypoint_file: str | None = None
 
     @property
     def key(self) -> str:
-        """What the journal and the report call it."""
+        """What the report calls it."""
         return self.path if self.frame is None else f"{self.path}#{self.frame}"
+
+    @property
+    def identity(self) -> bytes:
+        """What it is, whatever the working folder: "p.jpg" here and there are two photos."""
+        frame = "" if self.frame is None else f"#{self.frame}"
+        return os.fsencode(os.path.abspath(self.path) + frame)
 
     def stamp(self) -> list[list[int] | None]:
         """Size and time of its files: a photo that was changed since is another one."""
         stamps: list[list[int] | None] = []
-        for path in (self.path, self.given):
+        for path in (self.path, self.keypoint_file):
             try:
                 known = None if path is None else os.stat(path)
                 stamps.append(None if known is None else [known.st_size, known.st_mtime_ns])
@@ -43,46 +56,108 @@ class Source:
         return stamps
 
 
-def list_sources(inputs: Sequence[Path], given: Sequence[Path] = ()) -> list[Source]:
-    """Photos, folders, patterns and videos -> sources, each named once, with distinct stems.
+def list_sources(inputs: Sequence[Path], keypoint_files: Sequence[Path] = ()) -> list[Source]:
+    """Photos, folders, patterns and videos -> sources, each once, with distinct stems.
 
-    A path that is not there stays in the list, and fails with a sentence of its own. Raises KinflowError where there is
-    nothing at all, or where the keypoint files are not one a photo.
+    Raises InvalidInputError for a path that is not there, is no file or cannot be entered, for a
+    folder or pattern without photos, and where the keypoint files are not one a photo.
     """
-    found: list[tuple[str, int | None]] = []
+    expanded: dict[tuple[str, int | None], str] = {}
     for item in inputs:
-        found += _expand(item)
-    found = list(dict.fromkeys(found))
-    if not found:
-        raise KinflowError(
+        for path, frame in _expand(item):
+            expanded.setdefault((os.path.abspath(path), frame), path)
+    if not expanded:
+        raise InvalidInputError(
             "No photo was given.",
             "Name photos, folders of photos, a pattern such as 'shots/*.jpg', or a video.",
         )
-    if given and len(given) != len(found):
-        raise KinflowError(
-            f"{len(given)} keypoint files are given for {len(found)} photos.",
+    if keypoint_files and len(keypoint_files) != len(expanded):
+        raise InvalidInputError(
+            f"{len(keypoint_files)} keypoint files are given for {len(expanded)} photos.",
             "Give one a photo, in the same order.",
         )
-    seen: dict[str, int] = {}
-    sources = []
-    for index, (path, frame) in enumerate(found):
-        stem = Path(path).stem if frame is None else f"{Path(path).stem}.{frame:06d}"
-        seen[stem] = seen.get(stem, 0) + 1
-        name = stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
-        sources.append(Source(path, name, index, frame, str(given[index]) if given else None))
-    return sources
+    for file in keypoint_files:
+        _check_file(file)
+    files: list[str | None] = [str(file) for file in keypoint_files]
+    sources = [
+        Source(path, "", index, frame, file)
+        for index, (((_, frame), path), file) in enumerate(zip_longest(expanded.items(), files))
+    ]
+    return name_sources(sources)
+
+
+def name_sources(
+    sources: Sequence[Source],
+    known: Mapping[bytes, str] | None = None,
+    reserved: Collection[str] = (),
+) -> list[Source]:
+    """The sources with stems that no two share, whether or not upper and lower case differ.
+
+    known: stems by identity that are kept. reserved: folded stems (see `fold`) to leave free.
+    A photo whose name nobody else has keeps it; of several, the first keeps it.
+    """
+    known = known or {}
+    natural = {source.identity: _natural_stem(source) for source in sources}
+    wished = {fold(stem) for stem in natural.values()}
+    taken = {fold(stem) for stem in known.values()} | set(reserved)
+    counts: dict[str, int] = {}
+    named = []
+    for source in sources:
+        stem = known.get(source.identity)
+        if stem is None:
+            stem = wish = natural[source.identity]
+            while fold(stem) in taken or (stem != wish and fold(stem) in wished):
+                counts[wish] = counts.get(wish, 1) + 1
+                stem = f"{wish}-{counts[wish]}"
+            taken.add(fold(stem))
+        named.append(replace(source, stem=stem))
+    return named
+
+
+def fold(stem: str) -> str:
+    """What a file system may take for the same name."""
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _natural_stem(source: Source) -> str:
+    stem = Path(source.path).stem
+    while len(os.fsencode(stem)) > LONGEST_STEM:
+        stem = stem[:-1]
+    return stem if source.frame is None else f"{stem}.{source.frame:06d}"
 
 
 def _expand(item: Path) -> list[tuple[str, int | None]]:
-    if item.is_dir():
-        return [
-            (str(p), None) for p in sorted(item.iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES
-        ]
+    try:
+        if item.is_dir():
+            paths = sorted(p for p in item.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+            if not paths:
+                raise InvalidInputError(f"{item} holds no photo.", "Check the folder.")
+            return [(str(p), None) for p in paths]
+        if not item.exists() and any(c in str(item) for c in "*?["):
+            matches = sorted(glob.glob(str(item)))
+            if not matches:
+                raise InvalidInputError(f"No photo matches {item}.", "Check the pattern.")
+            return [pair for path in matches for pair in _expand(Path(path))]
+    except OSError as error:
+        raise InvalidInputError(
+            f"{item} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
+    _check_file(item)
     if item.suffix.lower() in VIDEO_SUFFIXES:
         return [(str(item), frame) for frame in range(_frames(item))]
-    if not item.exists() and any(c in str(item) for c in "*?["):
-        return [pair for path in sorted(glob.glob(str(item))) for pair in _expand(Path(path))]
     return [(str(item), None)]
+
+
+def _check_file(path: Path) -> None:
+    """Raises InvalidInputError for what is no file; a pipe of that name would be waited for."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise InvalidInputError(f"There is no file {path}.", "Check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}.", "Check the path.") from error
+    if not stat.S_ISREG(mode):
+        raise InvalidInputError(f"{path} is no file with a photo.", "Give a photo or a video.")
 
 
 def _frames(path: Path) -> int:
@@ -99,7 +174,10 @@ def _frames(path: Path) -> int:
 
 
 def read_frames(sources: Iterable[Source]) -> Iterator[np.ndarray | PhotoError]:
-    """Frames (H, W, 3) uint8 RGB in the order of the sources; one that cannot be read is its error. One frame in memory."""
+    """Frames (H, W, 3) uint8 RGB in the order of the sources; an unreadable one is its error.
+
+    One frame is in memory at a time.
+    """
     import cv2
 
     video, opened, position = None, None, -1
@@ -125,5 +203,5 @@ def read_frames(sources: Iterable[Source]) -> Iterator[np.ndarray | PhotoError]:
 
 
 def units_of(sources: Sequence[Source], size: int) -> list[tuple[Source, ...]]:
-    """Consecutive sources in units of work; a unit is fitted in one batch and journalled as a whole."""
+    """Consecutive sources in units of work; a unit is fitted in one batch, journalled whole."""
     return [tuple(sources[i : i + size]) for i in range(0, len(sources), size)]

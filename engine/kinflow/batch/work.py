@@ -1,4 +1,4 @@
-"""One unit of work: photos in, rows of the report and files out, as bytes. Nothing is written here."""
+"""One unit of work: photos in, rows of the report and files out, as bytes; writes nothing."""
 
 from __future__ import annotations
 
@@ -54,15 +54,24 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Done:
-    """A finished unit: rows of the report by source, and files by name."""
+class Finished:
+    """A photo that is done: rows of the report, files by name, why it failed ("": it did not)."""
 
-    rows: dict[str, list[list[Any]]] = field(default_factory=dict)
+    rows: list[list[Any]]
     files: dict[str, bytes] = field(default_factory=dict)
+    failure: str = ""
+
+
+def failed(source: Source, reason: str) -> Finished:
+    """A photo without a person who could be fitted."""
+    return Finished([[source.key, "", "failed", "", "", "", "", reason]], failure=reason)
 
 
 def check_settings(settings: Settings) -> None:
-    """Loads what every unit will need, so that a wrong name ends a run before it begins. Raises KinflowError."""
+    """Loads what every unit will need, so that a wrong name ends a run before it begins.
+
+    Raises KinflowError.
+    """
     from ..fitting.fit import fit
     from ..perception import model_people
 
@@ -87,59 +96,82 @@ def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
     return load_body(body), load_prior(prior)
 
 
-def process(unit: Sequence[Source], settings: Settings) -> Done:
-    """Finds and fits everybody in a unit. A photo that fails becomes a row; only wrong settings raise (KinflowError)."""
+def process(unit: Sequence[Source], settings: Settings) -> dict[str, Finished]:
+    """Finds and fits everybody in a unit. -> by the sources' keys.
+
+    A photo that fails becomes a row; only wrong settings raise (KinflowError).
+    """
     people: list[Observation] = []
-    owners: list[int] = []
-    failed: dict[int, str] = {}
-    photos: dict[int, np.ndarray] = {}
-    for number, source in enumerate(unit):
+    reasons: dict[str, str] = {}
+    frames: dict[str, np.ndarray] = {}
+    for source in unit:
         try:
-            found = _observe(source, settings, photos, number)
+            found = _observe(source, settings, frames)
         except KinflowError as error:
-            failed[number] = str(error)
+            reasons[source.key] = str(error)
         except Exception as error:  # one odd photo must not end a run of a hundred thousand
-            failed[number] = f"{source.key} could not be read: {type(error).__name__}: {error}"
+            reasons[source.key] = f"{source.key} could not be read: {type(error).__name__}: {error}"
         else:
             if not found:
-                failed[number] = (
-                    f"No person was found in {source.key}. Try a photo with a larger, clearer person."
-                )
+                reasons[source.key] = nobody(source.key)
             people += [replace(person, photo=source.index) for person in found]
-            owners += [number] * len(found)
-    results = _fit(people, settings)
-    done = Done()
-    for number, source in enumerate(unit):
-        if number in failed:
-            done.rows[source.key] = [[source.key, "", "failed", "", "", "", "", failed[number]]]
-            continue
-        own = [(p, r) for p, r, o in zip(people, results, owners, strict=True) if o == number]
-        done.rows[source.key] = [row_of(source, i, p, r) for i, (p, r) in enumerate(own)]
-        for i, (_, result) in enumerate(own):
-            done.files[f"{source.stem}.{i}.npz"] = _npz(result)
-        if settings.overlay or settings.hypotheses:
-            try:
-                done.files.update(
-                    _pictures(source, photos.get(number), [r for _, r in own], settings)
-                )
-            except (
-                Exception
-            ) as error:  # likewise: the fit is kept, and the row says what is missing
-                for row in done.rows[source.key]:
-                    row[-1] = f"{row[-1]} The overlay could not be drawn: {error}".strip()
-    return done
+    pairs = list(zip(people, _fit(people, settings), strict=True))
+    finished = {}
+    for source in unit:
+        if source.key in reasons:
+            finished[source.key] = failed(source, reasons[source.key])
+        else:
+            mine = [pair for pair in pairs if pair[0].photo == source.index]
+            finished[source.key] = _finish(source, mine, frames.get(source.key), settings)
+    return finished
+
+
+def nobody(name: str) -> str:
+    """What is said of a photo without people."""
+    return f"No person was found in {name}. Try a photo with a larger, clearer person."
+
+
+def _finish(
+    source: Source,
+    people: Sequence[tuple[Observation, FitResult]],
+    frame: np.ndarray | None,
+    settings: Settings,
+) -> Finished:
+    """Rows and files of a photo with fitted people. frame: the picture, where it is a video's."""
+    results = [result for _, result in people]
+    finished = finish_people(source, list(enumerate(people)))
+    try:
+        finished.files.update(pictures(source, frame, results, settings))
+    except Exception as error:  # the fits are kept, and the report says what is missing
+        missing = f"The overlay could not be drawn: {error}"
+        for row in finished.rows:
+            row[-1] = f"{row[-1]} {missing}".strip()
+        return replace(finished, failure=f"{source.key}: {missing}")
+    return finished
+
+
+def finish_people(
+    source: Source, people: Sequence[tuple[int, tuple[Observation, FitResult]]]
+) -> Finished:
+    """Rows and .npz files of a photo's people, who are given with their numbers."""
+    unfitted = [r.message or r.status for _, (_, r) in people if r.status not in FITTED]
+    return Finished(
+        [row_of(source, number, person, result) for number, (person, result) in people],
+        {f"{source.stem}.{number}.npz": _npz(result) for number, (_, result) in people},
+        f"{source.key}: {unfitted[0]}" if unfitted else "",
+    )
 
 
 def _observe(
-    source: Source, settings: Settings, frames: dict[int, np.ndarray], number: int
+    source: Source, settings: Settings, frames: dict[str, np.ndarray]
 ) -> list[Observation]:
     from ..perception import observe
     from ..perception.formats import read_observations
     from ..perception.photos import read_photo
 
-    if source.given is not None:
+    if source.keypoint_file is not None:
         camera = read_photo(source.path, settings.fov).camera
-        people = read_observations(source.given)
+        people = read_observations(source.keypoint_file)
         return [replace(p, camera=p.camera or camera, image_path=source.path) for p in people]
     if source.frame is None:
         return observe(
@@ -148,7 +180,7 @@ def _observe(
     (image,) = read_frames([source])
     if isinstance(image, KinflowError):
         raise image
-    frames[number] = image
+    frames[source.key] = image
     return observe(image, fov_degrees=settings.fov, models=settings.models, search=settings.search)
 
 
@@ -194,14 +226,17 @@ def _npz(result: FitResult) -> bytes:
         return path.read_bytes()
 
 
-def _pictures(
+def pictures(
     source: Source, frame: np.ndarray | None, results: list[FitResult], settings: Settings
 ) -> dict[str, bytes]:
+    """The pictures that the settings ask for, by name. frame: (H, W, 3), where it is a video's."""
     from ..drawing.overlay import hypothesis_strip, overlay
     from ..perception.photos import read_photo
 
+    files: dict[str, bytes] = {}
+    if not settings.overlay and not settings.hypotheses:
+        return files
     rgb = read_photo(source.path).rgb if frame is None else frame
-    files = {}
     if settings.overlay:
         files[f"{source.stem}.overlay.png"] = png_bytes(overlay(rgb, results))
     if settings.hypotheses:

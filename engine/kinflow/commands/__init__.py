@@ -1,1 +1,1 @@
-"""The commands of `kinflow ...`, one module a subject: options as dataclasses, and what each does."""
+"""The commands of `kinflow ...`, a module a subject: options as dataclasses, and what each does."""

@@ -1,8 +1,8 @@
-"""bench ...: the benchmarks of a source checkout (engine/benchmarks), which the wheel does not carry."""
+"""bench ...: the benchmarks of a checkout (engine/benchmarks), which the wheel does not carry."""
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from .common import Common
 
 @dataclass(frozen=True, kw_only=True)
 class BenchFit(Common):
-    """Priors and losses side by side on synthetic truth (the paper's figure 1)."""
+    """Priors and losses side by side on synthetic truth."""
 
     count: int = 500
     noise: float = 3.0
@@ -29,7 +29,7 @@ class BenchFit(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchSpeed(Common):
-    """Milliseconds a photo and photos a second beside the usual way."""
+    """Time of a photo and of a batch beside the usual way."""
 
     photos: int = 10
     batch: int = 500
@@ -38,7 +38,7 @@ class BenchSpeed(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchPhotos(Common):
-    """Renders with known truth through the real detector and the fitter."""
+    """Renders with known truth through detector and fitter."""
 
     folder: Path | None = None
     """Renders of engine/benchmarks/render_people.py; by default the cache."""
@@ -58,7 +58,7 @@ class BenchSequence(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchBatch(Common):
-    """A thousand photos made from a few: rate, memory, and the same bytes after being killed and resumed."""
+    """A thousand photos: rate, memory, the same bytes after kills."""
 
     photos: Path | None = None
     """Folder of photos to make them from; by default the sample photos of the tests."""
@@ -71,7 +71,7 @@ class BenchBatch(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRegressor(Common):
-    """FS, WS with KA, WS with KA and BA, at growing shares of the photos without labels."""
+    """The regressor's ways of training, with ever fewer labels."""
 
     folder: Path | None = None
     """Drawn people and trained networks are kept here; by default the cache."""
@@ -100,15 +100,21 @@ BENCHES: dict[str, type[Common]] = {
 
 
 def import_benchmark(name: str) -> ModuleType:
-    """A module of engine/benchmarks. Raises KinflowError where kinflow was installed without its sources."""
-    engine = Path(__file__).parent.parent.parent
-    if not (engine / "benchmarks" / f"{name}.py").is_file():
+    """A module of engine/benchmarks.
+
+    Raises KinflowError where kinflow was installed without its sources.
+    """
+    package = Path(__file__).parents[2] / "benchmarks" / "__init__.py"
+    if not (package.parent / f"{name}.py").is_file():
         raise KinflowError(
             "The benchmarks are not installed with kinflow.",
             "Run this from a checkout, with kinflow installed by pip -e.",
         )
-    if str(engine) not in sys.path:
-        sys.path.insert(0, str(engine))
+    if "benchmarks" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("benchmarks", package)
+        assert spec is not None and spec.loader is not None
+        sys.modules["benchmarks"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     return importlib.import_module(f"benchmarks.{name}")
 
 

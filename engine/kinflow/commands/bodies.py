@@ -20,7 +20,7 @@ class BodyInfo(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BodyConvert(Common):
-    """Write a body file as a clean, pickle-free .npz in SMPL's layout."""
+    """Write a body file as a clean .npz in SMPL's layout."""
 
     file: Annotated[Path, tyro.conf.Positional]
     out: Annotated[Path, tyro.conf.Positional]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -20,11 +21,12 @@ class Common:
 
 
 def say(text: str) -> None:
+    """A line for the user, beside the output that others read."""
     print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def progress(label: str):
+def progress(label: str) -> Iterator[Callable[[float, str], None]]:
     """A progress callback that writes one line, renewed in place on a terminal."""
     terminal = sys.stderr.isatty()
     last = 0.0
@@ -40,6 +42,8 @@ def progress(label: str):
             f"{label} {100 * fraction:3.0f}%  {message:<20}", end=end, file=sys.stderr, flush=True
         )
 
-    yield show
-    if terminal:
-        print(" " * 60, end="\r", file=sys.stderr)
+    try:
+        yield show
+    finally:
+        if terminal:
+            print(" " * 60, end="\r", file=sys.stderr)

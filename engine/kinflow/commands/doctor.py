@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import KinflowError
+from ..errors import KinflowError
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def _device() -> Check:
 
 
 def _assets() -> Check:
-    from .bodies.files import load_body
-    from .priors.prior import SHIPPED, load_prior
+    from ..bodies.files import load_body
+    from ..priors.prior import SHIPPED, load_prior
 
     body = load_body()
     for name in SHIPPED:
@@ -72,8 +72,8 @@ def _assets() -> Check:
 def _detector() -> Check:
     import numpy as np
 
-    from .perception.bundle import find_bundle
-    from .perception.detector import detect
+    from ..perception.bundle import find_bundle
+    from ..perception.detector import detect
 
     if find_bundle() is None:
         return Check("detector", False, "no model bundle", "Run: kinflow setup")
@@ -82,7 +82,7 @@ def _detector() -> Check:
 
 
 def _write_access() -> Check:
-    from .paths import cache_folder
+    from ..paths import cache_folder
 
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()):

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from ..errors import KinflowError
+from ..errors import CancelledError, KinflowError
 from .common import Common, progress, say
+
+if TYPE_CHECKING:
+    from ..batch.sources import Source
+    from ..batch.stream import Outcome
+    from ..batch.work import Settings
 
 SHOWN_FAILURES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(Common):
-    """Fit bodies to the people in photos: an .npz a person, overlays, one table. Run again, it goes on where it stopped."""
+    """Fit bodies to the people in photos, folders and videos.
+
+    An .npz a person, overlays, one table. Run again, it goes on where it stopped.
+    """
 
     photos: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
     """Photos, folders, patterns in quotes, or videos."""
@@ -34,12 +43,13 @@ class Fit(Common):
     hypotheses: bool = False
     """Also draw every hypothesis side by side."""
     start: Literal["rotations", "regressor", "both"] = "both"
-    """What the solver starts from: four rotations of the mean pose, the regressor's guess (faster, one answer), or both."""
+    """What the solver starts from: four rotations of the mean pose, the regressor's guess (faster,
+    one answer), or both."""
     sequence: bool = False
     """The photos are frames of one clip: track each person, and fit all frames together."""
     search: Literal["auto", "thorough", "quick"] = "auto"
-    """How hard to look for people: thorough finds small and half-hidden ones, quick is many times faster; auto is thorough
-    for photos and quick for videos and sequences."""
+    """How hard to look for people: thorough finds small and half-hidden ones, quick is many times
+    faster; auto is thorough for photos and quick for videos and sequences."""
     workers: int = 0
     """Processes; 0: one a core."""
     ray: str | None = None
@@ -51,48 +61,20 @@ class Fit(Common):
 
 
 def run_fit(command: Fit) -> dict[str, Any]:
-    from ..batch.clip import run_clip
     from ..batch.sources import list_sources
-    from ..batch.stream import run
-    from ..batch.work import Settings
 
-    sources = list_sources(command.photos, command.observations)
-    clip = command.sequence or any(source.frame is not None for source in sources)
-    search = command.search if command.search != "auto" else "quick" if clip else "thorough"
-    settings = Settings(
-        command.prior,
-        None if command.body is None else str(command.body),
-        command.losses,
-        command.overlay,
-        command.hypotheses,
-        command.fov,
-        tuple(str(m) for m in command.models),
-        command.start,
-        search,
-        command.device,
-        command.seed,
-    )
     if command.sequence and (command.ray or command.observations):
         raise KinflowError(
             "A sequence is solved as a whole, on one machine, from photos.",
             "Leave out --ray and --observations.",
         )
-    with progress("fitting") as show:
-        outcome = (
-            run_clip(sources, command.out, settings, show)
-            if command.sequence
-            else run(
-                sources,
-                command.out,
-                settings,
-                workers=command.workers,
-                ray=command.ray,
-                restart=command.restart,
-                retry_failed=command.retry_failed,
-                progress=show,
-            )
-        )
-    for reason in list(outcome.failed.values())[:SHOWN_FAILURES]:
+    sources = list_sources(command.photos, command.observations)
+    try:
+        outcome = _fit(command, sources, _settings(command, sources))
+    except KeyboardInterrupt:
+        raise CancelledError("Stopped.", "The same command goes on from here.") from None
+    shown = dict(islice(outcome.failed.items(), SHOWN_FAILURES))
+    for reason in shown.values():
         say(reason)
     before = outcome.photos - outcome.done
     say(
@@ -100,7 +82,6 @@ def run_fit(command: Fit) -> dict[str, Any]:
         + (f" ({before} photos were done before)" if before else "")
         + f", {outcome.seconds:.1f} s; see {command.out / 'report.csv'}"
     )
-    shown = dict(list(outcome.failed.items())[:SHOWN_FAILURES])
     return {
         "people": outcome.people,
         "photos": outcome.photos,
@@ -108,3 +89,41 @@ def run_fit(command: Fit) -> dict[str, Any]:
         "failed": shown,
         "failed_count": len(outcome.failed),
     }
+
+
+def _settings(command: Fit, sources: list[Source]) -> Settings:
+    from ..batch.work import Settings
+
+    clip = command.sequence or any(source.frame is not None for source in sources)
+    return Settings(
+        prior=command.prior,
+        body=None if command.body is None else str(command.body),
+        losses=command.losses,
+        overlay=command.overlay,
+        hypotheses=command.hypotheses,
+        fov=command.fov,
+        models=tuple(str(m) for m in command.models),
+        start=command.start,
+        search=command.search if command.search != "auto" else "quick" if clip else "thorough",
+        device=command.device,
+        seed=command.seed,
+    )
+
+
+def _fit(command: Fit, sources: list[Source], settings: Settings) -> Outcome:
+    from ..batch.clip import run_clip
+    from ..batch.stream import run
+
+    with progress("fitting") as show:
+        if command.sequence:
+            return run_clip(sources, command.out, settings, show, command.restart)
+        return run(
+            sources,
+            command.out,
+            settings,
+            workers=command.workers,
+            ray=command.ray,
+            restart=command.restart,
+            retry_failed=command.retry_failed,
+            progress=show,
+        )

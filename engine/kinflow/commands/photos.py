@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from ..batch.sources import Source, list_sources
+from ..batch.work import nobody
 from ..errors import KinflowError
 from .common import Common, progress, say
+
+if TYPE_CHECKING:
+    from ..records import Observation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observe(Common):
-    """Find the people in photos and write a keypoint file (and a part map) each."""
+    """Find the people in photos; write keypoints and part maps."""
 
     photos: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
     out: Path = Path("out")
@@ -42,67 +47,75 @@ class Overlay(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class Compare(Common):
-    """Compare a fit with a known truth (a .json with `joints` in the camera's frame)."""
+    """Compare a fit with a known truth.
+
+    The truth: a .json with `joints` in the camera's frame.
+    """
 
     fit: Annotated[Path, tyro.conf.Positional]
     truth: Annotated[Path, tyro.conf.Positional]
 
 
-def _observe_all(
-    sources: list[Source], fov: float | None, models: tuple[Path, ...], parts: bool
-) -> tuple[list, dict[int, str]]:
-    """Observations of all photos (with .photo set) and the reason for each that failed."""
-    from dataclasses import replace
-
-    from ..perception import observe
-
-    people, failed = [], {}
+def run_observe(command: Observe) -> dict[str, Any]:
+    sources = list_sources(command.photos)
+    command.out.mkdir(parents=True, exist_ok=True)
+    count, failed = 0, {}
     with progress("finding people") as show:
         for index, source in enumerate(sources):
             show(index / len(sources), Path(source.path).name)
+            people: list[Observation] = []
             try:
-                if source.frame is not None:
-                    raise KinflowError(
-                        f"{source.path} is a video.", "Give photos; kinflow fit takes videos."
-                    )
-                found = observe(source.path, fov_degrees=fov, models=models, parts=parts)
+                people = _observe(source, command)
             except KinflowError as error:
-                failed[index] = str(error)
-                continue
-            if not found:
-                failed[index] = (
-                    f"No person was found in {source.path}. Try a photo with a larger, clearer person."
-                )
-            people += [replace(o, photo=index) for o in found]
-    return people, failed
+                failed[source.key] = str(error)
+            else:
+                if not people:
+                    failed[source.key] = nobody(source.path)
+            _write(source, people, command)
+            count += len(people)
+    for reason in failed.values():
+        say(reason)
+    return {"people": count, "failed": failed}
 
 
-def run_observe(command: Observe) -> dict[str, Any]:
+def _observe(source: Source, command: Observe) -> list[Observation]:
+    from ..perception import observe
+
+    if source.frame is not None:
+        raise KinflowError(f"{source.path} is a video.", "Give photos; kinflow fit takes videos.")
+    people = observe(
+        source.path, fov_degrees=command.fov, models=command.models, parts=command.parts
+    )
+    return [replace(person, photo=source.index) for person in people]
+
+
+def _write(source: Source, people: list[Observation], command: Observe) -> None:
+    """A photo's files; those of people who are no longer found go."""
     from PIL import Image
 
     from ..drawing.overlay import draw_observations
     from ..perception.formats import write_observations, write_part_map
     from ..perception.photos import read_photo
 
-    sources = list_sources(command.photos)
-    people, failed = _observe_all(sources, command.fov, command.models, command.parts)
-    command.out.mkdir(parents=True, exist_ok=True)
-    suffix = {"kinflow": "observation", "openpose": "openpose", "coco": "coco"}[command.format]
-    for index, stem in enumerate(source.stem for source in sources):
-        own = [o for o in people if o.photo == index]
-        if not own:
-            continue
-        write_observations(command.out / f"{stem}.{suffix}.json", own, command.format)
-        for number, person in enumerate(own):
-            if person.parts is not None:
-                write_part_map(command.out / f"{stem}.{number}.parts.png", person.parts)
-        if command.overlay:
-            Image.fromarray(draw_observations(read_photo(sources[index].path).rgb, own)).save(
-                command.out / f"{stem}.observed.png"
-            )
-    for reason in failed.values():
-        say(reason)
-    return {"people": len(people), "failed": {sources[i].path: r for i, r in failed.items()}}
+    suffix = "observation" if command.format == "kinflow" else command.format
+    keypoints = command.out / f"{source.stem}.{suffix}.json"
+    picture = command.out / f"{source.stem}.observed.png"
+    if people:
+        write_observations(keypoints, people, command.format)
+    else:
+        keypoints.unlink(missing_ok=True)
+        picture.unlink(missing_ok=True)
+    for number in itertools.count():
+        part_map = command.out / f"{source.stem}.{number}.parts.png"
+        parts = people[number].parts if number < len(people) else None
+        if parts is not None:
+            write_part_map(part_map, parts)
+        elif part_map.exists():
+            part_map.unlink()
+        elif number >= len(people):
+            break
+    if people and command.overlay:
+        Image.fromarray(draw_observations(read_photo(source.path).rgb, people)).save(picture)
 
 
 def run_overlay(command: Overlay) -> dict[str, Any]:
@@ -126,7 +139,7 @@ def run_compare(command: Compare) -> dict[str, Any]:
     fit = FitResult.load(command.fit)
     try:
         truth = np.array(json.loads(command.truth.read_text("utf-8"))["joints"], float)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise KinflowError(
             f"{command.truth} is no truth file: {error}.", "Give a .json with 'joints'."
         ) from error

@@ -25,7 +25,10 @@ class PriorSample(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class PriorEval(Common):
-    """Compare the shipped priors with a VPoser, Gaussians and none, on held-out captured poses. Needs a checkout."""
+    """Compare the shipped priors with others on captured poses.
+
+    The others: a VPoser, Gaussians, none; the poses: held out. Needs a checkout.
+    """
 
     per_clip: int = 5
     """Poses of each held-out clip."""
@@ -37,7 +40,10 @@ class PriorEval(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class PriorExport(Common):
-    """Write a prior's latent -> pose map as ONNX: inputs z, outputs its representation and rotation matrices."""
+    """Write a prior's latent -> pose map as ONNX.
+
+    Input z; outputs its representation and rotation matrices.
+    """
 
     onnx: Path
     prior: str = "light"
@@ -62,13 +68,14 @@ def run_export(command: PriorExport) -> dict[str, Any]:
 
 
 def run_sample(command: PriorSample) -> dict[str, Any]:
+    import array_api_compat.torch as xp
     import numpy as np
 
+    from ..core.rotations import matrix_to_axis_angle
     from ..priors.prior import load_prior
-    from ..rotations import matrix_to_axis_angle
 
     poses = load_prior(command.prior).sample(command.n, command.temperature, command.seed)
-    np.savez(command.out, body_pose=matrix_to_axis_angle(poses).numpy())
+    np.savez(command.out, body_pose=matrix_to_axis_angle(xp, poses).numpy())
     if command.sheet:
         from PIL import Image
 

@@ -14,7 +14,7 @@ from .common import Common, say
 
 @dataclass(frozen=True, kw_only=True)
 class Setup(Common):
-    """Get the detector's models into the user's cache and note this Python for the Blender add-on."""
+    """Get the detector's models, and note this Python for Blender."""
 
     wheel: Path | None = None
     """A wheel of mediapipe 0.10.21 at hand, instead of fetching it."""
@@ -22,14 +22,15 @@ class Setup(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor(Common):
-    """Check versions, device, assets, detector, write access and ports."""
+    """Check versions, device, assets, detector, access and ports."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Serve(Common):
-    """Run the engine for a client that listens on this machine; its one-time token is read from standard input.
+    """Run the engine for a client that listens on this machine.
 
-    Started by `kinflow.Engine` and by the Blender add-on; it ends when its standard input closes.
+    Its one-time token is read from standard input. Started by `kinflow.Engine` and by the Blender
+    add-on; it ends when its standard input closes.
     """
 
     connect: int
@@ -48,7 +49,7 @@ def run_setup(command: Setup) -> dict[str, Any]:
 
 
 def run_doctor(command: Doctor) -> dict[str, Any]:
-    from ..doctor import run_checks
+    from .doctor import run_checks
 
     checks = run_checks()
     for check in checks:
