@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import os
 import struct
-from pathlib import Path
 
 import numpy as np
 
 from .errors import AssetError
-from .userfiles import array_of, parsing, read_bytes
+from .userfiles import array_of, parsing, read_bytes, replacing
 
 FORMAT_VERSION = 1
 MAX_MB = 1024
@@ -40,7 +39,7 @@ _NAMES = {np.dtype(v): k for k, v in _DTYPES.items()}
 def write_tensors(
     path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, str]
 ) -> None:
-    """Writes arrays and string metadata; the same input gives the same bytes."""
+    """Writes arrays and string metadata; the same input gives the same bytes. Raises AssetError."""
     header: dict[str, object] = {"__metadata__": {k: str(v) for k, v in sorted(metadata.items())}}
     offset, blobs = 0, []
     for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
@@ -55,12 +54,10 @@ def write_tensors(
         blobs.append(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    temporary = Path(f"{path}.part")
-    with open(temporary, "wb") as stream:
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
         stream.write(struct.pack("<Q", len(text)))
         stream.write(text)
         stream.writelines(blobs)
-    os.replace(temporary, path)
 
 
 def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -15,6 +15,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -103,6 +104,27 @@ def read_bytes(
     with open_regular(path, error, hint) as stream, parsing(path, hint, error):
         check_size(os.fstat(stream.fileno()).st_size, default_mb, str(path), error)
         return stream.read()
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike, error: type[KinflowError] = AssetError) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its place only once the block has ended well.
+
+    Raises `error` for a full disk, a folder that is read-only and the like.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as reason:
+        raise error(
+            f"{path} cannot be written: {reason.strerror or reason}.",
+            "Make room, or choose another folder.",
+        ) from reason
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def numbered_lines(raw: bytes, path: str | os.PathLike) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""ONNX models of the user's choice go through the real code: small models whose right answer is known."""
+"""ONNX models of the user's choice: small ones whose right answer is known."""
 
 from __future__ import annotations
 

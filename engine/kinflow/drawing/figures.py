@@ -14,7 +14,10 @@ from .sheets import contact_sheet
 def draw_body(
     vertices: np.ndarray, faces: np.ndarray, size: tuple[int, int] = (300, 220), yaw: float = 0.4
 ) -> np.ndarray:
-    """One body on white, seen from `yaw` radians beside its front. vertices (V, 3), Y up -> (H, W, 3) uint8."""
+    """One body on white, from `yaw` radians beside its front.
+
+    vertices (V, 3) m, Y up -> (H, W, 3) uint8.
+    """
     c, s = np.cos(yaw), np.sin(yaw)
     turned = (vertices - 0.5 * (vertices.min(0) + vertices.max(0))) @ np.array(
         [[c, 0, s], [0, 1, 0], [-s, 0, c]]
@@ -41,7 +44,7 @@ def pose_sheet(
 def axis_sheet(
     prior: Prior, count: int = 12, sigmas: tuple[float, ...] = (-3, -1.5, 0, 1.5, 3)
 ) -> np.ndarray:
-    """A row for each of the first latent axes, swept through `sigmas`, seen from the front and from the side."""
+    """A row for each of the first latent axes, swept through `sigmas`, from front and side."""
     body = load_body()
     faces = body.faces.numpy()
     images = []

@@ -7,18 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..bodies.keypoint_names import NAMES, edges
 from ..bodies.model import Body
 from ..bodies.parts import NUM_PARTS
-from ..bodies.keypoint_names import NAMES, edges
 from ..records import FitResult, Observation
 from .shading import draw_mesh, part_colours
 
-MAX_SIDE = 1600
+MAX_PIXEL = 30_000
 _PALETTE = part_colours(12)[1:]
 
 
 def overlay(rgb: np.ndarray, results: Sequence[FitResult], opacity: float = 0.75) -> np.ndarray:
-    """Meshes over the photo, nearer people in front, each in its own tint. rgb (H, W, 3) uint8 -> same shape."""
+    """Meshes over the photo, nearer people in front, each in a tint.
+
+    rgb (H, W, 3) uint8 -> same shape.
+    """
     image = rgb
     ordered = sorted(range(len(results)), key=lambda i: -float(results[i].joints[0, 2]))
     for index in ordered:
@@ -78,7 +81,10 @@ def hypothesis_strip(rgb: np.ndarray, result: FitResult, body: Body) -> np.ndarr
 def draw_observations(
     rgb: np.ndarray, people: Sequence[Observation], opacity: float = 0.5
 ) -> np.ndarray:
-    """Keypoints with their limbs, and part labels, over the photo. rgb (H, W, 3) uint8 -> same shape."""
+    """Keypoints with their limbs, and part labels, over the photo.
+
+    rgb (H, W, 3) uint8 -> same shape.
+    """
     import cv2
 
     image = rgb.copy()
@@ -93,13 +99,15 @@ def draw_observations(
     thick = max(1, round(max(rgb.shape[:2]) / 500))
     for person in people:
         scale = rgb.shape[1] / person.camera.width if person.camera else 1.0
-        points, seen = person.keypoints * scale, person.usable & (person.confidence > 0.1)
-        pixel = lambda i, points=points: tuple(int(v) for v in points[i])  # noqa: E731
+        shown = person.usable & (person.confidence > 0.1)
+        points = np.where(shown[:, None], person.keypoints * scale, 0)
+        # far outside of the photo OpenCV's fixed point would overflow
+        pixels = np.clip(points, -MAX_PIXEL, MAX_PIXEL).astype(int).tolist()
         names = NAMES[person.keypoint_set]
         for a, b in edges(person.keypoint_set):
-            if seen[a] and seen[b]:
+            if shown[a] and shown[b]:
                 colour = (255, 140, 40) if names[b].startswith("left") else (60, 150, 255)
-                cv2.line(image, pixel(a), pixel(b), colour, thick, cv2.LINE_AA)
-        for i in np.flatnonzero(seen):
-            cv2.circle(image, pixel(i), 2 * thick, (255, 255, 255), -1, cv2.LINE_AA)
+                cv2.line(image, pixels[a], pixels[b], colour, thick, cv2.LINE_AA)
+        for i in np.flatnonzero(shown):
+            cv2.circle(image, pixels[i], 2 * thick, (255, 255, 255), -1, cv2.LINE_AA)
     return image

@@ -1,16 +1,15 @@
-"""Meshes and keypoints drawn on photos."""
+"""Meshes drawn on photos."""
 
 from __future__ import annotations
 
 import colorsys
 
-import cv2
 import numpy as np
 
+from ..bodies.arrays import vertex_normals
 from .zbuffer import Raster, rasterise
 
 SKIN = np.array([190, 175, 232], np.float32)
-_LEFT, _RIGHT, _MIDDLE = (255, 150, 40), (60, 140, 255), (230, 230, 230)
 
 
 def part_colours(count: int) -> np.ndarray:
@@ -24,17 +23,6 @@ def part_colours(count: int) -> np.ndarray:
     return np.vstack(([[0, 0, 0]], np.array(rgb) * 255)).astype(np.uint8)
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Area-weighted unit normals. (V, 3), (F, 3) -> (V, 3)."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    normal = np.cross(b - a, c - a)
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)],
-        -1,
-    )
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-
-
 def draw_mesh(
     image: np.ndarray,
     vertices: np.ndarray,
@@ -43,9 +31,10 @@ def draw_mesh(
     opacity: float = 0.8,
     colours: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Raster]:
-    """Shades a mesh over an image. image (H, W, 3) uint8 RGB; vertices (V, 3) camera frame m; points (V, 2) px.
+    """Shades a mesh over an image. Returns the new image and the raster.
 
-    colours: (V, 3) RGB in 0..255, else a skin-like grey. Returns the new image and the raster.
+    image (H, W, 3) uint8 RGB; vertices (V, 3) m in the camera's frame; points (V, 2) px; colours
+    (V, 3) RGB in 0..255, else a skin-like grey.
     """
     height, width = image.shape[:2]
     raster = rasterise(points, vertices[:, 2], faces, height, width)
@@ -67,30 +56,3 @@ def draw_mesh(
     result = image.copy()
     result[mask] = (opacity * shaded + (1 - opacity) * image[mask]).astype(np.uint8)
     return result, raster
-
-
-def draw_keypoints(
-    image: np.ndarray,
-    keypoints: np.ndarray,
-    confidence: np.ndarray,
-    edges: list[tuple[int, int]],
-    names: tuple[str, ...],
-    threshold: float = 0.3,
-) -> np.ndarray:
-    """Skeleton over an image: left orange, right blue. keypoints (K, 2) px, confidence (K,)."""
-    result = image.copy()
-    size = max(1, round(max(image.shape[:2]) / 400))
-
-    def colour(name: str) -> tuple[int, int, int]:
-        return _LEFT if name.startswith("left") else _RIGHT if name.startswith("right") else _MIDDLE
-
-    def at(k: int) -> tuple[int, int]:
-        return round(float(keypoints[k, 0])), round(float(keypoints[k, 1]))
-
-    for a, b in edges:
-        if min(confidence[a], confidence[b]) >= threshold:
-            cv2.line(result, at(a), at(b), colour(names[b]), size, cv2.LINE_AA)
-    for k, name in enumerate(names):
-        if confidence[k] >= threshold:
-            cv2.circle(result, at(k), 2 * size, colour(name), -1, cv2.LINE_AA)
-    return result

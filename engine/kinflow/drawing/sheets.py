@@ -14,7 +14,7 @@ def contact_sheet(
     labels: Sequence[str] | None = None,
     tile: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Tiles RGB images row by row, each fitted into `tile` (height, width) on white. -> (H, W, 3) uint8."""
+    """RGB images row by row on white, each in a `tile` (height, width). -> (H, W, 3) uint8."""
     height, width = tile or images[0].shape[:2]
     rows = -(-len(images) // columns)
     sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)

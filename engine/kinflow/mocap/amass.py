@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-import zipfile
+import os
 from pathlib import Path
 
 import numpy as np
 
+from ..core.arrays import numpy_namespace as xp
+from ..core.rotations import axis_angle_to_matrix
 from ..errors import AssetError
-from ..rotations_np import axis_angle_to_matrix
-from .clip import Clip
+from ..userfiles import read_npz
+from .clip import Clip, check_frames
+
+MAX_MB = 1024
+_FIELDS = ("poses", "trans", "mocap_framerate", "mocap_frame_rate")
+_HINT = "Give an AMASS .npz file."
 
 
-def read_amass(path: str | Path) -> Clip:
+def read_amass(path: str | os.PathLike) -> Clip:
     """Reads `poses` (T, >= 66) axis-angle, `trans` (T, 3), `mocap_framerate`; hands stay at rest.
 
-    AMASS is Z up; the root is turned so that Y is up. Raises AssetError naming the field. Never unpickles.
+    AMASS is Z up; the root is turned so that Y is up. Raises AssetError naming the field.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            fields = {
-                k: data[k]
-                for k in ("poses", "trans", "mocap_framerate", "mocap_frame_rate")
-                if k in data
-            }
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise AssetError(f"Cannot read {path}: {error}.", "Give an AMASS .npz file.") from error
-    poses = fields.get("poses")
-    if (
-        poses is None
-        or poses.ndim != 2
-        or poses.shape[1] < 66
-        or not len(poses)
-        or not np.isfinite(poses).all()
-    ):
-        raise AssetError(f"{path}: field 'poses' should be finite, of shape (frames, at least 66).")
-    frames = len(poses)
-    transl = fields.get("trans", np.zeros((frames, 3)))
+    fields = read_npz(path, MAX_MB, _FIELDS, _HINT)
+    poses = fields.get("poses", np.zeros(0))
+    frames = len(poses) if poses.ndim == 2 and poses.shape[1] >= 66 else 0
+    if not frames or not np.isfinite(poses).all():
+        raise AssetError(
+            f"{path}: field 'poses' should be finite, of shape (frames, at least 66).", _HINT
+        )
+    check_frames(path, frames, 24)
+    transl = fields.get("trans", np.zeros((frames, 3))).astype(np.float64)
     if transl.shape != (frames, 3) or not np.isfinite(transl).all():
-        raise AssetError(f"{path}: field 'trans' should be finite, of shape ({frames}, 3).")
-    fps = float(fields.get("mocap_framerate", fields.get("mocap_frame_rate", 120.0)))
+        raise AssetError(f"{path}: field 'trans' should be finite, of shape ({frames}, 3).", _HINT)
+    rate = fields.get("mocap_framerate", fields.get("mocap_frame_rate", np.array(120.0)))
+    if rate.size != 1 or not 0 < float(rate.ravel()[0]) < 1e5:
+        raise AssetError(f"{path}: field 'mocap_framerate' is no number of frames a second.", _HINT)
+    vectors = poses[:, :66].astype(np.float64).reshape(frames, 22, 3)
+    if np.abs(vectors).max() > 1e3:
+        raise AssetError(f"{path}: field 'poses' holds angles that make no sense.", _HINT)
     rotations = np.tile(np.eye(3), (frames, 24, 1, 1))
-    rotations[:, :22] = axis_angle_to_matrix(
-        poses[:, :66].reshape(frames, 22, 3).astype(np.float64)
-    )
+    rotations[:, :22] = axis_angle_to_matrix(xp, vectors)
     to_y_up = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
     return Clip(
-        Path(path).stem, fps, to_y_up @ rotations[:, 0], rotations[:, 1:], transl @ to_y_up.T
+        Path(path).stem,
+        float(rate.ravel()[0]),
+        to_y_up @ rotations[:, 0],
+        rotations[:, 1:],
+        transl @ to_y_up.T,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..rotations_np import axis_angle_to_matrix
+from ..core.arrays import numpy_namespace as xp
+from ..core.rotations import axis_angle_to_matrix
 from ..core.skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
@@ -29,11 +30,11 @@ def thin(body_pose: np.ndarray, degrees: float = 2.0) -> np.ndarray:
 
 
 def hand_noise(body_pose: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Gives both hand joints isotropic rotation noise of HAND_NOISE radians. (N, 23, 3, 3) -> same."""
+    """Isotropic noise of HAND_NOISE radians on both hand joints. (N, 23, 3, 3) -> same."""
     result = body_pose.copy()
     for joint in HAND_JOINTS:
         result[:, joint - 1] = axis_angle_to_matrix(
-            generator.normal(0, HAND_NOISE, (len(body_pose), 3))
+            xp, generator.normal(0, HAND_NOISE, (len(body_pose), 3))
         )
     return result
 
@@ -49,9 +50,9 @@ def mix_bodies(
 ) -> np.ndarray:
     """Upper bodies on the legs of other frames, where the pelvis stands alike in both.
 
-    upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis frames,
-    upper_up (N, 3) and lower_up (M, 3). Pairs whose pelvis tilts differ by more than `degrees` are refused.
-    Returns (at most count, 23, 3, 3).
+    upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis
+    frames, upper_up (N, 3) and lower_up (M, 3). Pairs whose pelvis tilts differ by more than
+    `degrees` are refused. Returns (at most count, 23, 3, 3).
     """
     a = generator.integers(0, len(upper), 4 * count)
     b = generator.integers(0, len(lower), 4 * count)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..core.arrays import numpy_namespace as xp
+from ..core.rotations import euler_to_matrix
+from ..core.skeleton import JOINT_INDEX
 from ..errors import AssetError, InvalidInputError
-from ..rotations_np import euler_to_matrix
-from ..core.skeleton import JOINT_INDEX, NUM_JOINTS, PARENTS
-from .clip import Clip
+from ..userfiles import check_size, limit_bytes, numbered_lines, parsing, read_bytes
+from .clip import MAX_FRAMES, Clip, check_frames, local_rotations
 
 # The names of common exporters; every map is joint name -> SMPL joint.
 _CMU_LIMBS = {
@@ -65,10 +71,12 @@ JOINT_MAPS = {
     "smpl": SMPL_MAP,
     "daz": DAZ_MAP,
 }
-_LIMITS = {"joints": 1000, "frames": 1_000_000}
+MAX_MB = 256
+MAX_JOINTS, MAX_NESTING = 1000, 200
+_CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
 
 
-@dataclass
+@dataclass(eq=False)
 class _Joint:
     name: str
     parent: int
@@ -77,75 +85,100 @@ class _Joint:
     first_channel: int = 0
 
 
-def _parse(text: str, path: str) -> tuple[list[_Joint], np.ndarray, float]:
-    def fail(line: int, why: str) -> AssetError:
-        return AssetError(f"{path}, line {line}: {why}.", "Export the BVH file again.")
+class _Parser:
+    """Reads a BVH's lines one after the other. Raises AssetError with the line."""
 
-    joints: list[_Joint] = []
-    stack: list[int] = []
-    lines = text.splitlines()
-    total, number = 0, 0
-    in_end_site = 0
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words:
-            continue
-        head = words[0]
+    def __init__(self, raw: bytes, path: Path) -> None:
+        self.path = path
+        self.number = 0
+        self.lines = self._lines(raw)
+
+    def _lines(self, raw: bytes) -> Iterator[list[str]]:
+        for number, line in numbered_lines(raw, self.path):
+            self.number = number
+            if words := line.split():
+                yield words
+
+    def fail(self, why: str) -> AssetError:
+        return AssetError(f"{self.path}, line {self.number}: {why}.", "Export the BVH file again.")
+
+    def hierarchy(self) -> tuple[list[_Joint], int]:
+        """The joints, parents first, and their number of channels together."""
+        joints: list[_Joint] = []
+        stack: list[_Joint | None] = []  # None: an end site
+        announced: _Joint | None = None
+        total = 0
+        for head, *words in self.lines:
+            try:
+                if head == "MOTION":
+                    break
+                if head in ("ROOT", "JOINT"):
+                    parent = stack[-1] if stack else None
+                    announced = _Joint(" ".join(words), joints.index(parent) if parent else -1)
+                    joints.append(announced)
+                elif head == "End":
+                    announced = None
+                elif head == "{":
+                    stack.append(announced)
+                elif head == "}":
+                    stack.pop()
+                elif head in ("OFFSET", "CHANNELS") and stack[-1] is not None:
+                    total += self._describe(stack[-1], head, words, total)
+            except (IndexError, ValueError) as error:
+                raise self.fail("not understood") from error
+            if len(joints) > MAX_JOINTS or len(stack) > MAX_NESTING:
+                raise self.fail("too many joints")
+        else:
+            raise self.fail("no MOTION section")
+        if not joints:
+            raise self.fail("no joints")
+        return joints, total
+
+    def _describe(self, joint: _Joint, head: str, words: list[str], total: int) -> int:
+        """Sets a joint's offset or channels. Returns the number of channels that are new."""
+        if head == "OFFSET":
+            joint.offset = np.array([float(w) for w in words[:3]])
+            if joint.offset.shape != (3,) or not np.isfinite(joint.offset).all():
+                raise self.fail("an offset should be three finite numbers")
+            return 0
+        channels = tuple(words[1:])
+        if joint.channels or len(channels) != int(words[0]) or not set(channels) <= _CHANNELS:
+            raise self.fail("unknown channels")
+        if len(set(channels)) != len(channels):
+            raise self.fail("a channel is there twice")
+        joint.channels, joint.first_channel = channels, total
+        return len(channels)
+
+    def motion(self, joints: int, channels: int) -> tuple[np.ndarray, float]:
+        """Values (T, channels) as they stand in the file, and frames a second."""
         try:
-            if head in ("ROOT", "JOINT"):
-                if len(joints) >= _LIMITS["joints"]:
-                    raise fail(number, "too many joints")
-                joints.append(_Joint(" ".join(words[1:]), stack[-1] if stack else -1))
-                pending = len(joints) - 1
-            elif head == "End":
-                in_end_site, pending = 1, -1
-            elif head == "{":
-                stack.append(pending)
-            elif head == "}":
-                if stack.pop() == -1:
-                    in_end_site = 0
-            elif head == "OFFSET" and not in_end_site:
-                joints[stack[-1]].offset = np.array([float(w) for w in words[1:4]])
-            elif head == "CHANNELS":
-                joint = joints[stack[-1]]
-                joint.channels = tuple(words[2:])
-                if len(joint.channels) != int(words[1]) or any(
-                    c[1:] not in ("position", "rotation") or c[0] not in "XYZ"
-                    for c in joint.channels
-                ):
-                    raise fail(number, "unknown channels")
-                joint.first_channel = total
-                total += len(joint.channels)
-            elif head == "MOTION":
+            count = int(" ".join(next(self.lines)).split(":")[1])
+            frame_time = float(" ".join(next(self.lines)).split(":")[1])
+        except (IndexError, ValueError, StopIteration) as error:
+            raise self.fail("the frame count or frame time is missing") from error
+        if not 0 < count <= MAX_FRAMES or not 1e-5 < frame_time < 10:
+            raise self.fail("the frame count or frame time makes no sense")
+        check_frames(self.path, count, joints)
+        values = array("d")
+        for row, words in enumerate(self.lines):
+            if row == count:
                 break
-        except (IndexError, ValueError, UnboundLocalError) as error:
-            raise fail(number, "not understood") from error
-    else:
-        raise fail(len(lines), "no MOTION section")
-    if not joints:
-        raise fail(number, "no joints")
-    try:
-        count = int(lines[number].split(":")[1])
-        frame_time = float(lines[number + 1].split(":")[1])
-    except (IndexError, ValueError) as error:
-        raise fail(number + 1, "the frame count or frame time is missing") from error
-    if not 0 < count <= _LIMITS["frames"] or not 0 < frame_time < 10:
-        raise fail(number + 1, "the frame count or frame time makes no sense")
-    rows = [row for row in lines[number + 2 :] if row.strip()]
-    if len(rows) < count:
-        raise fail(len(lines), f"{count} frames are announced and {len(rows)} are there")
-    try:
-        motion = np.array([[float(word) for word in row.split()] for row in rows[:count]])
-    except ValueError as error:
-        raise fail(
-            number + 3, "a frame holds something other than numbers or has the wrong length"
-        ) from error
-    if motion.shape != (count, total) or not np.isfinite(motion).all():
-        raise fail(number + 3, f"each frame should hold {total} finite numbers")
-    return joints, motion, 1 / frame_time
+            if len(words) != channels:
+                raise self.fail(f"each frame should hold {channels} numbers")
+            try:
+                values.extend(map(float, words))
+            except ValueError as error:
+                raise self.fail("a frame holds something other than numbers") from error
+        frames = len(values) // max(channels, 1)
+        if frames < count:
+            raise self.fail(f"{count} frames are announced and {frames} are there")
+        motion = np.array(values).reshape(count, channels)
+        if not np.isfinite(motion).all():
+            raise self.fail(f"each frame should hold {channels} finite numbers")
+        return motion, 1 / frame_time
 
 
-def _choose_map(names: set[str], path: str) -> dict[str, str]:
+def _choose_map(names: set[str], path: Path) -> dict[str, str]:
     best = max(JOINT_MAPS.values(), key=lambda joint_map: len(names & joint_map.keys()))
     if len(names & best.keys()) < 10:
         raise InvalidInputError(
@@ -155,54 +188,59 @@ def _choose_map(names: set[str], path: str) -> dict[str, str]:
     return best
 
 
+def _unpacked(path: Path) -> bytes:
+    raw = read_bytes(path, MAX_MB)
+    if path.suffix == ".gz":
+        with parsing(path, "Compress it again.", kind="gzip file"):
+            raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(limit_bytes(MAX_MB) + 1)
+        check_size(len(raw), MAX_MB, f"{path}, unpacked,")
+    return raw
+
+
+def _world_rotations(
+    joints: list[_Joint], motion: np.ndarray, joint_map: dict[str, str]
+) -> dict[str, np.ndarray]:
+    """Rotations in the world by SMPL joint name, each (T, 3, 3)."""
+    world: list[np.ndarray] = []
+    result = {}
+    for joint in joints:
+        columns = [(i, c[0]) for i, c in enumerate(joint.channels) if c.endswith("rotation")]
+        angles = motion[:, [joint.first_channel + i for i, _ in columns]]
+        order = "".join(axis for _, axis in columns)
+        turned = euler_to_matrix(xp, np.radians(np.remainder(angles, 360.0)), order)
+        turned = np.broadcast_to(turned, (len(motion), 3, 3))
+        world.append(turned if joint.parent < 0 else world[joint.parent] @ turned)
+        target = joint_map.get(joint.name)
+        if target is not None:
+            result[target] = world[-1]
+    return result
+
+
 def read_bvh(
-    path: str | Path, joint_map: dict[str, str] | None = None, metres_per_unit: float = 0.01
+    path: str | os.PathLike,
+    joint_map: dict[str, str] | None = None,
+    metres_per_unit: float = 0.01,
 ) -> Clip:
     """Reads a .bvh or .bvh.gz whose rest pose is a T-pose facing +Z.
 
-    joint_map: BVH joint name -> SMPL joint name (the maps of JOINT_MAPS are tried when it is left out).
-    Joints that the file has between two mapped ones are folded into the lower one; SMPL joints that the file
-    lacks stay at rest. Raises AssetError (unreadable file, with the line) or InvalidInputError (unknown names).
+    joint_map: BVH joint name -> SMPL joint name (those of JOINT_MAPS are tried when it is left
+    out). Joints that the file has between two mapped ones are folded into the lower one; SMPL
+    joints that the file lacks stay at rest. Raises AssetError (unreadable file, with the line) or
+    InvalidInputError (unknown names).
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
-        raise AssetError(f"Cannot read {path}: {error}.", "Check the path.") from error
-    joints, motion, fps = _parse(raw.decode("utf-8", "replace"), str(path))
-    joint_map = joint_map or _choose_map({j.name for j in joints}, str(path))
-    unknown = set(joint_map.values()) - JOINT_INDEX.keys()
-    if unknown:
+    parser = _Parser(_unpacked(path), path)
+    joints, channels = parser.hierarchy()
+    motion, fps = parser.motion(len(joints), channels)
+    joint_map = joint_map or _choose_map({j.name for j in joints}, path)
+    if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
         raise InvalidInputError(f"joint_map names {sorted(unknown)}, which are no SMPL joints.")
-
-    frames = len(motion)
-    local = np.tile(np.eye(3), (frames, len(joints), 1, 1))
-    for index, joint in enumerate(joints):
-        columns = [(i, c[0]) for i, c in enumerate(joint.channels) if c.endswith("rotation")]
-        if columns:
-            angles = np.radians(motion[:, [joint.first_channel + i for i, _ in columns]])
-            local[:, index] = euler_to_matrix(angles, "".join(axis for _, axis in columns))
-    world = local.copy()
-    smpl_world: dict[int, np.ndarray] = {}
-    for index, joint in enumerate(joints):
-        if joint.parent >= 0:
-            world[:, index] = world[:, joint.parent] @ local[:, index]
-        target = joint_map.get(joint.name)
-        if target is not None:
-            smpl_world[JOINT_INDEX[target]] = world[:, index]
-    if 0 not in smpl_world:
+    world = _world_rotations(joints, motion, joint_map)
+    if "pelvis" not in world:
         raise InvalidInputError(f"{path}: no joint is mapped to the pelvis.")
-
-    rotations = np.tile(np.eye(3), (frames, NUM_JOINTS, 1, 1))
-    rotations[:, 0] = smpl_world[0]
-    for number in range(1, NUM_JOINTS):
-        parent = smpl_world.setdefault(PARENTS[number], np.tile(np.eye(3), (frames, 1, 1)))
-        smpl_world.setdefault(number, parent)
-        rotations[:, number] = np.swapaxes(parent, -1, -2) @ smpl_world[number]
-
+    rotations = local_rotations(world, len(motion))
     root = joints[0]
-    transl = np.tile(root.offset, (frames, 1))
+    transl = np.tile(root.offset, (len(motion), 1))
     for column, channel in enumerate(root.channels):
         if channel.endswith("position"):
             transl[:, "XYZ".index(channel[0])] = motion[:, root.first_channel + column]

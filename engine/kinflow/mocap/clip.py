@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.skeleton import BODY_MIRROR
+from ..core.skeleton import BODY_MIRROR, JOINT_INDEX, NUM_JOINTS, PARENTS
+from ..errors import AssetError
+from ..userfiles import check_size
+
+MAX_FRAMES = 1_000_000
+MAX_MATRICES_MB = 1024
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,27 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.body_pose)
+
+
+def check_frames(path: str | os.PathLike, frames: int, joints: int) -> None:
+    """Raises AssetError where the rotations of a clip would fill too much memory."""
+    if frames > MAX_FRAMES:
+        raise AssetError(f"{path} has more than {MAX_FRAMES} frames.", "Cut the clip in pieces.")
+    check_size(72 * frames * joints, MAX_MATRICES_MB, f"{path}, as rotations,")
+
+
+def local_rotations(world: dict[str, np.ndarray], frames: int) -> np.ndarray:
+    """Rotations by SMPL joint name in the world, each (T, 3, 3) -> local ones (T, 24, 3, 3).
+
+    A joint that is not there stays at rest on its parent.
+    """
+    by_joint = {JOINT_INDEX[name]: rotation for name, rotation in world.items()}
+    result = np.tile(np.eye(3), (frames, NUM_JOINTS, 1, 1))
+    result[:, 0] = by_joint[0]
+    for joint in range(1, NUM_JOINTS):
+        parent = by_joint[PARENTS[joint]]
+        result[:, joint] = np.swapaxes(parent, -1, -2) @ by_joint.setdefault(joint, parent)
+    return result
 
 
 _FLIP = np.diag([-1.0, 1.0, 1.0])

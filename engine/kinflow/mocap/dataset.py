@@ -25,7 +25,10 @@ class PosePool:
 
 @dataclass(frozen=True)
 class RealPoses:
-    """Captured poses of one split: poses (N, 23, 3, 3), global_orient (N, 3, 3), clip index (N,), clip names."""
+    """Captured poses of one split.
+
+    poses (N, 23, 3, 3), global_orient (N, 3, 3), clip index (N,), clip names.
+    """
 
     poses: np.ndarray
     global_orient: np.ndarray
@@ -61,10 +64,10 @@ def real_poses(clips: list[Clip], split: str, every: int = 3) -> RealPoses:
 def training_pool(
     clips: list[Clip], upper_clips: list[Clip], seed: int = 0, mixed_share: float = 0.2
 ) -> PosePool:
-    """Thinned, balanced, mirrored training poses, with mixed bodies for `mixed_share` of the weight.
+    """Thinned, balanced, mirrored training poses; mixed bodies have `mixed_share` of the weight.
 
-    Balance: a motion family weighs as the square root of its thinned frames, so climbing and walking do not
-    drown the rest.
+    Balance: a motion family weighs as the square root of its thinned frames, so climbing and
+    walking do not drown the rest.
     """
     generator = np.random.default_rng(seed)
     train = [clip for clip in clips if split_of(clip.name) == "train"]
@@ -78,11 +81,11 @@ def training_pool(
     _, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
     weights = (np.sqrt(counts) / counts)[inverse]
 
-    upper = [real] + [c.body_pose[thin(c.body_pose)] for c in upper_clips]
-    upper_up = [up] + [c.global_orient[thin(c.body_pose)][:, 1] for c in upper_clips]
+    upper = [real, *(c.body_pose[thin(c.body_pose)] for c in upper_clips)]
+    upper_up = [up, *(c.global_orient[thin(c.body_pose)][:, 1] for c in upper_clips)]
     extra = len(upper[0])
     favour = np.concatenate(
-        [np.arange(extra)] + [np.repeat(np.arange(extra, sum(map(len, upper))), 6)]
+        (np.arange(extra), np.repeat(np.arange(extra, sum(map(len, upper))), 6))
     )
     all_upper, all_up = np.concatenate(upper)[favour], np.concatenate(upper_up)[favour]
     mixed = mix_bodies(all_upper, all_up, real, up, generator, len(real))

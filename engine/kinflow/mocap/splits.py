@@ -1,7 +1,7 @@
-"""The fixed split of the CMU clips, by trial, with no neighbouring trials of one motion on both sides.
+"""The fixed split of the CMU clips, by trial, with no neighbours of one motion on both sides.
 
-Validation clips stand between training and test trials of the same subject where there are such; a clip
-that is listed nowhere is for training. Upper-body clips are for training only.
+Validation clips stand between training and test trials of the same subject where there are such; a
+clip that is listed nowhere is for training. Upper-body clips are for training only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Keypoint files of others, in and out: OpenPose JSON, COCO keypoint JSON, our own observation.json; part maps as PNG."""
+"""Keypoint files of others, in and out: OpenPose, COCO and our own JSON; part maps as PNG."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,58 +12,71 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..bodies.keypoint_names import NAMES
 from ..bodies.parts import NUM_PARTS
 from ..errors import InvalidInputError
-from ..bodies.keypoint_names import NAMES
 from ..records import Observation
+from ..userfiles import check_size, parsing, read_bytes, replacing
+from .photos import open_image
 
 KeypointFormat = Literal["kinflow", "openpose", "coco"]
-MAX_BYTES = 512 * 1024 * 1024
+MAX_MB, MAX_VALUES_MB = 256, 2048
 _OPENPOSE_SETS = {25: "body25", 17: "coco17"}
 
 
-def read_observations(path: str | Path) -> list[Observation]:
+def read_observations(path: str | os.PathLike) -> list[Observation]:
     """People of a keypoint file of any of the three kinds, which is told from its content.
 
-    `.photo` numbers the photos of a COCO file in the order of its image ids. Raises InvalidInputError naming what is
-    wrong and where.
+    `.photo` numbers the photos of a COCO file in the order of its image ids. Raises
+    InvalidInputError naming what is wrong and where.
     """
     path = Path(path)
+    data = _read_json(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidInputError(f"{path} is larger than {MAX_BYTES // 2**20} MiB.", "Split it.")
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return _people(data, path.parent)
+    except InvalidInputError as error:
+        hint = error.hint or "Check the file."
+        raise InvalidInputError(f"{path}: {error.message}", hint) from error
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InvalidInputError(
-            f"{path} cannot be read as JSON: {error}", "Give a keypoint file."
-        ) from error
-    try:
-        if isinstance(data, dict) and "people" in data:
-            return [_openpose_person(person, index) for index, person in enumerate(data["people"])]
-        if isinstance(data, dict) and "annotations" in data:
-            images = {image["id"]: image for image in data.get("images", [])}
-            return _coco_people(data["annotations"], images, path.parent)
-        items = data if isinstance(data, list) else [data]
-        if items and all(
-            isinstance(item, dict) and "image_id" in item and "keypoints" in item for item in items
-        ):
-            return _coco_people(items, {}, path.parent)
-        return [Observation.from_json(item) for item in items]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise InvalidInputError(
-                f"{path}: {error.message}", error.hint or "Check the file."
-            ) from error
-        raise InvalidInputError(
-            f"{path}: a field is missing or of the wrong kind ({error}).",
+            f"{path}: a field is missing or of the wrong kind ({type(error).__name__}: {error}).",
             "Give OpenPose, COCO or kinflow JSON.",
         ) from error
 
 
+def _read_json(path: Path) -> Any:
+    hint = "Give a keypoint file."
+    raw = read_bytes(path, MAX_MB, InvalidInputError, hint)
+    # each list and table of two letters fills a hundred bytes
+    check_size(
+        100 * (raw.count(b"[") + raw.count(b"{")) + 32 * raw.count(b","),
+        MAX_VALUES_MB,
+        f"{path}, as lists and numbers,",
+        InvalidInputError,
+    )
+    with parsing(path, hint, InvalidInputError, "JSON"):
+        return json.loads(raw.decode("utf-8-sig"))
+
+
+def _people(data: Any, folder: Path) -> list[Observation]:
+    if isinstance(data, dict) and "people" in data:
+        return [_openpose_person(person, index) for index, person in enumerate(data["people"])]
+    if isinstance(data, dict) and "annotations" in data:
+        images = {image["id"]: image for image in data.get("images", [])}
+        return _coco_people(data["annotations"], images, folder)
+    items = data if isinstance(data, list) else [data]
+    if items and all(isinstance(i, dict) and {"image_id", "keypoints"} <= i.keys() for i in items):
+        return _coco_people(items, {}, folder)
+    return [Observation.from_json(item) for item in items]
+
+
 def write_observations(
-    path: str | Path, people: Sequence[Observation], kind: KeypointFormat = "kinflow"
+    path: str | os.PathLike, people: Sequence[Observation], kind: KeypointFormat = "kinflow"
 ) -> None:
-    """Writes people of one photo (OpenPose) or of any number (COCO, kinflow). Keypoints are renamed to the format's set."""
+    """Writes people of one photo (OpenPose) or of any number (COCO, kinflow).
+
+    Keypoints are renamed to the format's set. Raises InvalidInputError for a full disk or the like.
+    """
     if kind == "kinflow":
         data: Any = [person.to_json() for person in people]
     elif kind == "openpose":
@@ -81,20 +95,17 @@ def write_observations(
             }
             for person, row in zip(people, (_as_set(p, "coco17") for p in people), strict=True)
         ]
-    Path(path).write_text(json.dumps(data, indent=1), "utf-8")
+    with replacing(path, InvalidInputError) as temporary:
+        temporary.write_text(json.dumps(data, indent=1), "utf-8")
 
 
-def read_part_map(path: str | Path) -> np.ndarray:
-    """A PNG whose grey values are part labels (`kinflow.bodies.parts`, 0 = none) -> (H, W) uint8."""
-    from PIL import Image
+def read_part_map(path: str | os.PathLike) -> np.ndarray:
+    """A PNG whose grey values are part labels (`kinflow.bodies.parts`, 0 = none) -> (H, W) uint8.
 
-    try:
-        with Image.open(path) as image:
-            labels = np.array(image if image.mode in ("L", "P") else image.convert("L"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InvalidInputError(
-            f"{path} cannot be read as an image.", "Give a grey PNG of part labels."
-        ) from error
+    Raises InvalidInputError.
+    """
+    with open_image(path, InvalidInputError) as image:
+        labels = np.array(image if image.mode in ("L", "P") else image.convert("L"))
     if labels.dtype != np.uint8 or labels.max(initial=0) > NUM_PARTS:
         raise InvalidInputError(
             f"{path} holds the value {int(labels.max(initial=0))}.",
@@ -103,20 +114,21 @@ def read_part_map(path: str | Path) -> np.ndarray:
     return labels
 
 
-def write_part_map(path: str | Path, parts: np.ndarray) -> None:
-    """Part labels as a PNG with a palette, so that it can be looked at and read back."""
+def write_part_map(path: str | os.PathLike, parts: np.ndarray) -> None:
+    """Part labels as a PNG with a palette, to be looked at and read back."""
     from PIL import Image
 
     from ..drawing.shading import part_colours
 
     image = Image.fromarray(np.asarray(parts, np.uint8), "P")
     image.putpalette(part_colours(NUM_PARTS).astype(np.uint8).flatten().tolist())
-    image.save(path, "PNG")
+    with replacing(path, InvalidInputError) as temporary:
+        image.save(temporary, "PNG")
 
 
 def _numbers(values: Any, count: int, where: str) -> np.ndarray:
     array = np.asarray(values, np.float64)
-    if array.ndim != 1 or len(array) != count or not np.isfinite(array).all():
+    if array.ndim != 1 or len(array) != count or not (np.abs(array) < 1e9).all():
         raise InvalidInputError(f"{where} should hold {count} finite numbers.", "Check the file.")
     return array.reshape(-1, 3)
 
@@ -175,18 +187,18 @@ _SAME_PLACE = {"big_toe": "foot_index"}
 
 
 def _as_set(person: Observation, keypoint_set: str) -> Observation:
-    """The person's keypoints under another set's names; what the person's own set lacks has confidence 0."""
+    """The person's keypoints under another set's names; what is not there has confidence 0."""
     if person.keypoint_set == keypoint_set:
         return person
-    own = {name: i for i, name in enumerate(NAMES[person.keypoint_set])}
+    index_of = {name: i for i, name in enumerate(NAMES[person.keypoint_set])}
     points, confidence = np.zeros((len(NAMES[keypoint_set]), 2)), np.zeros(len(NAMES[keypoint_set]))
     for row, name in enumerate(NAMES[keypoint_set]):
         for mine, theirs in _SAME_PLACE.items():
-            if name not in own and name.endswith(mine):
+            if name not in index_of and name.endswith(mine):
                 name = name.replace(mine, theirs)
-        sources = [name] if name in own else list(_DERIVED.get(name, ()))
-        if sources and all(s in own for s in sources):
-            index = [own[s] for s in sources]
+        sources = [name] if name in index_of else list(_DERIVED.get(name, ()))
+        if sources and all(s in index_of for s in sources):
+            index = [index_of[s] for s in sources]
             points[row], confidence[row] = (
                 person.keypoints[index].mean(0),
                 person.confidence[index].min(),
