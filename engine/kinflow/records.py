@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from .errors import AssetError, InvalidInputError
 from .userfiles import read_npz
 
+NumpyArray = npt.NDArray[Any]
 RESULT_VERSION = 2
 MAX_RESULT_MB = 256
 KEYPOINT_SETS = {"coco17": 17, "blazepose33": 33, "body25": 25}
 STATUSES = ("converged", "max_iterations", "too_few_keypoints", "failed")
 
 
-def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) -> np.ndarray:
+def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) -> NumpyArray:
     try:
-        array: np.ndarray = np.array(value, dtype=dtype)
+        array: NumpyArray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} is not an array of numbers.") from error
     if array.ndim != len(shape) or any(
@@ -73,11 +75,12 @@ class Camera:
                 "A camera needs finite numbers, focal lengths above 0 and a size above 0."
             )
 
-    def project(self, points: np.ndarray) -> np.ndarray:
+    def project(self, points: NumpyArray) -> NumpyArray:
         """Camera-frame points (..., 3) in metres -> pixels (..., 2); NaN behind the camera."""
         points = np.asarray(points)
         depth = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
-        return pinhole(points, depth, np.array([self.fx, self.fy]), np.array([self.cx, self.cy]))
+        focal, centre = np.array([self.fx, self.fy]), np.array([self.cx, self.cy])
+        return np.asarray(pinhole(points, depth, focal, centre))
 
     def to_dict(self) -> dict[str, float | int]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -103,17 +106,17 @@ class Observation:
     axes, hip centre), sigma (K,) px: each keypoint's scale of error, where it is known.
     """
 
-    keypoints: np.ndarray
-    confidence: np.ndarray
+    keypoints: NumpyArray
+    confidence: NumpyArray
     keypoint_set: str = "coco17"
     camera: Camera | None = None
-    box: np.ndarray | None = None
-    mask: np.ndarray | None = None
-    parts: np.ndarray | None = None
-    world_landmarks: np.ndarray | None = None
+    box: NumpyArray | None = None
+    mask: NumpyArray | None = None
+    parts: NumpyArray | None = None
+    world_landmarks: NumpyArray | None = None
     image_path: str | None = None
     photo: int = 0
-    sigma: np.ndarray | None = None
+    sigma: NumpyArray | None = None
 
     def __post_init__(self) -> None:
         if self.keypoint_set not in KEYPOINT_SETS:
@@ -151,14 +154,11 @@ class Observation:
             object.__setattr__(self, "image_path", os.fspath(self.image_path))
 
     @property
-    def usable(self) -> np.ndarray:
+    def usable(self) -> NumpyArray:
         """Which keypoints are finite and confident above 0. (K,) bool."""
         with np.errstate(invalid="ignore"):
-            return (
-                np.isfinite(self.keypoints).all(1)
-                & np.isfinite(self.confidence)
-                & (self.confidence > 0)
-            )
+            known = np.isfinite(self.keypoints).all(1) & np.isfinite(self.confidence)
+            return np.asarray(known & (self.confidence > 0))
 
     def assumed_camera(self) -> Camera:
         """A normal lens on a photo of the size that maps or keypoints tell."""
@@ -217,12 +217,12 @@ class Hypothesis:
     log-probability.
     """
 
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    betas: np.ndarray
-    transl: np.ndarray
-    z: np.ndarray
-    joints: np.ndarray
+    global_orient: NumpyArray
+    body_pose: NumpyArray
+    betas: NumpyArray
+    transl: NumpyArray
+    z: NumpyArray
+    joints: NumpyArray
     energy: float
     keypoint_error_px: float
     log_prob: float
@@ -239,29 +239,29 @@ class FitResult:
     part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
     """
 
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    betas: np.ndarray
-    transl: np.ndarray
-    z: np.ndarray
+    global_orient: NumpyArray
+    body_pose: NumpyArray
+    betas: NumpyArray
+    transl: NumpyArray
+    z: NumpyArray
     camera: Camera
-    vertices: np.ndarray
-    joints: np.ndarray
+    vertices: NumpyArray
+    joints: NumpyArray
     keypoint_error_px: float
     part_iou: float | None
     log_prob: float
     status: str
     timings: dict[str, float]
     hypotheses: tuple[Hypothesis, ...]
-    faces: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
-    keypoint_errors_px: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    faces: NumpyArray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    keypoint_errors_px: NumpyArray = field(default_factory=lambda: np.zeros(0, np.float32))
     mask_iou: float | None = None
     prior: PriorId = PriorId("", "")
     message: str = ""
     image_path: str | None = None
     photo: int = 0
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .npz without pickles."""
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
@@ -291,7 +291,7 @@ class FitResult:
         }
 
     @staticmethod
-    def load(path: str | os.PathLike) -> FitResult:
+    def load(path: str | os.PathLike[str]) -> FitResult:
         """Reads what `save` wrote. Raises AssetError naming what is wrong; never unpickles."""
         again = "Give a .npz that kinflow wrote, or fit again."
         arrays = read_npz(path, MAX_RESULT_MB, None, again)
@@ -299,24 +299,22 @@ class FitResult:
             header = json.loads(bytes(arrays.pop("header")))
             if header["kinflow_kind"] != "fit" or header["format_version"] != RESULT_VERSION:
                 raise AssetError(f"{path} is no fit of this version of kinflow.", again)
-            hypotheses = tuple(
-                Hypothesis(
-                    **{n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS},
-                    **{k: _nan(v) for k, v in numbers.items()},
-                )
-                for i, numbers in enumerate(header["hypotheses"])
-            )
+            hypotheses = []
+            for i, numbers in enumerate(header["hypotheses"]):
+                values: dict[str, Any] = {k: _nan(v) for k, v in numbers.items()}
+                values |= {n: arrays[f"hypotheses_{n}"][i] for n in _HYPOTHESIS_ARRAYS}
+                hypotheses.append(Hypothesis(**values))
             rest = {f.name: header[f.name] for f in fields(FitResult) if f.name in header}
             rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
-            return FitResult(**rest | {"hypotheses": hypotheses})
+            return FitResult(**rest | {"hypotheses": tuple(hypotheses)})
         except (KeyError, TypeError, IndexError, ValueError, RecursionError) as error:
             if isinstance(error, InvalidInputError):
                 raise AssetError(f"{path}: {error.message}", again) from error
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
 
-    def to_obj(self, path: str | os.PathLike) -> None:
+    def to_obj(self, path: str | os.PathLike[str]) -> None:
         """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame turned
         upright).
         """
@@ -326,7 +324,7 @@ class FitResult:
             stream.writelines(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in upright)
             stream.writelines(f"f {a} {b} {c}\n" for a, b, c in self.faces + 1)
 
-    def to_smplx(self) -> dict[str, np.ndarray]:
+    def to_smplx(self) -> dict[str, NumpyArray]:
         """Keyword arguments for `smplx.SMPL.forward` (batch of one) that give the same mesh."""
         return {
             "global_orient": self.global_orient[None],
@@ -355,7 +353,7 @@ _RESULT_ARRAYS = (
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
 
 
-def _shaped(array: np.ndarray, name: str) -> np.ndarray:
+def _shaped(array: NumpyArray, name: str) -> NumpyArray:
     shapes = {"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)}
     shapes |= {"joints": (24, 3), "vertices": (-1, 3), "faces": (-1, 3)}
     shape = shapes.get(name, (-1,))

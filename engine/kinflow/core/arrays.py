@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import array_api_compat.numpy as numpy_namespace
 import numpy as np
+
+from ..records import NumpyArray
 
 Array = Any
 """An array of numpy or a tensor of torch: their stubs have no common type."""
@@ -52,7 +54,7 @@ class Backend:
         """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved
         here.
         """
-        return _moved(record, self)
+        return cast(T, _moved(record, self))
 
 
 def numpy_backend(dtype: Any = np.float32) -> Backend:
@@ -75,12 +77,12 @@ def _moved(value: Any, backend: Backend) -> Any:
     return value
 
 
-def asarray_like(xp: Namespace, values: np.ndarray, like: Array) -> Array:
+def asarray_like(xp: Namespace, values: NumpyArray, like: Array) -> Array:
     """Numbers of the host in the dtype and on the device of another array."""
     return values.astype(like.dtype) if is_numpy(xp) else xp.asarray(values).to(like)
 
 
-def to_numpy(array: Array) -> np.ndarray:
+def to_numpy(array: Array) -> NumpyArray:
     """A copy on the host where it is not there already; detached from torch's graph."""
     if isinstance(array, np.ndarray):
         return array
@@ -119,12 +121,12 @@ def where(xp: Namespace, choose: Array, one: T, other: T) -> T:
     def chosen(a: Any, b: Any) -> Any:
         return xp.where(choose.reshape((-1, *[1] * (a.ndim - 1))), a, b)
 
-    return _paired(chosen, one, other)
+    return cast(T, _paired(chosen, one, other))
 
 
 def concat(xp: Namespace, one: T, other: T) -> T:
     """People of one record, then those of another."""
-    return _paired(lambda a, b: xp.concat((a, b), axis=0), one, other)
+    return cast(T, _paired(lambda a, b: xp.concat((a, b), axis=0), one, other))
 
 
 def put_rows(record: T, rows: Array, new: T) -> T:
@@ -135,7 +137,7 @@ def put_rows(record: T, rows: Array, new: T) -> T:
         a[rows] = b
         return a
 
-    return _paired(replaced, record, new)
+    return cast(T, _paired(replaced, record, new))
 
 
 def _paired(combine: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
@@ -224,7 +226,7 @@ def solve_spd(xp: Namespace, a: Array, b: Array) -> tuple[Array, Array]:
     return xp.where(ok[..., None, None], x, xp.zeros_like(x)), ok
 
 
-def _solve_each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _solve_each(a: NumpyArray, b: NumpyArray) -> NumpyArray:
     x = np.full(b.shape, np.nan, b.dtype)
     for index in np.ndindex(a.shape[:-2]):
         with contextlib.suppress(np.linalg.LinAlgError):

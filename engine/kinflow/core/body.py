@@ -17,7 +17,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Array, Namespace, cholesky, contiguous, eye_like, in_batch, zeros_like
+from ..records import NumpyArray
+from .arrays import (
+    Array,
+    Namespace,
+    cholesky,
+    contiguous,
+    eye_like,
+    in_batch,
+    zeros_like,
+)
 from .skeleton import NUM_JOINTS, PARENTS, UP
 
 NUM_BETAS = 10
@@ -25,7 +34,7 @@ NUM_TURNS = 3 * NUM_JOINTS
 WIDTH = NUM_TURNS + NUM_BETAS + 3
 
 
-def _ancestors() -> tuple[np.ndarray, ...]:
+def _ancestors() -> tuple[NumpyArray, ...]:
     """Pointer jumping: after round r every transform reaches 2^r ancestors up. 24 is the world."""
     rounds = []
     up = np.array([p if p >= 0 else NUM_JOINTS for p in PARENTS] + [NUM_JOINTS])
@@ -35,7 +44,7 @@ def _ancestors() -> tuple[np.ndarray, ...]:
     return tuple(rounds)
 
 
-def _subtrees() -> np.ndarray:
+def _subtrees() -> NumpyArray:
     """(24, 24): entry [a, j] is 1 where joint j is a or below it."""
     table = np.eye(NUM_JOINTS)
     for joint in reversed(range(1, NUM_JOINTS)):
@@ -66,7 +75,7 @@ class BodyTable:
     jumps: tuple[Array, ...]
 
     @staticmethod
-    def of(joints: np.ndarray, joint_dirs: np.ndarray, columns: np.ndarray) -> BodyTable:
+    def of(joints: NumpyArray, joint_dirs: NumpyArray, columns: NumpyArray) -> BodyTable:
         """joints (24, 3), joint_dirs (24, 3, 10), columns (K,): which of SMPL's 207 features are
         used.
         """
@@ -152,11 +161,11 @@ class Points:
     3, 10 + K) of betas and features, lbs_weights (n, 24).
     """
 
-    joint_weights: np.ndarray
-    vertex_weights: np.ndarray
-    template: np.ndarray
-    dirs: np.ndarray
-    lbs_weights: np.ndarray
+    joint_weights: NumpyArray
+    vertex_weights: NumpyArray
+    template: NumpyArray
+    dirs: NumpyArray
+    lbs_weights: NumpyArray
 
 
 @dataclass(frozen=True)
@@ -178,7 +187,7 @@ class PointTable:
     affine_dirs: Array
 
     @staticmethod
-    def of(points: Points, joints: np.ndarray, joint_dirs: np.ndarray) -> PointTable:
+    def of(points: Points, joints: NumpyArray, joint_dirs: NumpyArray) -> PointTable:
         """Contracts once what does not depend on the pose. joints (24, 3), joint_dirs (24, 3,
         10).
         """

@@ -202,11 +202,10 @@ def turned_rows(rows: Array, table: Array) -> Array:
     n).
     """
     # three products of small rank are cheaper than a batched product a joint
-    return (
-        rows[..., 0, None] * table[:, None, :, 0]
-        + rows[..., 1, None] * table[:, None, :, 1]
-        + rows[..., 2, None] * table[:, None, :, 2]
-    )
+    out = rows[..., 0, None] * table[:, None, :, 0]
+    out += rows[..., 1, None] * table[:, None, :, 1]
+    out += rows[..., 2, None] * table[:, None, :, 2]
+    return out
 
 
 class Decoder(Protocol):

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
-from ..rotations import matrix_to_axis_angle
+from .arrays import Array, Namespace
+from .rotations import matrix_to_axis_angle
 from .skeleton import JOINT_INDEX
 
 HINGES = {"knee": (0, (-10, 150)), "elbow": (1, (-10, 150))}
@@ -34,30 +32,32 @@ MEASURES = tuple(
 )
 
 
-def joint_excess(poses: Tensor) -> Tensor:
-    """By how many radians each measured joint is beyond its range; negative inside. (N, 23, 3, 3)
-    -> (N, 14).
+def joint_excess(xp: Namespace, poses: Array) -> Array:
+    """By how many radians each measured joint is beyond its range; negative inside.
+
+    (N, 23, 3, 3) -> (N, 14), by `MEASURES`.
     """
     excess = []
     for side in ("left_", "right_"):
         for short, (axis, (low, high)) in HINGES.items():
-            vector = matrix_to_axis_angle(poses[:, JOINT_INDEX[side + short] - 1])
+            vector = matrix_to_axis_angle(xp, poses[:, JOINT_INDEX[side + short] - 1])
             # elbows bend about the vertical of the T-pose: the left one towards -y, the right one
             # towards +y
             bend = vector[:, axis] * (1 if short == "knee" or side == "right_" else -1)
-            excess.append(torch.maximum(math.radians(low) - bend, bend - math.radians(high)))
+            excess.append(xp.maximum(math.radians(low) - bend, bend - math.radians(high)))
         for chain, (names, limit) in CHAINS.items():
-            if chain in _CENTRAL and side == "right_":
+            central = chain in _CENTRAL
+            if central and side == "right_":
                 continue
-            total = torch.eye(3, dtype=poses.dtype, device=poses.device)
-            for name in names:
-                total = (
-                    total @ poses[:, JOINT_INDEX[name if chain in _CENTRAL else side + name] - 1]
-                )
-            excess.append(matrix_to_axis_angle(total).norm(dim=-1) - math.radians(limit))
-    return torch.stack(excess, -1)
+            index = [JOINT_INDEX[name if central else side + name] - 1 for name in names]
+            total = poses[:, index[0]]
+            for joint in index[1:]:
+                total = total @ poses[:, joint]
+            angle = xp.linalg.vector_norm(matrix_to_axis_angle(xp, total), axis=-1)
+            excess.append(angle - math.radians(limit))
+    return xp.stack(excess, axis=-1)
 
 
-def violation_rate(poses: Tensor) -> float:
+def violation_rate(xp: Namespace, poses: Array) -> float:
     """Share of measured joints beyond their range. poses (N, 23, 3, 3)."""
-    return float((joint_excess(poses) > 0).float().mean())
+    return float(xp.mean(xp.astype(joint_excess(xp, poses) > 0, poses.dtype)))

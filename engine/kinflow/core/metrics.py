@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..records import NumpyArray
 from .skeleton import METRIC_JOINTS
 
 
-def mpjpe(joints: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def mpjpe(joints: NumpyArray, truth: NumpyArray) -> NumpyArray:
     """Mean distance after the pelvises are put on each other, without the hands. (..., 24, 3) m ->
     (...) m.
     """
     a, b = joints - joints[..., :1, :], truth - truth[..., :1, :]
-    return np.linalg.norm(a - b, axis=-1)[..., list(METRIC_JOINTS)].mean(-1)
+    distance = np.linalg.norm(a - b, axis=-1)[..., list(METRIC_JOINTS)]
+    return np.asarray(distance.mean(-1))
 
 
-def procrustes(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+def procrustes(points: NumpyArray, target: NumpyArray) -> NumpyArray:
     """Points moved, turned and scaled onto the target by least squares. (N, 3) each -> (N, 3)."""
     a, b = points - points.mean(0), target - target.mean(0)
     u, s, vt = np.linalg.svd(a.T @ b)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     scale = (s * sign).sum() / max((a**2).sum(), 1e-12)
-    return scale * a @ (u * sign) @ vt + target.mean(0)
+    return np.asarray(scale * a @ (u * sign) @ vt + target.mean(0))
 
 
-def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
+def pa_mpjpe(joints: NumpyArray, truth: NumpyArray) -> float:
     """Mean distance after Procrustes, without the hands. (24, 3) m each -> m."""
     chosen = list(METRIC_JOINTS)
     return float(

@@ -1,12 +1,13 @@
 """A prior's decoder as ONNX: latent -> representation -> rotation matrices. Needs the package `onnx` (extra `onnx`).
 
-The graph is written by hand, node by node: matrix products, PReLU as max/min, couplings, and the representation's own
+The graph is written by hand, node by node: matrix products, kinks as sums and square roots, couplings, and the representation's own
 way to rotations. Weights are stored from latent to pose, so nothing is inverted. Only operators that OpenCV's dnn knows.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,16 +63,10 @@ def _coupling(graph: _Graph, step: Coupling, h: str, dim: int) -> str:
     )
     a, b = graph.times(h, pick_a), graph.times(h, pick_b)
     outputs = []
-    for net in ("scale", "shift"):
-        x = a
-        for layer in range(3):
-            x = graph.affine(
-                x,
-                getattr(step, f"{net}_weight{layer}").numpy(),
-                getattr(step, f"{net}_bias{layer}").numpy(),
-            )
-            if layer < 2:
-                x = graph.op("Tanh", x)
+    for layers in (step.scale, step.shift):
+        x = graph.affine(a, *layers[0])
+        for weight, bias in layers[1:]:
+            x = graph.affine(graph.op("Tanh", x), weight, bias)
         outputs.append(x)
     bounded = graph.op(
         "Mul",
@@ -82,12 +77,18 @@ def _coupling(graph: _Graph, step: Coupling, h: str, dim: int) -> str:
     return graph.op("Add", graph.times(a, pick_a.T), graph.times(changed, pick_b.T))
 
 
-def _prelu(graph: _Graph, slope: float, h: str) -> str:
-    positive = graph.op("Relu", h)
+def _kink(graph: _Graph, step: Kink, h: str) -> str:
+    slope = float(step.slope[0])
+    if step.eps == 0:
+        bent, share = graph.op("Relu", h), slope
+    else:
+        squared = graph.op("Add", graph.op("Mul", h, h), graph.number(step.eps**2))
+        bent, share = graph.op("Sqrt", squared), 0.5 * (1 + slope)
+    rest = 1 - share if step.eps == 0 else 0.5 * (1 - slope)
     return graph.op(
         "Add",
-        graph.op("Mul", positive, graph.number(1 - slope)),
-        graph.op("Mul", h, graph.number(slope)),
+        graph.op("Mul", bent, graph.number(rest)),
+        graph.op("Mul", h, graph.number(share)),
     )
 
 
@@ -212,7 +213,7 @@ def _matrix(joints: _Joints, x: str) -> list[str]:
     return [entry for row in rows for entry in row]
 
 
-def export_onnx(prior: Prior, path: str | Path) -> None:
+def export_onnx(prior: Prior | PriorArrays, path: str | Path) -> None:
     """Writes z (B, D) -> `representation` (B, D), `rotations` (B, 207): 23 row-major 3 x 3 matrices side by side.
 
     Matrices by Newton's polar iteration need a positive determinant, which every decoded pose within some ten sigmas has.
@@ -222,30 +223,30 @@ def export_onnx(prior: Prior, path: str | Path) -> None:
         from onnx import TensorProto, checker, helper, save
     except ImportError as error:
         raise KinflowError("The package onnx is not installed.", "pip install onnx") from error
-    flow = prior.to("cpu").flow
+    flow = prior.arrays.flow
     graph, h, last = _Graph(), "z", len(flow.steps)
-    for i, dense in enumerate(flow.dense):
+    for i, (weight, bias) in enumerate(zip(flow.weights, flow.biases, strict=True)):
         output = "representation" if i == last else None
-        inputs = (h, graph.constant(dense.weight.numpy()), graph.constant(dense.bias.numpy()))
+        inputs = (h, graph.constant(weight), graph.constant(bias))
         h = graph.op("Gemm", *inputs, transB=1, output=output)
         if i < last:
             step = flow.steps[i]
-            h = (
-                _prelu(graph, float(step.slope), h)
-                if isinstance(step, PReLU)
-                else _coupling(graph, step, h, flow.dim)
-            )
-    joints = _Joints(graph, prior.representation.per_joint)
-    build = {"6d": _sixd, "axis_angle": _axis_angle, "matrix": _matrix}[prior.representation.name]
+            if isinstance(step, Kink):
+                h = _kink(graph, step, h)
+            else:
+                h = _coupling(graph, step, h, flow.dim)
+    joints = _Joints(graph, PER_JOINT[flow.representation])
+    build = {"6d": _sixd, "axis_angle": _axis_angle, "matrix": _matrix}[flow.representation]
     joints.stack(build(joints, h), "rotations")
-    value = lambda name, size: helper.make_tensor_value_info(
-        name, TensorProto.FLOAT, ["batch", size]
-    )
+
+    def value(name: str, size: int) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+
     outputs = [value("representation", flow.dim), value("rotations", 9 * NUM_BODY_JOINTS)]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            f"kinflow_{prior.header.architecture}",
+            f"kinflow_{prior.arrays.header.architecture}",
             [value("z", flow.dim)],
             outputs,
             graph.weights,
@@ -253,7 +254,7 @@ def export_onnx(prior: Prior, path: str | Path) -> None:
         opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="kinflow",
         ir_version=8,
-        doc_string=f"kinflow prior {prior.name}: {prior.header.data}",
+        doc_string=f"kinflow prior {prior.name}: {prior.arrays.header.data}",
     )
     checker.check_model(model, full_check=True)
     try:
