@@ -139,6 +139,7 @@ class Client:
         """Ends the process and all jobs. Raises where there are no jobs to tell it."""
         process, link = self._process, self._link
         assert process is not None and link is not None
+        link.close()
         code = process.wait(LAST_WORDS)
         if code is not None and not isinstance(link.error, errors.KinflowError):
             when = "unexpectedly" if link.ready else "before it was ready"

@@ -15,9 +15,8 @@ from ..batch.sources import list_sources
 from ..batch.stream import run
 from ..batch.work import Settings
 from ..client.values import without_mesh
-from ..devices import pick_device
 from ..errors import InvalidInputError
-from ..fitting.fit import FitConfig, fit
+from ..fitting.fit import fit
 from ..fitting.refit import refit
 from ..fitting.sequence import track
 from ..records import FitResult, Observation
@@ -186,7 +185,6 @@ def refit_person(
         last,
         body=body_of(body),
         prior=prior_of(prior),
-        device=pick_device(device),
-        config=FitConfig(),
+        device=device,
     )
     return result if mesh else without_mesh(result)

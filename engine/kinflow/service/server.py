@@ -57,8 +57,6 @@ class Server:
         try:
             self._loop()
         finally:
-            with contextlib.suppress(OSError):
-                self._connection.shutdown(socket.SHUT_WR)
             reader.join(GOODBYE_SECONDS)
             self._connection.close()
 
@@ -68,6 +66,8 @@ class Server:
                 request = self._queue.get(timeout=self._idle or None)
             except queue.Empty:
                 log.info("idle for %.0f s, ending", self._idle)
+                with contextlib.suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_RDWR)
                 return
             if request is None:
                 return
