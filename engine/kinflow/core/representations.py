@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from . import rotations
-from .arrays import Array, Namespace, add_diagonal, eye_like
+from .arrays import Array, Namespace, add_diagonal, eye_like, solve_spd
 from .skeleton import NUM_BODY_JOINTS, UP
 
 PER_JOINT = {"6d": 6, "axis_angle": 3, "matrix": 9}
@@ -75,7 +75,8 @@ def _by_matrix(xp: Namespace, x: Array, local: Array, world: Array) -> Array:
     stretch = 0.5 * (stretch + stretch.swapaxes(-1, -2))
     eye = eye_like(xp, 3, x)
     trace = xp.sum(stretch * eye, axis=(-2, -1))[..., None]
-    to_local = world @ xp.linalg.inv(add_diagonal(xp, -stretch, trace * xp.ones_like(x[..., 0])))
+    system = add_diagonal(xp, -stretch, trace * xp.ones_like(x[..., 0]))
+    to_local = world @ solve_spd(xp, system, eye + xp.zeros_like(system))[0]
     # vee(A - A')_c = <A, [e_c]x> for A = R' dM, so its row by dM is R [e_c]x
     turned = local[..., None, :, :] @ rotations.skew(xp, eye)
     return to_local @ turned.reshape((*turned.shape[:3], 9))

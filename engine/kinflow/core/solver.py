@@ -10,17 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from ..errors import CancelledError
 from .arrays import (
     Array,
     Namespace,
     arange_like,
+    index_like,
     is_numpy,
     per_person,
     pick,
     put_rows,
     quiet,
     spread_sum,
+    to_numpy,
     where,
 )
 
@@ -120,13 +124,16 @@ def _minimise(
         if progress is not None and progress(iteration, config.max_iterations) is False:
             raise CancelledError("The fit was cancelled.")
         run = _iterate(model, run, config.tolerance)
-        last = iteration == config.max_iterations
-        if last or (iteration % every == 0 and bool(xp.any(run.done))):
-            final = _stored(final, run, iteration)
-            stay = ~run.done
-            if last or not bool(xp.any(stay)):
-                break
-            model, run = model.pick(stay), pick(run, stay)
+        if iteration == config.max_iterations:
+            return _stored(final, run, iteration)
+        if iteration % every == 0:
+            stay = np.flatnonzero(~to_numpy(run.done))
+            if len(stay) < len(run.rows):
+                final = _stored(final, run, iteration)
+                if not len(stay):
+                    return final
+                rows = index_like(xp, stay, run.rows)
+                model, run = model.pick(rows), pick(run, rows)
     return final
 
 

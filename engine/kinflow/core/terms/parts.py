@@ -106,7 +106,7 @@ class Fields:
         """
         size, step = self.distance.shape[-1], self.step[:, None]
         cell = (points - self.origin[:, None]) / step[..., None]
-        cell = xp.clip(cell, 0.01, size - 1.01)
+        cell = xp.where(xp.isfinite(cell), xp.clip(cell, 0.01, size - 1.01), 0.01)
         low = xp.floor(cell)
         fx, fy = (cell - low)[..., 0], (cell - low)[..., 1]
         index = xp.astype(low, xp.int64)
@@ -182,7 +182,7 @@ class Parts:
         labelled = xp.sum(fields.weight, axis=-1)[:, None] > 0
         count = xp.sum(inside, axis=-1)[:, None]
         count = xp.where(count > 0, count, xp.ones_like(count))
-        share = inside * (EFFECTIVE * self.weight * labelled / count)
+        share = inside * labelled * (EFFECTIVE * self.weight) / count
         rho, weight = geman_mcclure(distance, (SCALE_METRES * fields.px_per_metre)[:, None])
         return _Samples(xp.sum(share * rho, axis=-1), distance, slope, xp.sqrt(share * weight))
 

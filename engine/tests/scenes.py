@@ -1,0 +1,106 @@
+"""A few people before a camera, as problems of the solver in numpy and torch alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kinflow import Observation
+from kinflow.bodies.arrays import default_body_arrays
+from kinflow.bodies.keypoint_names import BLAZEPOSE33
+from kinflow.bodies.tables import body_table, keypoint_table
+from kinflow.core.arrays import Backend
+from kinflow.core.arrays import numpy_namespace as np_
+from kinflow.core.camera import Lens
+from kinflow.core.posterior import ONE_PERSON, Problem, State
+from kinflow.core.rotations import axis_angle_to_matrix
+from kinflow.core.terms.depth import Depth
+from kinflow.core.terms.keypoints import Keypoints
+from kinflow.core.terms.latent import Latent
+from kinflow.core.terms.parts import Parts
+from kinflow.core.terms.shape import Shape
+from kinflow.fitting.config import FitConfig
+from kinflow.fitting.part_fields import parts_term
+from kinflow.fitting.people import Means
+from kinflow.priors.arrays import load_prior_arrays
+
+COUNT = 3
+TERMS = ("keypoints", "depth", "mask", "parts", "latent", "shape")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A problem, and a state that is no minimum of it."""
+
+    problem: Problem
+    state: State
+
+    def only(self, *names: str) -> Problem:
+        """The problem with some of TERMS."""
+        kinds = {"keypoints": Keypoints, "depth": Depth, "latent": Latent, "shape": Shape}
+        kinds |= {"mask": Parts, "parts": Parts}
+        wanted = tuple(kinds[n] for n in names)
+        terms = tuple(t for t in self.problem.terms if isinstance(t, wanted))
+        return replace(self.problem, terms=terms)
+
+
+def scene(backend: Backend, prior: str = "light", parts: str = "parts") -> Scene:
+    """COUNT people, the same in every namespace; parts: "parts" or "mask"."""
+    random = np.random.default_rng(3)
+    body, arrays = default_body_arrays(), load_prior_arrays(prior)
+    table = keypoint_table(body, "blazepose33", backend)
+    confidence = np.minimum(np.abs(random.normal(size=(COUNT, 33))) + 0.1, 1)
+    confidence[:, 4], confidence[1, 7] = 0, 0
+    which = np.flatnonzero((confidence > 0).any(0))
+    keypoints = 240 + 80 * random.normal(size=(COUNT, 33, 2))
+    index, hips = [BLAZEPOSE33.index(n) for n in _HINTED], [23, 24]
+    means = Means(body, arrays, backend, FitConfig())
+    people = [_labelled(parts)] * COUNT
+    place = backend.asarray
+    field = parts_term(people, means, place(np.full(COUNT, 120.0)), seed=0)
+    assert field is not None
+    terms: tuple[Any, ...] = (
+        Keypoints(
+            table,
+            place(which),
+            0.15,
+            place(keypoints[:, which]),
+            place(confidence[:, which]),
+            place(random.uniform(3, 8, (COUNT, len(which)))),
+        ),
+        Depth(
+            table,
+            place(np.array(index)),
+            place(np.array(hips)),
+            0.1,
+            place(0.2 * random.normal(size=(COUNT, len(index)))),
+            place(random.uniform(0.2, 1, (COUNT, len(index)))),
+        ),
+        field,
+        Latent(0.7),
+        Shape(1.3),
+    )
+    lens = Lens(place(np.full((COUNT, 2), 600.0)), place(np.full((COUNT, 2), 240.0)))
+    decoder, tree = arrays.decoder(backend), body_table(body, backend)
+    problem = Problem(backend.xp, tree, decoder, ONE_PERSON, lens, terms)
+    state = State(
+        place(0.7 * random.normal(size=(COUNT, arrays.dim))),
+        place(axis_angle_to_matrix(np_, random.normal(size=(COUNT, 3)))),
+        place(0.5 * random.normal(size=(COUNT, 10))),
+        place(np.tile([0.0, 0.1, 4.0], (COUNT, 1)) + 0.1 * random.normal(size=(COUNT, 3))),
+    )
+    return Scene(problem, state)
+
+
+_HINTED = ("left_shoulder", "left_elbow", "left_wrist", "left_knee", "left_ankle")
+
+
+def _labelled(kind: str) -> Observation:
+    plane = np.zeros((480, 480), np.uint8)
+    plane[120:360, 180:300] = 2
+    plane[100:150, 200:260] = 3
+    plane[250:400, 190:230] = 10
+    labels = {"parts": plane} if kind == "parts" else {"mask": plane > 0}
+    return Observation(np.zeros((33, 2)), np.ones(33), "blazepose33", **labels)
