@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -60,6 +61,13 @@ ENGINE_PINS = (
 )
 NO_DEPS_PINS = ("mediapipe==1.2.2",)
 CUDA_PREFIXES = ("nvidia-", "cuda-", "triton")
+MINORS = (11, 12, 13, 14)
+SYSTEMS = (
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "x86_64-pc-windows-msvc",
+    "aarch64-apple-darwin",
+)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 UV = "uv==0.13.9"
 RAY = "ray==2.60.0"  # for the slow tests alone
@@ -268,7 +276,27 @@ def lock(_: list[str]) -> int:
     }.items():
         (LOCKS / f"{name}.lock").write_text(header + "".join(parts), "utf-8")
         say(f"engine/locks/{name}.lock: {len(parts)} packages")
-    return 0
+    return check_locks()
+
+
+def check_locks() -> int:
+    """Whether every library has a wheel by its hash, for each Python and system. -> exit code."""
+    command = [venv_python(), "-m", "uv", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
+    env = environment() | {"MACOSX_DEPLOYMENT_TARGET": "14.0"}
+    failed = 0
+    for minor, system in itertools.product(MINORS, SYSTEMS):
+        # torch for Linux is in PyTorch's own index
+        names = ("libraries",) if "linux" in system else ("libraries", "torch-cpu")
+        shape = ["--python-version", f"3.{minor}", "--python-platform", system]
+        checked = ["--only-binary", ":all:", "--require-hashes", "--target", VENV / "lock-check"]
+        files = [word for name in names for word in ("-r", LOCKS / f"{name}.lock")]
+        words = [str(c) for c in (*command, *shape, *checked, *files)]
+        done = subprocess.run(words, env=env, capture_output=True, text=True)
+        if done.returncode:
+            failed += 1
+            say(f"Python 3.{minor} on {system}: {done.stderr.strip()}")
+    say(f"{len(MINORS) * len(SYSTEMS) - failed} of {len(MINORS) * len(SYSTEMS)} systems resolve")
+    return 1 if failed else 0
 
 
 # -- demo ------------------------------------------------------------------------------------------
@@ -300,7 +328,7 @@ def demo(photos: list[str]) -> int:
 
 
 def demo_photo(path: Path, folder: Path) -> list[Path]:
-    """One photo in a Blender of its own. -> the fits' files; none where it failed, which is said."""
+    """One photo in a Blender of its own. -> the fits' files; none where it failed, and says so."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     say(f"\n{path}: Blender opens it, the engine finds and fits the people ...")
@@ -383,7 +411,7 @@ def test_release(release: str, marker: list[str]) -> int:
 
 
 def build_wheels(folder: Path) -> list[Path]:
-    """kinflow's wheel, built from the sources, and the pure ones that Blender's part of it needs."""
+    """kinflow's wheel, built from the sources, and the pure ones that Blender needs with it."""
     env = environment() | {"SOURCE_DATE_EPOCH": "1767225600"}
     tools = ("setuptools",)
     ensure(VENV, "build tools", locked(*tools), lambda: pip_locked(VENV, "install", tools))
@@ -434,9 +462,7 @@ def write_zip(target: Path, wheels: list[Path]) -> None:
     """The add-on's sources, the engine's locks beside its installer, and the wheels."""
     sources = [p for p in sorted((ROOT / "addon").rglob("*")) if p.is_file()]
     entries = {
-        p.relative_to(ROOT / "addon").as_posix(): p
-        for p in sources
-        if "__pycache__" not in p.parts
+        p.relative_to(ROOT / "addon").as_posix(): p for p in sources if "__pycache__" not in p.parts
     }
     entries |= {f"engine/locks/{p.name}": p for p in sorted(LOCKS.glob("*.lock"))}
     entries |= {f"wheels/{p.name}": p for p in wheels}

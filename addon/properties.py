@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .scene import limbs, pose
+from .scene import latent, limbs, pose
 
 SLIDERS = 12
 
@@ -67,7 +67,7 @@ class KinflowScene(bpy.types.PropertyGroup):
         description="Which of the further axes are shown",
         default=1,
         min=1,
-        max=len(pose.PAGE_NAMES),
+        max=len(latent.PAGE_NAMES),
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Same seed, same sample; it moves on with every sample", min=0
@@ -84,11 +84,11 @@ for _limb in limbs.LIMBS:
 
 
 def _blend_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    pose.blend_stored(self.id_data)
+    latent.blend_stored(self.id_data)
 
 
 def _latent_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    pose.pose_from_latent(self.id_data)
+    latent.pose_from_latent(self.id_data)
 
 
 def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -106,6 +106,7 @@ class KinflowBody(bpy.types.PropertyGroup):
     person_uid: bpy.props.StringProperty()
     mesh_uid: bpy.props.StringProperty()
     prior: bpy.props.StringProperty(default="light")
+    prior_checksum: bpy.props.StringProperty()
     betas: bpy.props.FloatVectorProperty(
         name="Shape",
         description="Body shape, in standard deviations",
@@ -130,11 +131,11 @@ class KinflowBody(bpy.types.PropertyGroup):
     status: bpy.props.StringProperty()
 
 
-for _page in pose.PAGE_NAMES:
+for _page in latent.PAGE_NAMES:
     KinflowBody.__annotations__[_page] = bpy.props.FloatVectorProperty(
         name="Pose",
         description="Pose along the latent axes, in sigmas: believable poses lie within about 2",
-        size=pose.PAGE_SIZE,
+        size=latent.PAGE_SIZE,
         soft_min=-3.0,
         soft_max=3.0,
         update=_latent_update,

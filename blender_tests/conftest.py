@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 SAMPLES = Path(__file__).parent / "samples"
 
 bpy = pytest.importorskip("bpy", reason="pip's bpy is not installed here")
@@ -37,7 +35,7 @@ def empty_scene(registered):
 
 @pytest.fixture(scope="session")
 def fitted_samples():
-    """The engine's observations and fits of the sample photo and two changed copies of it: portrait, landscape, crop."""
+    """Observations and fits of the sample photo and two changed copies of it."""
     import tempfile
 
     import numpy as np

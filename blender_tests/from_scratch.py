@@ -1,9 +1,10 @@
-"""From nothing to a fitted photo inside a real Blender, without a hand: install the zip, set up the engine, fit, save.
+"""From nothing to a fitted photo inside a real Blender, without a hand.
 
     python3 build.py addon
     python3 blender_tests/from_scratch.py BLENDER --python /usr/bin/python3.11 [--folder DIR]
 
-BLENDER's user folder, the engine and all caches are made new below DIR. --python: what the engine is made with.
+Installs the zip, sets up the engine, fits and saves. BLENDER's user folder, the engine and all
+caches are made new below DIR. --python: what the engine is made with.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "blender_tests" / "samples" / "punch.png"
+INSTALL_FILE = ["--command", "extension", "install-file", "-r", "user_default", "-e"]
 INSTALL = """
 import bpy, sys
 name = next(n for n in bpy.context.preferences.addons.keys() if n.split(".")[-1] == "kinflow")
@@ -31,6 +33,19 @@ except RuntimeError as error:
 print("install:", result)
 sys.exit(0 if "FINISHED" in result else 1)
 """
+
+
+def steps_of(folder: Path, archive: Path, python: str) -> dict[str, list[str | Path]]:
+    """Blender's arguments, step by step."""
+    script = folder / "install.py"
+    script.write_text(INSTALL)
+    install = ["--background", "--online-mode", "--python-exit-code", "1", "--python", script]
+    fit = ["--command", "kinflow", "fit", SAMPLE, "--output", folder / "out", "--no-render"]
+    return {
+        "install the zip": [*INSTALL_FILE, archive],
+        "set up the engine": [*install, "--", python, folder / "engine"],
+        "fit the sample": fit,
+    }
 
 
 def main() -> int:
@@ -51,48 +66,12 @@ def main() -> int:
     zips = sorted((ROOT / "dist").glob("kinflow-*.zip"))
     if not zips:
         sys.exit("Build the add-on first: python3 build.py addon")
-    script = folder / "install.py"
-    script.write_text(INSTALL)
-    steps = {
-        "install the zip": [
-            "--command",
-            "extension",
-            "install-file",
-            "-r",
-            "user_default",
-            "-e",
-            str(zips[-1]),
-        ],
-        "set up the engine": [
-            "--background",
-            "--online-mode",
-            "--python-exit-code",
-            "1",
-            "--python",
-            str(script),
-            "--",
-            options.python,
-            str(folder / "engine"),
-        ],
-        "fit the sample": [
-            "--command",
-            "kinflow",
-            "fit",
-            str(SAMPLE),
-            "--output",
-            str(folder / "out"),
-            "--no-render",
-        ],
-    }
-    for name, arguments in steps.items():
+    for name, arguments in steps_of(folder, zips[-1], options.python).items():
         started = time.perf_counter()
-        done = subprocess.run(
-            [options.blender, *arguments], env=environment, capture_output=True, text=True
-        )
-        print(
-            f"{name}: exit code {done.returncode}, {time.perf_counter() - started:.1f} s",
-            flush=True,
-        )
+        command = [options.blender, *map(str, arguments)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        seconds = time.perf_counter() - started
+        print(f"{name}: exit code {done.returncode}, {seconds:.1f} s", flush=True)
         if done.returncode:
             print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
             return 1

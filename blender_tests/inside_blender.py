@@ -1,7 +1,8 @@
 """The same tests inside a real Blender, on the installed extension.
 
-    BLENDER_USER_RESOURCES=DIR blender --command extension install-file -r user_default -e dist/kinflow-0.1.0.zip
-    BLENDER_USER_RESOURCES=DIR KINFLOW_PYTHON=.venv/bin/python KINFLOW_PYTEST=.venv/lib/python3.11/site-packages \\
+    export BLENDER_USER_RESOURCES=DIR
+    blender --command extension install-file -r user_default -e dist/kinflow-0.1.0.zip
+    KINFLOW_PYTHON=.venv/bin/python KINFLOW_PYTEST=.venv/lib/python3.11/site-packages \\
         blender --background --python blender_tests/inside_blender.py -- [PYTEST ARGUMENTS]
 
 The tests import `addon`; here that name means the installed extension, each of its modules once.
@@ -42,14 +43,8 @@ class _InstalledAddon(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def main() -> None:
-    package = next(
-        (
-            name
-            for name in bpy.context.preferences.addons.keys()
-            if name.split(".")[-1] == "kinflow"
-        ),
-        None,
-    )
+    names = [addon.module for addon in bpy.context.preferences.addons]
+    package = next((name for name in names if name.split(".")[-1] == "kinflow"), None)
     if package is None:
         sys.exit("kinflow is not installed in this Blender")
     # pure Python alone: pytest and what it needs

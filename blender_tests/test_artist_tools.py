@@ -1,4 +1,4 @@
-"""What the panels offer beyond the sliders: keypoints, limbs, hypotheses, stored poses, presets; and rough handling."""
+"""What the panels offer beyond the sliders; and rough handling."""
 
 import bpy
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from conftest import SAMPLES
 
 from addon import session
-from addon.scene import body, camera, limbs, pose
+from addon.scene import body, camera, latent, limbs, pose
 from addon.scene.keypoints import active_person
 
 
@@ -95,16 +95,16 @@ def test_hypotheses_are_shown_by_number(fitted):
 def test_a_blend_goes_from_one_stored_pose_to_the_other_along_the_latent(armature):
     state = armature.kinflow
     bpy.ops.kinflow.sample()
-    a = pose.latent(armature)
+    a = latent.latent(armature)
     bpy.ops.kinflow.store_pose(slot="A")
     state.blend = 0.7  # nothing to blend with yet
-    np.testing.assert_allclose(pose.latent(armature), a, atol=1e-6)
+    np.testing.assert_allclose(latent.latent(armature), a, atol=1e-6)
     bpy.ops.kinflow.sample()
-    b = pose.latent(armature)
+    b = latent.latent(armature)
     bpy.ops.kinflow.store_pose(slot="B")
     for share in (0.0, 0.25, 1.0):
         state.blend = share
-        np.testing.assert_allclose(pose.latent(armature), (1 - share) * a + share * b, atol=1e-5)
+        np.testing.assert_allclose(latent.latent(armature), (1 - share) * a + share * b, atol=1e-5)
 
 
 def test_locked_limbs_stay_while_the_rest_is_sampled(armature):
@@ -131,12 +131,12 @@ def test_a_pose_preset_is_kept_on_disk_and_brings_the_pose_back(armature, tmp_pa
 
     monkeypatch.setattr(bpy.utils, "user_resource", own_folder)
     bpy.ops.kinflow.sample()
-    kept = pose.latent(armature)
+    kept = latent.latent(armature)
     assert bpy.ops.kinflow.pose_preset_add(name="Lunge") == {"FINISHED"}
     (path,) = tmp_path.rglob("*.py")
     bpy.ops.kinflow.reset_pose()
     bpy.ops.script.execute_preset(filepath=str(path), menu_idname="KINFLOW_MT_pose_presets")
-    np.testing.assert_allclose(pose.latent(armature), kept, atol=1e-4)
+    np.testing.assert_allclose(latent.latent(armature), kept, atol=1e-4)
 
 
 def test_a_photo_deleted_after_it_was_opened_is_a_sentence(tmp_path):
@@ -196,7 +196,7 @@ def test_an_armature_joined_with_another_keeps_posing(armature):
 def test_a_scaled_and_moved_armature_keeps_its_pose_and_sliders(armature):
     armature.scale, armature.location = (2, 2, 2), (1, 2, 3)
     bpy.ops.kinflow.sample()
-    sigmas = pose.latent(armature)
+    sigmas = latent.latent(armature)
     bpy.context.view_layer.update()
     before = pose.read_body_pose(armature)
     bpy.ops.kinflow.read_pose()
@@ -210,14 +210,14 @@ def test_undo_and_redo_take_sliders_and_bones_along_together(armature):
     bpy.ops.ed.undo_push(message="begin")
     bpy.ops.kinflow.sample()
     bpy.ops.ed.undo_push(message="sampled")
-    sampled = pose.latent(armature).copy()
+    sampled = latent.latent(armature).copy()
     bpy.ops.ed.undo()
     armature = bpy.data.objects[name]
-    assert np.abs(pose.latent(armature)).max() == 0
+    assert np.abs(latent.latent(armature)).max() == 0
     assert np.allclose(pose.read_body_pose(armature), np.eye(3), atol=1e-4)
     bpy.ops.ed.redo()
     armature = bpy.data.objects[name]
-    np.testing.assert_allclose(pose.latent(armature), sampled, atol=1e-6)
+    np.testing.assert_allclose(latent.latent(armature), sampled, atol=1e-6)
     assert not np.allclose(pose.read_body_pose(armature), np.eye(3), atol=1e-2)
 
 
@@ -233,32 +233,32 @@ def test_the_photo_is_mapped_to_the_viewport_and_back():
 def test_a_folder_is_fitted_by_the_engines_batch_and_goes_on_where_it_stopped(tmp_path):
     import shutil
 
-    from addon import batch
+    from addon.headless import command_line
 
     photos = tmp_path / "in"
     photos.mkdir()
     shutil.copy(SAMPLES / "punch.png", photos / "a.png")
     (photos / "b.png").write_bytes(b"no image")
     out = tmp_path / "out"
-    assert batch.run([str(photos), "--output", str(out), "--no-render"]) == 1
+    assert command_line.fit([str(photos), "--output", str(out), "--no-render"]) == 1
     assert (
         (out / "a" / "scene.blend").exists()
         and (out / "a.0.npz").exists()
         and "cannot be read" in (out / "report.csv").read_text()
     )
     stamp = (out / "a" / "scene.blend").stat().st_mtime_ns
-    batch.run([str(photos), "--output", str(out), "--no-render"])
+    command_line.fit([str(photos), "--output", str(out), "--no-render"])
     assert (out / "a" / "scene.blend").stat().st_mtime_ns == stamp
     assert camera.find_camera() is not None
 
 
 def test_without_an_engine_photos_get_a_sentence_and_bodies_and_sliders_work(monkeypatch):
-    from addon import engine_setup
+    from addon.engine import find
 
-    missing = engine_setup.find_python("/nowhere/python")
+    missing = find.find_python("/nowhere/python")
     assert missing.path is None and "There is no file" in missing.sentence
     monkeypatch.setattr(
-        engine_setup,
+        find,
         "find_python",
         lambda chosen="": type(missing)(None, "No Python with kinflow was found"),
     )

@@ -1,4 +1,4 @@
-"""What leaves Blender comes back the same: glTF, FBX, BVH; photos become keys; poses become assets."""
+"""What leaves Blender comes back the same; photos become keys; poses become assets."""
 
 from __future__ import annotations
 

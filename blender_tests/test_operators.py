@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from conftest import SAMPLES
 
-from addon import batch, session
+from addon import session
+from addon.headless.photo import fit_photo
+from addon.headless.studio import Output
 from addon.scene import body
 
 
@@ -54,7 +56,7 @@ def test_a_keypoint_switched_off_is_not_used():
 def test_bad_photos_are_plain_sentences(tmp_path, name, content, sentence):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    report = batch.fit_photo(tmp_path / name, tmp_path / "out", False)
+    report = fit_photo(tmp_path / name, tmp_path / "out", Output(render=False))
     assert sentence in report["error"] and "Traceback" not in report["error"]
 
 
@@ -62,10 +64,8 @@ def test_a_photo_without_people_says_so(tmp_path):
     image = bpy.data.images.new("wall", 300, 300)
     image.filepath_raw, image.file_format = str(tmp_path / "wall.png"), "PNG"
     image.save()
-    assert (
-        "No person was found"
-        in batch.fit_photo(tmp_path / "wall.png", tmp_path / "out", False)["error"]
-    )
+    report = fit_photo(tmp_path / "wall.png", tmp_path / "out", Output(render=False))
+    assert "No person was found" in report["error"]
 
 
 def test_an_engine_that_dies_is_a_sentence_and_the_next_call_works():
@@ -86,7 +86,7 @@ def test_fit_is_grey_before_people_are_found():
 
 
 def test_batch_leaves_scene_render_and_fit(tmp_path):
-    report = batch.fit_photo(SAMPLES / "punch.png", tmp_path, render_image=False)
+    report = fit_photo(SAMPLES / "punch.png", tmp_path, Output(render=False))
     assert report["people"] == 1
     assert {"scene.blend", "fit.npz", "fit.json"} <= {p.name for p in tmp_path.iterdir()}
 

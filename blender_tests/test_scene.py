@@ -7,7 +7,7 @@ from bpy_extras.object_utils import world_to_camera_view
 
 from addon import session
 from addon.operators.apply_fit import show_result
-from addon.scene import body, camera, frames, pose
+from addon.scene import body, camera, frames, latent, pose
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 
 
@@ -131,10 +131,11 @@ def test_correctives_are_few_and_need_no_scripted_expressions():
 def test_correctives_follow_a_bone_posed_by_hand():
     """Live: no operator and no property of ours is touched."""
     from kinflow.bodies.arrays import default_body_arrays
-    from kinflow.rotations_np import axis_angle_to_matrix
+    from kinflow.core.arrays import numpy_namespace as xp
+    from kinflow.core.rotations import axis_angle_to_matrix
 
     armature = body.create_body(bpy.context)
-    turn = axis_angle_to_matrix(np.array([0.3, -0.2, 1.1]))
+    turn = axis_angle_to_matrix(xp, np.array([0.3, -0.2, 1.1]))
     index = JOINT_NAMES.index("left_shoulder")
     rotations = np.tile(np.eye(3), (23, 1, 1))
     rotations[index - 1] = turn
@@ -172,4 +173,4 @@ def test_a_deleted_mesh_or_bone_does_not_stop_posing(fitted_samples):
     armature, result = apply("portrait", fitted_samples)
     bpy.data.objects.remove(body.mesh_of(armature))
     show_result(armature, result, 1.0)
-    pose.set_latent(armature, np.ones(138))
+    latent.set_latent(armature, np.ones(138))

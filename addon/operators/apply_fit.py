@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 import bpy
 import numpy as np
 
-from kinflow.records import FitResult, Hypothesis
+from kinflow.records import FitResult
 
 from .. import preferences, session
-from ..scene import body, camera, pose
+from ..scene import body, camera
+from ..scene.parameters import Parameters, apply_parameters
 from .common import FITTED
 
 
@@ -68,19 +66,11 @@ def new_body(context: bpy.types.Context, uid: str) -> bpy.types.Object:
 def show_result(armature: bpy.types.Object, result: FitResult, camera_height: float) -> None:
     """Poses a body as a result says and keeps its hypotheses."""
     state = armature.kinflow
-    state.prior = result.prior or state.prior
-    pose.apply_parameters(armature, parameters_of(result), camera_height)
+    apply_parameters(armature, Parameters.of(result, result.prior), camera_height)
     state.error_px, state.status = result.keypoint_error_px, result.status
     state.hypotheses.clear()
     state.active_hypothesis = 0
     for hypothesis in result.hypotheses:
         entry = state.hypotheses.add()
         entry.energy, entry.error_px = hypothesis.energy, hypothesis.keypoint_error_px
-        arrays = dataclasses.asdict(parameters_of(hypothesis))
-        entry.data = json.dumps({name: array.tolist() for name, array in arrays.items()})
-
-
-def parameters_of(source: FitResult | Hypothesis) -> pose.Parameters:
-    """What poses a body, of a result or of one of its hypotheses."""
-    names = [field.name for field in dataclasses.fields(pose.Parameters)]
-    return pose.Parameters(*(np.asarray(getattr(source, name), float) for name in names))
+        entry.data = Parameters.of(hypothesis, result.prior).to_json()

@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ExportHelper
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import matrix_to_axis_angle
 
-from ..scene import pose
+from ..scene import latent, pose
 from .common import BodyOperator, active_body
 
 
@@ -34,7 +34,8 @@ class KINFLOW_OT_export_parameters(BodyOperator, bpy.types.Operator, ExportHelpe
                 path,
                 body_pose=body_pose.astype(np.float32),
                 betas=np.array(armature.kinflow.betas[:], np.float32),
-                latent=pose.latent(armature).astype(np.float32),
+                latent=latent.latent(armature).astype(np.float32),
+                prior=np.array(latent.prior_of(armature).id),
             )
         except OSError as error:
             self.report({"ERROR"}, f"Cannot write {path}: {error.strerror}. Choose another folder.")

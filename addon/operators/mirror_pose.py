@@ -6,7 +6,7 @@ import bpy
 
 from kinflow.mocap.clip import mirror_pose
 
-from ..scene import pose
+from ..scene import latent, pose
 from .common import BodyOperator, active_body
 
 
@@ -20,5 +20,5 @@ class KINFLOW_OT_mirror_pose(BodyOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
         rotations = mirror_pose(pose.read_body_pose(armature))
-        pose.set_latent(armature, pose.encode(armature, rotations))
+        latent.set_latent(armature, latent.encode(armature, rotations))
         return {"FINISHED"}

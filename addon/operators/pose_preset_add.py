@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bl_operators.presets import AddPresetBase
 
-from ..scene import pose
+from ..scene import latent
 from .common import active_rig
 
 
@@ -16,12 +16,12 @@ class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Pose Preset"
     preset_menu = "KINFLOW_MT_pose_presets"
     # no preset_defines: Blender evaluates them in a way that Python 3.13 broke (Debian's 4.3)
-    preset_values = [f"bpy.context.active_object.kinflow.{name}" for name in pose.PAGE_NAMES]
+    preset_values = [f"bpy.context.active_object.kinflow.{name}" for name in latent.PAGE_NAMES]
 
     @property
     def preset_subdir(self) -> str:
         """Presets of one prior: its codes mean nothing to another."""
-        return pose.preset_folder(active_rig(bpy.context).kinflow.prior)
+        return latent.preset_folder(active_rig(bpy.context))
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

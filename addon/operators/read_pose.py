@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import pose
+from ..scene import latent, pose
 from .common import BodyOperator, active_body
 
 
@@ -17,5 +17,5 @@ class KINFLOW_OT_read_pose(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        pose.set_latent(armature, pose.encode(armature, pose.read_body_pose(armature)))
+        latent.set_latent(armature, latent.encode(armature, pose.read_body_pose(armature)))
         return {"FINISHED"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..scene import pose
+from ..scene import latent
 from .common import BodyOperator, active_body
 
 
@@ -18,5 +18,5 @@ class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        pose.set_latent(armature, np.zeros(pose.latent_dim(armature.kinflow.prior)))
+        latent.set_latent(armature, np.zeros(latent.prior_of(armature).dim))
         return {"FINISHED"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..scene import limbs, pose
+from ..scene import latent, limbs, pose
 from .common import BodyOperator, active_body
 
 
@@ -19,14 +19,14 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature, state = active_body(context), context.scene.kinflow
         random = np.random.default_rng(state.seed)
-        dim = pose.latent_dim(armature.kinflow.prior)
+        dim = latent.prior_of(armature).dim
         sigmas = state.temperature * random.standard_normal(dim)
         locked = [limb for limb in limbs.LIMBS if getattr(state, f"lock_{limb}")]
         joints = [j for limb in locked for j in limbs.joints(limb)]
         if joints:
-            rotations = pose.decode(armature, sigmas)
+            rotations = latent.decode(armature, sigmas)
             rotations[joints] = pose.read_body_pose(armature)[joints]
-            sigmas = pose.encode(armature, rotations)
-        pose.set_latent(armature, sigmas)
+            sigmas = latent.encode(armature, rotations)
+        latent.set_latent(armature, sigmas)
         state.seed += 1
         return {"FINISHED"}

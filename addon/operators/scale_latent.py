@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import pose
+from ..scene import latent
 from .common import BodyOperator, active_body
 
 
@@ -19,5 +19,5 @@ class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)
-        pose.set_latent(armature, self.factor * pose.latent(armature))
+        latent.set_latent(armature, self.factor * latent.latent(armature))
         return {"FINISHED"}

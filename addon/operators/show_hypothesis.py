@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
-import numpy as np
 
-from ..scene import camera, pose
+from ..scene import camera
+from ..scene.parameters import Parameters, apply_parameters
 from .common import BodyOperator, active_body
 
 
@@ -34,7 +32,7 @@ class KINFLOW_OT_show_hypothesis(BodyOperator, bpy.types.Operator):
 def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
     """Poses a body as one of its hypotheses says."""
     state = armature.kinflow
-    arrays = {k: np.array(v) for k, v in json.loads(state.hypotheses[index].data).items()}
-    pose.apply_parameters(armature, pose.Parameters(**arrays), camera.camera_height())
+    parameters = Parameters.from_json(state.hypotheses[index].data)
+    apply_parameters(armature, parameters, camera.camera_height())
     state.active_hypothesis = index
     state.error_px = state.hypotheses[index].error_px

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import pose
+from ..scene import latent
 from .common import BodyOperator, active_body
 
 
@@ -20,5 +20,5 @@ class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        pose.store(active_body(context), f"stored_{self.slot.lower()}")
+        latent.store(active_body(context), f"stored_{self.slot.lower()}")
         return {"FINISHED"}

@@ -10,6 +10,7 @@ from mathutils import Vector
 
 from kinflow.bodies.arrays import BodyArrays, default_body_arrays
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
+from kinflow.priors.arrays import load_prior_arrays
 
 from .. import compat
 from . import frames
@@ -75,6 +76,7 @@ def create_body(
     mesh["kinflow_mesh_uid"] = uid
     properties = armature.kinflow
     properties.is_body, properties.prior = True, prior
+    properties.prior_checksum = load_prior_arrays(prior).checksum
     properties.uid, properties.mesh_uid = uuid.uuid4().hex, uid
     set_rest_bones(context, armature, arrays.J_template)
     for bone in armature.pose.bones:

@@ -8,7 +8,7 @@ from ..operators.common import active_body
 from ..properties import SLIDERS
 from ..scene import limbs
 from ..scene.axis_names import axis_label
-from ..scene.pose import PAGE_SIZE, latent_dim
+from ..scene.latent import PAGE_SIZE, prior_of
 from .sidebar import SidebarPanel
 
 
@@ -81,12 +81,12 @@ class KINFLOW_PT_more_axes(SidebarPanel, bpy.types.Panel):
         return active_body(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        state, body = context.scene.kinflow, active_body(context).kinflow
+        state, armature = context.scene.kinflow, active_body(context)
         self.layout.prop(state, "page")
         column = self.layout.column(align=True)
         first = PAGE_SIZE * (state.page - 1)
-        last = min(first + PAGE_SIZE, latent_dim(body.prior))
+        last = min(first + PAGE_SIZE, prior_of(armature).dim)
         name = f"latent_{state.page - 1}"
         for axis in range(max(SLIDERS, first), last):
             text = f"Axis {axis + 1}"
-            column.prop(body, name, index=axis - first, text=text, slider=True)
+            column.prop(armature.kinflow, name, index=axis - first, text=text, slider=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..operators.common import active_rig
-from ..scene.pose import preset_folder
+from ..scene.latent import preset_folder
 
 
 class KINFLOW_MT_pose_presets(bpy.types.Menu):
@@ -16,7 +16,7 @@ class KINFLOW_MT_pose_presets(bpy.types.Menu):
     @property
     def preset_subdir(self) -> str:
         """Presets of the active body's prior."""
-        return preset_folder(active_rig(bpy.context).kinflow.prior)
+        return preset_folder(active_rig(bpy.context))
 
     def draw(self, context: bpy.types.Context) -> None:
         if active_rig(context) is not None:

@@ -1,9 +1,10 @@
-"""Renders a sample photo with known truth: a clothed body in a captured pose, in a lit room, with Cycles.
+"""Renders a photo with known truth: a clothed body in a captured pose, in a lit room, by Cycles.
 
-    python blender_tests/samples/render_sample.py NAME --pose INDEX [--yaw DEG] [--focal PX] [--size WxH] [--folder DIR]
+    python -m blender_tests.samples.render_sample NAME --pose INDEX [--yaw DEG] [--focal PX]
+        [--size WxH] [--folder DIR]
 
-Writes NAME.png and NAME.json (camera, SMPL parameters, joints in the camera's frame) beside this script, or into --folder. Needs the
-pip packages bpy and kinflow.
+Writes NAME.png and NAME.json (camera, SMPL parameters, joints in the camera's frame) beside this
+script, or into --folder. Run it in the repository; it needs the pip packages bpy and kinflow.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Vector
+
+import addon
+from addon.headless.studio import clear_scene, render
+from addon.scene import body as scene_body
+from addon.scene import camera as scene_camera
+from addon.scene.parameters import Parameters, apply_parameters
+from kinflow.bodies.arrays import DEFAULT_BODY, default_body_arrays
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from kinflow.core.skeleton import JOINT_INDEX, PARENTS
+from kinflow.records import Camera, PriorId
+from kinflow.tensorfile import read_tensors
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1]))
-
-import addon  # noqa: E402
-from addon.batch import clear_scene  # noqa: E402
-from addon.scene import body as scene_body  # noqa: E402
-from addon.scene import camera as scene_camera  # noqa: E402
-from addon.scene import pose as scene_pose  # noqa: E402
-from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
-from kinflow.records import Camera  # noqa: E402
-from kinflow.rotations_np import axis_angle_to_matrix, matrix_to_axis_angle  # noqa: E402
-from kinflow.core.skeleton import JOINT_INDEX, PARENTS  # noqa: E402
-from kinflow.tensorfile import read_tensors  # noqa: E402
-
+Colour = tuple[float, float, float]
 # part number -> garment; parts are those of kinflow.bodies.parts
 GARMENTS = {
     "skin": ((0.58, 0.36, 0.26), 0.55, (1, 5, 6, 7, 8)),
@@ -41,7 +45,7 @@ GARMENTS = {
 }
 
 
-def material(name: str, colour: tuple[float, float, float], roughness: float) -> bpy.types.Material:
+def material(name: str, colour: Colour, roughness: float) -> bpy.types.Material:
     result = bpy.data.materials.new(name)
     result.use_nodes = True
     shader = next(n for n in result.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
@@ -50,16 +54,14 @@ def material(name: str, colour: tuple[float, float, float], roughness: float) ->
     return result
 
 
-def dress(
-    mesh: bpy.types.Object, colours: dict[str, tuple[float, float, float]] | None = None
-) -> None:
+def dress(mesh: bpy.types.Object, colours: dict[str, Colour]) -> None:
     """Gives every polygon the garment of its part. colours: other ones for some garments."""
     arrays = default_body_arrays()
-    parts = read_tensors(Path(sys.modules["kinflow.bodies.arrays"].DEFAULT_BODY))[0]["parts"]
+    parts = read_tensors(DEFAULT_BODY)[0]["parts"]
     mesh.data.materials.clear()
     of_part = np.zeros(15, int)
     for index, (name, (colour, roughness, numbers)) in enumerate(GARMENTS.items()):
-        mesh.data.materials.append(material(name, (colours or {}).get(name, colour), roughness))
+        mesh.data.materials.append(material(name, colours.get(name, colour), roughness))
         of_part[list(numbers)] = index
     garment = of_part[parts[arrays.quads[:, 0]]]
     head = arrays.J_template[JOINT_INDEX["head"]]
@@ -77,15 +79,13 @@ def dress(
 
 def room(
     context: bpy.types.Context,
-    floor: tuple[float, float, float] = (0.42, 0.33, 0.24),
-    wall: tuple[float, float, float] = (0.55, 0.6, 0.58),
+    floor: Colour = (0.42, 0.33, 0.24),
+    wall: Colour = (0.55, 0.6, 0.58),
     light_scale: float = 1.0,
 ) -> None:
     """Floor, wall and two lamps."""
 
-    def plane(
-        name: str, corners: list[tuple[float, float, float]], colour: tuple[float, float, float]
-    ) -> None:
+    def plane(name: str, corners: list[Colour], colour: Colour) -> None:
         data = bpy.data.meshes.new(name)
         data.from_pydata(corners, [], [(0, 1, 2, 3)])
         data.materials.append(material(name, colour, 0.9))
@@ -108,89 +108,81 @@ def room(
         obj = bpy.data.objects.new(name, light)
         obj.location = place
         direction = np.array([0, 4.5, 1.0]) - np.array(place)
-        from mathutils import Vector
-
         obj.rotation_euler = Vector(direction).to_track_quat("-Z", "Y").to_euler()
         context.collection.objects.link(obj)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """What is rendered: a held-out pose (its number) at `depth` m, turned to `yaw` degrees.
+
+    shift: the body's centre beside the optical axis, m. colours: of some garments (`GARMENTS`).
+    surroundings: options of `room`.
+    """
+
+    camera: Camera
+    pose: int
+    yaw: float
+    betas: np.ndarray
+    depth: float
+    shift: tuple[float, float] = (0.0, 0.05)
+    samples: int = 64
+    colours: dict[str, Colour] = field(default_factory=dict)
+    surroundings: dict[str, Any] = field(default_factory=dict)
+
+
 def camera_frame_joints(
-    global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray, transl: np.ndarray
+    global_orient: np.ndarray, body_pose: np.ndarray, betas: np.ndarray
 ) -> np.ndarray:
-    """Joints in the camera's frame (24, 3), numpy."""
+    """Joints (24, 3) in the camera's frame, before translation."""
     rest = default_body_arrays().joints(betas)
-    local = np.concatenate(
-        (axis_angle_to_matrix(global_orient)[None], axis_angle_to_matrix(body_pose))
-    )
+    local = axis_angle_to_matrix(xp, np.concatenate((global_orient[None], body_pose)))
     world, place = [local[0]], [rest[0]]
     for j in range(1, 24):
         world.append(world[PARENTS[j]] @ local[j])
         place.append(place[PARENTS[j]] + world[PARENTS[j]] @ (rest[j] - rest[PARENTS[j]]))
-    return np.stack(place) + transl
+    return np.stack(place)
 
 
-def place_person(
-    pose: int, yaw: float, betas: np.ndarray, depth: float, shift: tuple[float, float] = (0.0, 0.05)
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str]:
-    """A held-out captured pose before the camera: global_orient, body_pose, transl, joints (24, 3), the clip's name.
+def place_person(shot: Shot) -> tuple[Parameters, np.ndarray, str]:
+    """The captured pose before the camera. -> parameters, joints (24, 3), the clip's name.
 
-    The captured lean is kept, the body is turned about the vertical to `yaw` degrees.
+    The captured lean is kept, the body is turned about the vertical.
     """
     with np.load(HERE.parents[1] / "engine/benchmarks/data/heldout_poses.npz") as data:
-        body_pose = data["pose"][pose].astype(float)
-        captured = data["global_orient"][pose].astype(float)
-        clip = str(data["names"][data["clip"][pose]])
-    upright = axis_angle_to_matrix(captured)
+        body_pose = data["pose"][shot.pose].astype(float)
+        captured = data["global_orient"][shot.pose].astype(float)
+        clip = str(data["names"][data["clip"][shot.pose]])
+    upright = axis_angle_to_matrix(xp, captured)
     heading = np.arctan2(upright[0, 2], upright[2, 2])
-    turn = axis_angle_to_matrix(np.array([0.0, np.radians(yaw) - heading, 0.0]))
-    root = axis_angle_to_matrix(np.array([np.pi, 0.0, 0.0])) @ turn @ upright
-    global_orient = matrix_to_axis_angle(root)
-    joints = camera_frame_joints(global_orient, body_pose, betas, np.zeros(3))
-    centre = 0.5 * (joints.min(0) + joints.max(0))
-    transl = np.array([shift[0] - centre[0], shift[1] - centre[1], depth - centre[2]])
-    return global_orient, body_pose, transl, joints + transl, clip
+    turn = axis_angle_to_matrix(xp, np.array([0.0, np.radians(shot.yaw) - heading, 0.0]))
+    root = axis_angle_to_matrix(xp, np.array([np.pi, 0.0, 0.0])) @ turn @ upright
+    global_orient = matrix_to_axis_angle(xp, root)
+    joints = camera_frame_joints(global_orient, body_pose, shot.betas)
+    transl = np.array([*shot.shift, shot.depth]) - 0.5 * (joints.min(0) + joints.max(0))
+    # no code is known: the pose is encoded
+    nothing = (np.zeros(0), PriorId("", ""))
+    parameters = Parameters(global_orient, body_pose, shot.betas, transl, *nothing)
+    return parameters, joints + transl, clip
 
 
-def render_person(
-    path: Path,
-    camera: Camera,
-    pose: int,
-    yaw: float,
-    betas: np.ndarray,
-    depth: float,
-    samples: int,
-    colours: dict[str, tuple[float, float, float]] | None = None,
-    surroundings: dict | None = None,
-    shift: tuple[float, float] = (0.0, 0.05),
-) -> None:
-    """Renders one person to `path` (.png) and writes its truth beside it (.json). The add-on has to be registered."""
-    from addon.batch import render
-
-    global_orient, body_pose, transl, joints, clip = place_person(pose, yaw, betas, depth, shift)
+def render_person(path: Path, shot: Shot) -> None:
+    """Renders to `path` (.png), writes the truth beside it (.json). Needs a registered add-on."""
+    parameters, joints, clip = place_person(shot)
     clear_scene()
     context = bpy.context
     ground = float(joints[:, 1].max()) + 0.07
-    scene_camera.match_camera(context, camera, None, ground)
+    scene_camera.match_camera(context, shot.camera, None, ground)
     armature = scene_body.create_body(context)
-    scene_pose.apply_parameters(
-        armature,
-        global_orient=global_orient,
-        body_pose=body_pose,
-        betas=betas,
-        transl=transl,
-        z=np.zeros(138),
-        camera_height=ground,
-    )
-    dress(scene_body.mesh_of(armature), colours)
-    room(context, **(surroundings or {}))
-    render(context, path, longest=max(camera.width, camera.height), samples=samples)
+    apply_parameters(armature, parameters, ground)
+    dress(scene_body.mesh_of(armature), shot.colours)
+    room(context, **shot.surroundings)
+    render(context, path, max(shot.camera.width, shot.camera.height), shot.samples)
+    names = ("global_orient", "body_pose", "betas", "transl")
     truth = {
         "clip": clip,
-        "camera": camera.to_dict(),
-        "global_orient": global_orient.tolist(),
-        "body_pose": body_pose.tolist(),
-        "betas": betas.tolist(),
-        "transl": transl.tolist(),
+        "camera": shot.camera.to_dict(),
+        **{name: getattr(parameters, name).tolist() for name in names},
         "joints": joints.tolist(),
         "notice": "Pose from mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.",
     }
@@ -211,16 +203,9 @@ def main() -> None:
     width, height = map(int, options.size.split("x"))
     betas = np.array([0.3, 0.4, 0.8, 0.5, 0, 0, 0, 0, 0, 0])
     camera = Camera(options.focal, options.focal, width / 2, height / 2, width, height)
+    shot = Shot(camera, options.pose, options.yaw, betas, options.depth, samples=options.samples)
     addon.register()
-    render_person(
-        options.folder / f"{options.name}.png",
-        camera,
-        options.pose,
-        options.yaw,
-        betas,
-        options.depth,
-        options.samples,
-    )
+    render_person(options.folder / f"{options.name}.png", shot)
     sys.stdout.flush()
     os._exit(0)
 
