@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from kinflow import KinflowError, observe
+from kinflow.errors import DetectorError
+from kinflow.perception.model_people import load_models
 from kinflow.perception.models import read_card
 
 onnx = pytest.importorskip("onnx")
@@ -171,3 +176,86 @@ def test_a_damaged_model_is_a_typed_error(tmp_path, photo):
     (tmp_path / "pose.onnx").write_bytes(b"no model at all")
     with pytest.raises(KinflowError, match="cannot be loaded"):
         observe(photo, models=[card(tmp_path, "pose", 'kind = "keypoints"')])
+
+
+def keypoint_card(folder, text="", node=None, weights=None, shape=(1, 17, HEIGHT, WIDTH)):
+    node = node or helper.make_node("Conv", ["image", "w"], ["maps"], kernel_shape=[1, 1])
+    weights = {"w": colour_weights()} if weights is None else weights
+    save(folder, "pose", [node], weights, {"maps": list(shape)})
+    return card(folder, "pose", f'kind = "keypoints"\nhead = "heatmap"\n{text}')
+
+
+@pytest.mark.parametrize("runtime", ["opencv", "onnxruntime"])
+def test_a_model_that_ends_the_process_that_reads_it_is_a_typed_error(tmp_path, photo, runtime):
+    # OpenCV's importer looks for the missing weights at an address of its own making
+    node = helper.make_node("Conv", ["image", "missing"], ["maps"], kernel_shape=[1, 1])
+    path = keypoint_card(tmp_path, f'runtime = "{runtime}"', node)
+    code = (
+        "import sys, numpy as np; from kinflow import KinflowError, observe\n"
+        "try: observe(np.zeros((256, 192, 3), np.uint8), models=[sys.argv[1]])\n"
+        "except KinflowError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=120
+    )
+    assert "cannot be loaded" in done.stdout, (done.returncode, done.stderr[-500:])
+
+
+def test_a_model_that_asks_for_too_much_memory_is_a_typed_error(tmp_path, photo, monkeypatch):
+    monkeypatch.setenv("KINFLOW_MAX_MB", "1500")
+    huge = helper.make_node("ConstantOfShape", ["shape"], ["maps"])
+    shape = {"shape": np.array([1, 17, 16384, 16384], np.int64)}
+    path = keypoint_card(tmp_path, 'runtime = "onnxruntime"', huge, shape, (1, 17, 16384, 16384))
+    with pytest.raises(DetectorError, match="cannot be loaded"):
+        observe(photo, models=[path])
+
+
+@pytest.mark.parametrize(
+    ("node", "weights"),
+    [
+        (("ReduceSum", ["image"], ["maps"]), {}),
+        (("Conv", ["image", "w"], ["maps"]), {"w": colour_weights(9)}),
+        (("ArgMax", ["image"], ["maps"]), {}),
+        (
+            ("Slice", ["image", "a", "b", "c"], ["maps"]),
+            {"a": np.array([0]), "b": np.array([0]), "c": np.array([1])},
+        ),
+        (("Log", ["minus"], ["maps"]), {"minus": -np.ones((1, 17, 4, 4), np.float32)}),
+    ],
+)
+def test_outputs_of_no_head_are_nobody_or_a_typed_error(tmp_path, photo, node, weights):
+    path = keypoint_card(tmp_path, 'runtime = "onnxruntime"', helper.make_node(*node), weights)
+    try:
+        assert observe(photo, models=[path]) == []
+    except DetectorError as error:
+        assert error.hint
+
+
+def test_onnxruntime_is_taken_where_it_is_installed(tmp_path, photo, monkeypatch):
+    path = keypoint_card(tmp_path)
+    (network,) = load_models([path]).values()
+    assert network.runtime == "onnxruntime"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (network,) = load_models([path]).values()
+    assert network.runtime == "opencv"
+    with pytest.raises(DetectorError, match=r"kinflow\[onnx\]"):
+        load_models([keypoint_card(tmp_path, 'runtime = "onnxruntime"')])
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("kind = [1]", "kind"),
+        ('kind = "keypoints"\nkeypoint_set = ["coco17"]', "keypoint_set"),
+        ('kind = "keypoints"\nscore = "high"', "score"),
+        ('kind = "keypoints"\nmean = [nan, 0, 0]', "mean"),
+        ('kind = "keypoints"\noutputs = 3', "outputs"),
+        ('kind = "parts"\nlabels = [1]', "labels"),
+        ('kind = "parts"\n[labels]\n1 = [2]', "labels"),
+        ('kind = "parts"\n[labels]\n-1 = "head"', "labels"),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_named(tmp_path, line, word):
+    (tmp_path / "m.onnx").write_bytes(b"")
+    with pytest.raises(DetectorError, match=f"'{word}'"):
+        read_card(card(tmp_path, "m", line))

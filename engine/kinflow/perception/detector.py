@@ -1,4 +1,4 @@
-"""MediaPipe's Pose Landmarker: several people, keypoints with confidence, 3D world landmarks, person masks."""
+"""MediaPipe's Pose Landmarker: people's keypoints with confidence, 3D landmarks and masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ USUAL_THRESHOLD, LOW_THRESHOLD = 0.4, 0.15
 
 @dataclass(frozen=True)
 class Detection:
-    """One person: keypoints (33, 2) px of the searched image, confidence (33,), world (33, 3) m, mask (h, w) 0..1."""
+    """One person: keypoints (33, 2) px of the searched image, confidence (33,), world (33, 3) m,
+    mask (h, w) in 0..1."""
 
     keypoints: np.ndarray
     confidence: np.ndarray
@@ -28,8 +29,8 @@ class Detection:
     @property
     def box(self) -> np.ndarray:
         """Extent of the confident keypoints, widened a little. xyxy px."""
-        seen = self.confidence > 0.3
-        points = self.keypoints[seen if seen.sum() >= 3 else slice(None)]
+        sure = self.confidence > 0.3
+        points = self.keypoints[sure if sure.sum() >= 3 else slice(None)]
         low, high = points.min(0), points.max(0)
         margin = 0.08 * (high - low).max()
         return np.concatenate((low - margin, high + margin))
@@ -67,7 +68,7 @@ def _landmarker(path: str, people: int, threshold: float):
         ) from error
 
     class Landmarker(vision.PoseLandmarker):
-        """Lives as long as the process: closed at the interpreter's end it complains that its modules are gone."""
+        """Lives as long as the process: closed at its end it complains of modules that are gone."""
 
         def __del__(self) -> None:
             pass
@@ -82,9 +83,7 @@ def _landmarker(path: str, people: int, threshold: float):
     try:
         with quiet_stderr():
             landmarker = vision.PoseLandmarker.create_from_options(options)
-    except (
-        OSError
-    ) as error:  # MediaPipe's library is linked against OpenGL ES, which bare servers lack
+    except OSError as error:  # its library is linked against OpenGL ES, which bare servers lack
         raise DetectorError(
             f"The detector lacks a system library: {error}.",
             "On Debian and Ubuntu: apt install libgles2 libegl1",
@@ -109,11 +108,11 @@ def detect(
     height, width = rgb.shape[:2]
     image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
     with quiet_stderr():
-        found = landmarker.detect(image)
-    masks = found.segmentation_masks or [None] * len(found.pose_landmarks)
+        answer = landmarker.detect(image)
+    masks = answer.segmentation_masks or [None] * len(answer.pose_landmarks)
     result = []
     for marks, world, mask in zip(
-        found.pose_landmarks, found.pose_world_landmarks, masks, strict=True
+        answer.pose_landmarks, answer.pose_world_landmarks, masks, strict=True
     ):
         points = np.array([(m.x * width, m.y * height) for m in marks], np.float32)
         # a keypoint outside the photo is an extrapolation: present in the body, never seen

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..errors import DetectorError
 from ..records import Observation
-from .models import Network, find_boxes, find_keypoints, find_parts, read_card
+from .heads import find_boxes, find_keypoints, find_parts
+from .models import read_card
+from .networks import Network
 from .photos import Photo
 
 CONFIDENT = 0.3
@@ -19,7 +21,7 @@ MIN_KEYPOINTS = 3
 
 
 def load_models(paths: Sequence[str | os.PathLike]) -> dict[str, Network]:
-    """Networks by kind ("boxes", "keypoints", "parts"). Raises DetectorError where two are of one kind."""
+    """Networks by kind ("boxes", "keypoints", "parts"). Raises DetectorError for two of a kind."""
     networks: dict[str, Network] = {}
     for path in paths:
         card = read_card(os.fspath(path))
@@ -34,7 +36,7 @@ def load_models(paths: Sequence[str | os.PathLike]) -> dict[str, Network]:
 def observe_with_models(
     photo: Photo, networks: dict[str, Network], boxes: np.ndarray | None
 ) -> list[Observation]:
-    """People whose keypoints the user's model finds in given boxes, in its own box model's, or in the whole photo."""
+    """People by the user's keypoint model: in given boxes, in a box model's, or in the photo."""
     rgb, scale = photo.rgb, photo.scale
     if boxes is not None:
         boxes = np.asarray(boxes, float).reshape(-1, 4) * scale

@@ -1,11 +1,11 @@
-"""Each pixel of a mask to the part of the nearest limb: what a part network has to beat (COCO-17 keypoints)."""
+"""Each pixel of a mask to the part of the nearest limb: what a part network has to beat."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..bodies.parts import PART_NAMES
 from ..bodies.keypoint_names import COCO17
+from ..bodies.parts import PART_NAMES
 
 _ENDS = {
     "upper_arm": ("shoulder", "elbow"),
@@ -47,7 +47,10 @@ def limb_segments(
 
 
 def nearest_limb(mask: np.ndarray, points: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """mask (H, W) bool, points (17, 2) px -> labels (H, W) uint8, 0 outside the mask or where no limb is seen."""
+    """Labels (H, W) uint8, 0 outside the mask or without limbs.
+
+    mask (H, W) bool, points (17, 2) px of COCO-17, confidence (17,).
+    """
     labels = np.zeros(mask.shape, np.uint8)
     segments = limb_segments(points, confidence)
     if not segments:

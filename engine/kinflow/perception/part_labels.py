@@ -1,4 +1,7 @@
-"""Mask and keypoints of a person -> the 14 body parts, by the shipped network (trained by `training.part_network`)."""
+"""Mask and keypoints of a person -> the 14 body parts, by the shipped network.
+
+`training.part_network` trains it.
+"""
 
 from __future__ import annotations
 
@@ -27,51 +30,39 @@ def label_parts(person: Observation) -> Observation:
     """The person with `parts` set from its mask and keypoints; unchanged where there is no mask."""
     if person.mask is None or not person.mask.any():
         return person
-    names = NAMES[person.keypoint_set]
-    index = [names.index(name) for name in COCO17]
-    points = person.keypoints[index].astype(np.float64)
-    confidence = np.where(person.usable[index], np.clip(person.confidence[index], 0, 1), 0)
     corner, side = _square(person.mask)
     scale = CROP / side
-    # area-averaged mask on the crop's grid
-    matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
-    mask = _shrink(person.mask, corner, side)
-    local = points * scale + matrix[:, 2]
-    seen = (confidence > 0) & (local >= 0).all(1) & (local <= CROP).all(1)
-    grid = np.arange(CROP, dtype=np.float32) + 0.5
-    x = np.exp(-0.5 * ((grid - local[:, :1]) / DEVIATION) ** 2)
-    y = np.exp(-0.5 * ((grid - local[:, 1:]) / DEVIATION) ** 2)
-    heat = (np.where(seen, confidence, 0)[:, None, None] * y[:, :, None] * x[:, None, :]).astype(
-        np.float32
-    )
-    net = _network()
-    net.setInput(np.concatenate((mask[None], heat))[None])
-    logits = net.forward()[0]
+    network = _network()
+    planes = (_shrink(person.mask, corner, side)[None], _heat(person, corner, scale))
+    network.setInput(np.concatenate(planes)[None])
+    logits = network.forward()[0]
+    # from the crop's grid to the photo's pixels
     low, high = np.maximum(corner, 0).astype(int), np.ceil(corner + side).astype(int)
     height, width = person.mask.shape
     rows, columns = np.arange(low[1], min(high[1], height)), np.arange(low[0], min(high[0], width))
-    map_x = np.tile(((columns + 0.5 - corner[0]) * scale - 0.5).astype(np.float32), (len(rows), 1))
-    map_y = np.tile(
-        ((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)[:, None], (1, len(columns))
-    )
-    planes = np.stack(
-        [
-            cv2.remap(
-                np.ascontiguousarray(p),
-                map_x,
-                map_y,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for p in logits
-        ]
-    )
+    y = ((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)
+    x = ((columns + 0.5 - corner[0]) * scale - 0.5).astype(np.float32)
+    maps = [np.ascontiguousarray(m) for m in np.meshgrid(x, y)]
+    large = [cv2.remap(p, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for p in logits]
     parts = np.zeros(person.mask.shape, np.uint8)
-    inside = person.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    parts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = np.where(
-        inside, planes.argmax(0), 0
-    )
+    region = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    parts[region] = np.where(person.mask[region], np.argmax(large, 0), 0)
     return replace(person, parts=parts)
+
+
+def _heat(person: Observation, corner: np.ndarray, scale: float) -> np.ndarray:
+    """A blob about each of COCO's keypoints on the crop's grid. -> (17, CROP, CROP) float32."""
+    names = NAMES[person.keypoint_set]
+    index = [names.index(name) for name in COCO17]
+    confidence = np.where(person.usable[index], np.clip(person.confidence[index], 0, 1), 0)
+    local = (person.keypoints[index].astype(np.float64) - corner) * scale
+    shown = (confidence > 0) & (local >= 0).all(1) & (local <= CROP).all(1)
+    local = np.where(shown[:, None], local, 0)
+    grid = np.arange(CROP, dtype=np.float32) + 0.5
+    x = np.exp(-0.5 * ((grid - local[:, :1]) / DEVIATION) ** 2)
+    y = np.exp(-0.5 * ((grid - local[:, 1:]) / DEVIATION) ** 2)
+    weight = np.where(shown, confidence, 0)[:, None, None]
+    return (weight * y[:, :, None] * x[:, None, :]).astype(np.float32)
 
 
 def _square(mask: np.ndarray) -> tuple[np.ndarray, float]:
