@@ -35,7 +35,7 @@ def test_command_line_fits_and_reports(tmp_path, capsys, sample_photo):
         "punch.0.npz",
         "punch.overlay.png",
         "report.csv",
-        "journal.jsonl",
+        "journal.sqlite",
     }
 
 
@@ -52,11 +52,6 @@ def test_failures_exit_with_1_and_a_sentence(words, capsys, tmp_path, monkeypatc
     assert main([*words, "--json"]) == 1
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err and captured.err.strip()
-
-
-def test_unknown_commands_exit_with_2(capsys):
-    assert main(["dance"]) == 2
-    assert "Usage" in capsys.readouterr().err
 
 
 def test_a_photo_of_nobody_is_a_sentence_and_not_a_success(tmp_path, capsys):

@@ -1,0 +1,195 @@
+"""What the user reads and what the exit code says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crowd import make_crowd, write_people, write_photo
+from PIL import Image
+
+from kinflow import KinflowError, cli
+from kinflow.cli import main
+
+QUICK = ("--losses", "ka", "--no-overlay")
+
+# A command whose units never end. Workers import this script too, and with it the endless work.
+_ENDLESS = """
+import os, sys, kinflow.batch.work as work
+def endless(unit, settings):
+    os.write(1, b"working\\n")
+    while True:
+        pass
+work.process = endless
+if __name__ == "__main__":
+    from kinflow.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def _fit(photos: list[Path], files: list[Path], out: Path, *more: str) -> int:
+    words = [*map(str, photos), "--observations", *map(str, files)]
+    return main(["fit", *words, "--out", str(out), *QUICK, *more])
+
+
+def _report(out: Path) -> list[dict[str, str]]:
+    with open(out / "report.csv", newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_every_command_is_listed_with_a_line_of_help(words, capsys):
+    assert main(words) == (0 if words else 2)
+    listed = capsys.readouterr().out
+    for name, entry in cli._COMMANDS.commands.items():
+        line = next(line for line in listed.splitlines() if f"• {name} " in line)
+        assert cli._help(entry) in line
+
+
+@pytest.mark.parametrize("group", ["prior", "train", "body", "bench"])
+def test_a_group_alone_lists_its_commands(group, capsys):
+    assert main([group]) == 2
+    listed = capsys.readouterr().out
+    assert all(f"• {name} " in listed for name in cli._COMMANDS.commands[group].commands)
+
+
+def test_a_list_of_commands_loads_no_torch():
+    code = "import sys, kinflow.cli; kinflow.cli.main(['--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["dance"], ["fit", "--colour", "red"], ["prior", "dance"]])
+def test_wrong_words_exit_with_2_and_name_the_way_out(words, capsys):
+    assert main(words) == 2
+    assert "--help" in capsys.readouterr().err
+
+
+def test_a_mistyped_path_is_an_error_before_anything_starts(tmp_path, capsys):
+    photos, files = make_crowd(tmp_path, 2)
+    assert (
+        main(["fit", str(photos[0]), str(tmp_path / "o1.png"), "--out", str(tmp_path / "o")]) == 1
+    )
+    assert "There is no file" in capsys.readouterr().err
+    assert _fit(photos, [files[0], tmp_path / "1.json"], tmp_path / "o") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_pipe_named_as_a_photo_is_a_sentence(tmp_path, capsys):
+    write_photo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "x.jpg")
+    words = ["--out", str(tmp_path / "o"), "--search", "quick", "--no-overlay"]
+    assert main(["fit", str(tmp_path / "x.jpg"), *words]) == 1
+    assert "x.jpg is no file" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path), *words]) == 1
+    messages = {Path(row["photo"]).name: row["message"] for row in _report(tmp_path / "o")}
+    assert "No person was found" in messages["a.png"] and "pipe" in messages["x.jpg"]
+
+
+def test_a_name_that_is_no_utf8_is_fitted_and_reported(tmp_path, capsys):
+    photos, files = make_crowd(tmp_path, 1)
+    odd = tmp_path / os.fsdecode(b'caf\xe9, "b"\n.png')
+    photos[0].rename(odd)
+    assert _fit([odd], files, tmp_path / "o", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["people"] == 1
+    (row,) = _report(tmp_path / "o")
+    assert row["photo"] == f'{tmp_path}/caf\\udce9, "b"\n.png' and row["status"] == "converged"
+    assert (tmp_path / "o" / os.fsdecode(b'caf\xe9, "b"\n.0.npz')).exists()
+
+
+def test_a_person_who_cannot_be_fitted_is_no_success(tmp_path, capsys):
+    photos, files = make_crowd(tmp_path, 2)
+    write_people(files[1], 1, confidence=0.0)
+    assert _fit(photos, files, tmp_path / "o") == 1
+    assert "01.png" in capsys.readouterr().err
+    assert [row["status"] for row in _report(tmp_path / "o")] == ["converged", "too_few_keypoints"]
+
+
+def test_an_overlay_that_cannot_be_drawn_is_no_success(tmp_path, capsys, monkeypatch):
+    photos, files = make_crowd(tmp_path, 1)
+
+    def refuse(*_: object) -> None:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr("kinflow.drawing.overlay.overlay", refuse)
+    words = ["fit", str(photos[0]), "--observations", str(files[0]), "--losses", "ka"]
+    assert main([*words, "--out", str(tmp_path / "o")]) == 1
+    assert "could not be drawn" in capsys.readouterr().err
+    assert (tmp_path / "o" / "00.0.npz").exists()
+
+
+def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
+    photos, files = make_crowd(tmp_path, 1)
+    (tmp_path / "file").write_text("")
+    assert _fit(photos, files, tmp_path / "file" / "o") == 1
+    assert "cannot be written" in capsys.readouterr().err
+    write_photo(tmp_path / "a.png")
+    out = str(tmp_path / "file" / "o")
+    assert main(["observe", str(tmp_path / "a.png"), "--out", out, "--json"]) == 1
+    captured = capsys.readouterr()
+    assert "Not a directory" in captured.err and not json.loads(captured.out)["ok"]
+
+
+@pytest.mark.parametrize("count", [2, 9])  # in the process itself, and in workers
+def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, count):
+    photos, files = make_crowd(tmp_path, count)
+    (tmp_path / "endless.py").write_text(_ENDLESS)
+    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
+    command = subprocess.Popen(
+        [sys.executable, tmp_path / "endless.py", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for _ in range(1 if count == 2 else 2):
+        assert command.stdout.readline() == "working\n"
+    os.killpg(command.pid, signal.SIGINT)
+    out, errors = command.communicate(timeout=120)
+    assert command.returncode == 130 and out == ""
+    assert errors.splitlines() == ["Stopped. The same command goes on from here."]
+    assert {p.name for p in (tmp_path / "o").iterdir()} == {"journal.sqlite", "report.csv"}
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    photos, files = make_crowd(tmp_path, 16)
+    (tmp_path / "endless.py").write_text(_ENDLESS)
+    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
+    command = subprocess.Popen(
+        [sys.executable, tmp_path / "endless.py", *words], stdout=subprocess.PIPE, text=True
+    )
+    assert [command.stdout.readline() for _ in range(2)] == ["working\n"] * 2
+    command.kill()
+    # the pipe ends with the last of those who could write to it; their work never ends by itself
+    assert command.communicate(timeout=60)[0] == ""
+
+
+def test_people_who_are_no_longer_found_leave_no_part_map(tmp_path, monkeypatch, capsys):
+    from kinflow import Observation
+
+    for name in ("a.png", "a.jpg"):
+        write_photo(tmp_path / name)
+    count = 2
+
+    def observe(path: str, **_: object) -> list[Observation]:
+        size = Image.open(path).size[::-1]
+        if count == 0:
+            raise KinflowError("Nothing can be read.")
+        person = Observation(np.ones((17, 2)), np.ones(17), parts=np.ones(size, np.uint8))
+        return [person] * count
+
+    monkeypatch.setattr("kinflow.perception.observe", observe)
+    words = ["observe", str(tmp_path / "a.jpg"), str(tmp_path / "a.png"), "--overlay"]
+    names = {}
+    for count in (2, 1, 0):
+        assert main([*words, "--out", str(tmp_path / "o")]) == (0 if count else 1)
+        names[count] = {path.name for path in (tmp_path / "o").iterdir()}
+    one = {f"{s}.{kind}" for s in ("a", "a-2") for kind in ("observation.json", "observed.png")}
+    one |= {"a.0.parts.png", "a-2.0.parts.png"}
+    assert names == {2: one | {"a.1.parts.png", "a-2.1.parts.png"}, 1: one, 0: set()}
