@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kinflow import Camera, Observation, load_body
-from kinflow.guess.network import State
+from kinflow.guessing.network import State
 from kinflow.training.synthetic import PHOTO, People, make_people
 
 

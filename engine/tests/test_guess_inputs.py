@@ -9,7 +9,7 @@ import pytest
 import torch
 from drawn import drawn_people, observations_of
 
-from kinflow.guess.inputs import (
+from kinflow.guessing.inputs import (
     CROP,
     NUM_PLANES,
     cut,

@@ -11,13 +11,14 @@ import torch
 from drawn import TheTruth, drawn_people, observations_of
 
 from kinflow import load_body, load_prior
-from kinflow.bodies.jacobians import pose_points
+from kinflow.core.body import pose_points, pose_skeleton
+from kinflow.core.camera import Lens, project
 from kinflow.core.rotations import axis_angle_to_matrix
-from kinflow.fitting.lean.look import look as lean_look
-from kinflow.fitting.residuals.keypoints import project
-from kinflow.guess.figure import Figure, look, pixel_rows, place
-from kinflow.guess.inputs import observed_inputs, part_pixels
-from kinflow.guess.network import Regressor, State
+from kinflow.core.skeleton import PARENTS
+from kinflow.guessing import look
+from kinflow.guessing.figure import Figure, evidence_of, place
+from kinflow.guessing.inputs import observed_inputs
+from kinflow.guessing.network import Regressor, State
 from kinflow.training.regressor.examples import Style, make_inputs
 from kinflow.training.regressor.losses import overlap
 from kinflow.training.regressor.unlabelled import unlabelled_of
@@ -30,7 +31,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def figure(body, light):
-    return Figure.of(body, light)
+    return Figure(body, light)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +72,10 @@ def test_the_shown_step_is_the_regularised_least_squares_solution_by_autograd(pe
     inputs = observed_inputs(observations, [o.camera for o in observations])
     base = Regressor().states(inputs, figure.look)[0]
     base = State(*(t.detach().double() for t in vars(base).values()))
-    exact = Figure.of(
-        load_body().to(dtype=torch.float64), load_prior("light").to(dtype=torch.float64)
-    )
+    exact = Figure(load_body().to(dtype=torch.float64), load_prior("light").to(dtype=torch.float64))
     floats = ("keypoints", "confidence", "focal", "centre", "crop")
     inputs = replace(inputs, **{n: getattr(inputs, n).double() for n in floats})
-    shown = look(exact, base, inputs)
+    shown = exact.look(base, inputs)
     transl = place(exact, base, inputs).transl
     side = inputs.crop[:, 2, None, None]
 
@@ -84,10 +83,10 @@ def test_the_shown_step_is_the_regularised_least_squares_solution_by_autograd(pe
         z, turn, betas, move = x.split((138, 3, 10, 3), 1)
         root = (axis_angle_to_matrix(xp, 0.5 * turn) @ base.root)[:, None]
         rotations = torch.cat((root, exact.prior.decode(base.z + z)), 1)
-        shape = base.betas + betas
-        posed = pose_points(exact.body, exact.keypoints, rotations, shape, jacobian=False).points
-        moved = posed + (transl + 0.3 * transl[:, 2:] * move)[:, None]
-        return project(moved, inputs.focal, inputs.centre)[0] / side
+        skeleton = pose_skeleton(xp, exact.body.table, rotations, base.betas + betas)
+        points = pose_points(xp, exact.tables().keypoints, skeleton).places
+        moved = points + (transl + 0.3 * transl[:, 2:] * move)[:, None]
+        return project(xp, moved, Lens(inputs.focal, inputs.centre))[0] / side
 
     still = torch.zeros(2, 154, dtype=torch.float64)
     rows = torch.autograd.functional.jacobian(lambda x: pixels(x).sum(0).flatten(), still)
@@ -105,39 +104,42 @@ def test_the_look_in_numpy_is_that_in_torch(people, figure, light):
     inputs = make_inputs(people, Style(no_parts=0.3, no_mask=0.3), np.random.default_rng(0))
     truth = TheTruth(people, light).answer
     beside = State(0.8 * truth.z, truth.root, truth.betas)
-    exact, lean = look(figure, beside, inputs), lean_look(figure, beside, inputs)
-    torch.testing.assert_close(lean.keypoints, exact.keypoints, atol=1e-2, rtol=0)
-    torch.testing.assert_close(lean.step, exact.step, atol=2e-4, rtol=1e-3)
+    shown = figure.look(beside, inputs)
+    exact = look.gauss_newton(xp, figure.tables(), *vars(beside).values(), evidence_of(inputs))
+    torch.testing.assert_close(shown.keypoints, exact[0], atol=1e-2, rtol=0)
+    torch.testing.assert_close(shown.step, exact[1], atol=2e-4, rtol=1e-3)
 
 
 def test_rows_of_pixels_are_nearly_those_by_autograd(people, figure, light, with_parts):
     """Nearly: pose correctives and the bend of the skin at joints are left out."""
     inputs = with_parts.pick(torch.arange(4))
     state = State(*(t[:4] for t in vars(TheTruth(people, light).answer).values()))
-    placed = place(figure, state, inputs)
-    turns, _, by_transl, _, weight = pixel_rows(
-        figure, placed.rotations, placed.betas, placed.transl, inputs
-    )
-    pixels, _ = part_pixels(inputs)
+    placed, evidence, tables = place(figure, state, inputs), evidence_of(inputs), figure.tables()
 
-    def along(turn, move):
+    def vertices(turn, move):
         rotations = axis_angle_to_matrix(xp, turn) @ placed.rotations
-        skin = figure.skin.points
-        points = pose_points(figure.body, skin, rotations, placed.betas, jacobian=False).points
+        skeleton = pose_skeleton(xp, tables.body, rotations, placed.betas)
+        points = pose_points(xp, tables.skin.table, skeleton).places
         moved = points + (placed.transl + move)[:, None]
-        return project(moved, inputs.focal, inputs.centre)[0] / inputs.crop[:, 2, None, None]
+        return project(xp, moved, evidence.lens)[0], skeleton
 
     zero = (torch.zeros(4, 24, 3), torch.zeros(4, 3))
-    still = along(*zero) * inputs.crop[:, 2, None, None]
-    by_turn, by_move = torch.autograd.functional.jacobian(lambda *x: along(*x).sum(0), zero)
+    still, skeleton = vertices(*zero)
+    rows = look._pixel_rows(xp, tables, skeleton, placed.transl, evidence)
+    parent = torch.cat((torch.eye(3).expand(4, 1, 3, 3), skeleton.world[:, list(PARENTS[1:])]), 1)
+    turns = torch.einsum("bpjy,bjyz->bpjz", rows.rows[..., :72].unflatten(-1, (24, 3)), parent)
+    by_turn, by_move = torch.autograd.functional.jacobian(
+        lambda *x: (vertices(*x)[0] / evidence.side[:, None, None]).sum(0), zero
+    )
     checked = 0
-    for b, p in (weight > 0).nonzero().tolist():
-        # the matched vertex: the one whose row by translation, along its line, is the given one
-        lines = torch.nn.functional.normalize(pixels[b, p] - still[b], dim=1)
+    for b, p in (rows.weight > 0).nonzero().tolist():
+        # the matched vertex: the one whose row by translation, along its line, is the stated one
+        lines = torch.nn.functional.normalize(evidence.pixels[b, p] - still[b], dim=1)
         candidates = torch.einsum("nu,nux->nx", lines, by_move[:, :, b])
-        chosen = int((candidates - by_transl[b, p]).norm(dim=1).argmin())
+        by_transl = rows.rows[b, p, -3:]
+        chosen = int((candidates - by_transl).norm(dim=1).argmin())
         exact = torch.einsum("u,uax->ax", lines[chosen], by_turn[chosen, :, b])
-        torch.testing.assert_close(by_transl[b, p], candidates[chosen], atol=1e-5, rtol=1e-3)
+        torch.testing.assert_close(by_transl, candidates[chosen], atol=1e-5, rtol=1e-3)
         assert (turns[b, p] - exact).norm() < 0.25 * exact.norm()
         checked += 1
     assert checked > 10

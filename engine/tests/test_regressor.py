@@ -12,9 +12,9 @@ from drawn import drawn_people, observations_of
 from kinflow import fit
 from kinflow.core.metrics import mpjpe
 from kinflow.errors import AssetError, InvalidInputError
-from kinflow.guess.guess import guess
-from kinflow.guess.inputs import observed_inputs
-from kinflow.guess.network import Regressor, Seen, load_regressor, save_regressor
+from kinflow.guessing.guess import guess
+from kinflow.guessing.inputs import observed_inputs
+from kinflow.guessing.network import Regressor, Seen, load_regressor, save_regressor
 from kinflow.tensorfile import read_tensors, write_tensors
 
 

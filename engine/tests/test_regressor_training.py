@@ -14,9 +14,9 @@ from drawn import TheTruth, drawn_people
 from kinflow.cli import main
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.errors import InvalidInputError
-from kinflow.guess.figure import Figure
-from kinflow.guess.inputs import CROP
-from kinflow.guess.network import Regressor, load_regressor
+from kinflow.guessing.figure import Figure
+from kinflow.guessing.inputs import CROP
+from kinflow.guessing.network import Regressor, load_regressor
 from kinflow.training.regressor import stages
 from kinflow.training.regressor.augment import Augmentation, augment
 from kinflow.training.regressor.evaluate import score
@@ -41,7 +41,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def figure(body, light):
-    return Figure.of(body, light)
+    return Figure(body, light)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,22 @@
 import math
+from dataclasses import replace
 
+import array_api_compat.torch as xp
 import numpy as np
 import pytest
 import torch
 
+from kinflow.core.joint_limits import violation_rate
+from kinflow.core.representations import to_matrix
+from kinflow.priors.arrays import load_prior_arrays
+from kinflow.priors.storage import PriorHeader, flow_of, read_prior_file
+from kinflow.tensorfile import read_tensors
 from kinflow.training import gradient as gradient_module
+from kinflow.training.data import Pool, clip_interval
 from kinflow.training.gradient import DensityNet
 from kinflow.training.initialise import whitening_start
-from kinflow.training.prior import RECIPES, TrainPrior, clip_interval, train_prior
+from kinflow.training.limits import Settling, settle
+from kinflow.training.prior import RECIPES, TrainPrior, train_prior
 
 
 def small_net(architecture, seed=0):
@@ -20,13 +29,19 @@ def small_net(architecture, seed=0):
     return net
 
 
+def mean_log_density(net, x):
+    """By the core's flow, in double precision."""
+    header = PriorHeader(net.architecture, "6d", 0.04)
+    flow = flow_of({n: t.double() for n, t in net.tensors().items()}, header)
+    return float(flow.log_density(xp, x.double()).mean())
+
+
 @pytest.mark.parametrize("architecture", ["light", "realnvp"])
 def test_hand_written_loss_equals_the_flow(architecture):
     net = small_net(architecture)
     x = torch.randn(32, 12, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        want = -net.to_flow().double().log_prob(x.double()).mean() - 6 * math.log(2 * math.pi)
-    assert float(net.loss_and_grad(x)) == pytest.approx(float(want), rel=1e-5, abs=1e-4)
+    expected = -mean_log_density(net, x) - 6 * math.log(2 * math.pi)
+    assert float(net.loss_and_grad(x)) == pytest.approx(expected, rel=1e-5, abs=1e-4)
 
 
 def test_hand_written_gradient_of_realnvp_equals_finite_differences():
@@ -36,8 +51,7 @@ def test_hand_written_gradient_of_realnvp_equals_finite_differences():
     gradient, base = net.grad.clone(), net.flat.clone()
 
     def loss():
-        with torch.no_grad():
-            return -net.to_flow().double().log_prob(x.double()).mean().item()
+        return -mean_log_density(net, x)
 
     for name in net.p:
         direction = torch.zeros_like(base)
@@ -58,7 +72,7 @@ def test_hand_written_gradient_of_realnvp_equals_finite_differences():
 
 
 def test_light_gradient_holds_the_boundary_term_that_moving_a_kink_needs():
-    """In expectation over many samples the gradient by the biases equals the change of the mean likelihood."""
+    """Over many samples the gradient by the biases is the change of the mean likelihood."""
     net = small_net("light")
     net.p["log_slope"].copy_(torch.tensor([0.6, -0.4, 0.3, -0.5]))
     x = torch.randn(400_000, 12, generator=torch.Generator().manual_seed(1))
@@ -84,7 +98,7 @@ def test_light_gradient_holds_the_boundary_term_that_moving_a_kink_needs():
 
 @pytest.mark.parametrize("architecture", ["light", "realnvp"])
 def test_inverses_followed_by_products_give_the_same_gradients_for_a_whole_chunk(architecture):
-    """The step that a GPU captures, on the CPU: as many steps as a chunk has, at the fastest recipe's rate."""
+    """The step that a GPU captures, on the CPU: a chunk's steps, at the fastest recipe's rate."""
     net, twin = small_net(architecture), small_net(architecture)
     optimisers = []
     for one in (net, twin):
@@ -102,19 +116,22 @@ def test_inverses_followed_by_products_give_the_same_gradients_for_a_whole_chunk
         optimisers[0].step()
 
 
+QUICK = {"representation": "axis_angle", "recipe": "cosine", "settle_steps": 20}
+
+
+def quiet(line):
+    """A report that nobody reads."""
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_captured_training_learns_on_a_gpu(tmp_path):
     write_clips(tmp_path)
-    options = dict(
-        mocap=tmp_path, representation="axis_angle", recipe="cosine", settle_steps=20, steps=1000
-    )
+    plan = TrainPrior(tmp_path, tmp_path / "cpu", steps=1000, **QUICK)
     paths = [
-        train_prior(TrainPrior(out=tmp_path / d, device=d, **options), lambda line: None)
-        for d in ("cpu", "cuda")
+        train_prior(replace(plan, out=tmp_path / device, device=device), quiet)
+        for device in ("cpu", "cuda")
     ]
-    from kinflow.priors.storage import load_flow
-
-    cpu, cuda = (load_flow(p)[1].notes["test_log_prob_mean"] for p in paths)
+    cpu, cuda = (read_prior_file(p)[2].notes["test_log_prob_mean"] for p in paths)
     assert abs(cpu - cuda) < 0.1 * abs(cpu) + 2
 
 
@@ -141,11 +158,8 @@ def write_clips(folder, count=24):
 
 def test_an_interrupted_training_goes_on_as_if_it_was_not(tmp_path):
     write_clips(tmp_path)
-    quiet = lambda line: None  # noqa: E731
-    options = dict(
-        mocap=tmp_path, representation="axis_angle", recipe="cosine", device="cpu", settle_steps=20
-    )
-    whole = train_prior(TrainPrior(out=tmp_path / "whole", steps=1500, **options), quiet)
+    plan = TrainPrior(tmp_path, tmp_path / "whole", steps=1500, device="cpu", **QUICK)
+    whole = train_prior(plan, quiet)
 
     class StopError(Exception):
         pass
@@ -154,12 +168,10 @@ def test_an_interrupted_training_goes_on_as_if_it_was_not(tmp_path):
         if line.strip().startswith("1000/"):
             raise StopError
 
+    interrupted = replace(plan, out=tmp_path / "parts")
     with pytest.raises(StopError):
-        train_prior(TrainPrior(out=tmp_path / "parts", steps=1500, **options), stop)
-    parts = train_prior(TrainPrior(out=tmp_path / "parts", steps=1500, **options), quiet)
-    from kinflow.tensorfile import read_tensors
-
-    a, b = read_tensors(whole)[0], read_tensors(parts)[0]
+        train_prior(interrupted, stop)
+    a, b = (read_tensors(path)[0] for path in (whole, train_prior(interrupted, quiet)))
     assert all(np.array_equal(a[k], b[k]) for k in a)
 
 
@@ -170,30 +182,18 @@ def test_interval_is_over_clips_not_frames():
 
 
 def test_settling_keeps_samples_inside_the_joints_ranges():
-    """From a flow that bends joints too far, some steps of the joint-limit term alone already mend much."""
-    from kinflow import load_prior
-    from kinflow.priors.representations import REPRESENTATIONS
-    from kinflow.core.joint_limits import violation_rate
-    from kinflow.training.limits import settle
+    """From a flow that bends joints too far, some steps of the joint-limit term mend much."""
+    prior = load_prior_arrays("light-aa")
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in prior.tensors.items()}
+    tensors["dense.4.weight"] *= 1.5  # poses half as far again from the mean
+    z = torch.randn(2000, prior.dim, generator=torch.Generator().manual_seed(0))
 
-    prior = load_prior("light-aa")
-    flow = prior.to(dtype=torch.float64).flow.float()
-    with torch.no_grad():
-        flow.dense[-1].weight.mul_(1.5)  # poses half as far again from the mean
-    representation = REPRESENTATIONS["axis_angle"]
-    z = torch.randn(2000, flow.dim, generator=torch.Generator().manual_seed(0))
-    pool = flow.to_pose(z).detach()
-    before = violation_rate(representation.to_matrix(pool))
-    after_flow = settle(
-        flow,
-        representation,
-        pool,
-        torch.ones(len(pool)) / len(pool),
-        0.025,
-        150,
-        30.0,
-        0,
-        lambda line: None,
-    )
-    after = violation_rate(representation.to_matrix(after_flow.to_pose(z)).detach())
+    def decoded(flow):
+        vectors = flow_of(flow, prior.header).to_pose(xp, z)[0]
+        return vectors, violation_rate(xp, to_matrix(xp, "axis_angle", vectors))
+
+    vectors, before = decoded(tensors)
+    pool = Pool(vectors, torch.ones(len(vectors)) / len(vectors))
+    header = replace(prior.header, lift_sigma=0.025)
+    _, after = decoded(settle(tensors, header, pool, Settling(150, 30.0), quiet))
     assert before > 0.01 and after < 0.8 * before, (before, after)

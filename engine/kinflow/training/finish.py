@@ -8,17 +8,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..bodies.files import load_body
+from ..bodies.arrays import default_body_arrays
+from ..priors.arrays import load_prior_arrays
 from ..priors.axes import latent_axes
-from ..priors.prior import load_prior
 from ..priors.storage import save_prior
 
 
 def finish(checkpoint: Path, out: Path, samples: int = 256) -> None:
     """Adds the ordered axes and the share of motion of each to a checkpoint."""
-    prior = load_prior(checkpoint)
-    axes, shares = latent_axes(prior, load_body(), samples)
-    save_prior(out, prior.flow, prior.header, axes.numpy(), {"axis_shares": shares.numpy()})
+    prior = load_prior_arrays(checkpoint)
+    axes, shares = latent_axes(prior, default_body_arrays(), samples)
+    save_prior(out, prior.tensors, prior.header, {"axes": axes, "axis_shares": shares})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Hand-written likelihood gradients of the flows, in the density direction.
 
-Training runs x -> z with the inverse matrices V = W^-1 as parameters, so that a step needs no solve: only
-V^-1 for d log|det V| / dV = V^-T. Everything lives in one flat vector, updated by one fused Adam call.
-Tested against autograd through `flows.architectures`.
+Training runs x -> z with the inverse matrices V = W^-1 as parameters, so that a step needs no
+solve: only V^-1 for d log|det V| / dV = V^-T. Everything lives in one flat vector, updated by one
+fused Adam call. Tested against autograd through `core.flow`.
 """
 
 from __future__ import annotations
@@ -10,38 +10,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..priors import layers
-from ..priors.architectures import HIDDEN, NUM_DENSE, Flow
+from ..core.flow import NUM_DENSE, SCALE_BOUND
+from ..priors.storage import HIDDEN
 
 BOUNDARY_WIDTH = 0.1
 
 
 class DensityNet:
-    """Parameters of a flow in the density direction, as views into `flat` (P,), with gradients in `grad` (P,)."""
+    """Parameters of a flow in the density direction, as views into `flat` (P,).
+
+    Their gradients are views into `grad` (P,).
+    """
 
     def __init__(self, architecture: str, dim: int, device: torch.device | str = "cpu") -> None:
         self.architecture, self.dim = architecture, dim
-        shapes: list[tuple[str, tuple[int, ...]]] = [
-            ("V", (NUM_DENSE, dim, dim)),
-            ("c", (NUM_DENSE, dim)),
-        ]
-        if architecture == "light":
-            shapes.append(("log_slope", (NUM_DENSE - 1,)))
-        else:
-            half = dim // 2
-            sizes = (half, HIDDEN, HIDDEN, half)
-            for layer in range(3):
-                # index 0 of the second axis is the scale network, 1 the shift network
-                shapes.append((f"w{layer}", (NUM_DENSE - 1, 2, sizes[layer + 1], sizes[layer])))
-                shapes.append((f"b{layer}", (NUM_DENSE - 1, 2, 1, sizes[layer + 1])))
-        count = sum(int(torch.Size(shape).numel()) for _, shape in shapes)
+        shapes = _shapes(architecture, dim)
+        count = sum(torch.Size(shape).numel() for shape in shapes.values())
         self.flat = torch.zeros(count, device=device)
         self.grad = torch.zeros(count, device=device)
         self._inverse: Tensor | None = None
         self.p: dict[str, Tensor] = {}
         self.g: dict[str, Tensor] = {}
         offset = 0
-        for name, shape in shapes:
+        for name, shape in shapes.items():
             size = torch.Size(shape).numel()
             self.p[name] = self.flat[offset : offset + size].view(shape)
             self.g[name] = self.grad[offset : offset + size].view(shape)
@@ -54,7 +45,10 @@ class DensityNet:
         self._inverse.copy_(torch.linalg.inv(self.p["V"].double()))
 
     def inverse_by_newton(self, rounds: int = 2) -> Tensor:
-        """V^-1 from the last step's by Newton-Schulz, X <- X (2 I - V X): products alone, so that a GPU can capture it."""
+        """V^-1 from the last step's by Newton-Schulz, X <- X (2 I - V X).
+
+        By products alone, so that a GPU can capture it.
+        """
         assert self._inverse is not None
         for _ in range(rounds):
             correction = torch.baddbmm(
@@ -67,8 +61,8 @@ class DensityNet:
     def loss_and_grad(self, x: Tensor, newton: bool = False) -> Tensor:
         """Mean negative log-likelihood less D/2 log(2 pi); fills `grad`. x (B, D) -> ().
 
-        newton: follow the inverse by products instead of solving, and leave log|det V| out of the returned value (not
-        out of the gradient), so that no step waits for the host.
+        newton: follow the inverse by products instead of solving, and leave log|det V| out of the
+        returned value (not out of the gradient), so that no step waits for the host.
         """
         p, g = self.p, self.g
         batch = len(x)
@@ -98,93 +92,118 @@ class DensityNet:
         if self.architecture == "light":
             slope = p["log_slope"][i].exp()
             negative = h < 0
-            return (
-                torch.where(negative, h * slope, h),
-                (h, negative, slope),
-                negative.sum() * p["log_slope"][i],
-            )
-        first_half = self._first_half(i)
-        a, b = layers.split_halves(h, first_half)
-        hidden0 = torch.baddbmm(
-            p["b0"][i], a.expand(2, *a.shape), p["w0"][i].transpose(-1, -2)
-        ).tanh_()
-        hidden1 = torch.baddbmm(p["b1"][i], hidden0, p["w1"][i].transpose(-1, -2)).tanh_()
-        raw, shift = torch.baddbmm(p["b2"][i], hidden1, p["w2"][i].transpose(-1, -2))
-        scale = layers.bound_scale(raw)
+            bent = torch.where(negative, h * slope, h)
+            return bent, (h, negative, slope), negative.sum() * p["log_slope"][i]
+        a, b = _halves(h, self._first_half(i))
+        inputs = a.expand(2, *a.shape)
+        hidden0 = torch.baddbmm(p["b0"][i], inputs, p["w0"][i].mT).tanh_()
+        hidden1 = torch.baddbmm(p["b1"][i], hidden0, p["w1"][i].mT).tanh_()
+        raw, shift = torch.baddbmm(p["b2"][i], hidden1, p["w2"][i].mT)
+        scale = SCALE_BOUND * (raw / SCALE_BOUND).tanh()
         gain = (-scale).exp()
         out = (b - shift) * gain
-        return (
-            layers.join_halves(a, out, first_half),
-            (a, hidden0, hidden1, scale, gain, out),
-            -scale.sum(),
-        )
+        state = (a, hidden0, hidden1, scale, gain, out)
+        return self._joined(a, out, i), state, -scale.sum()
 
     def _step_backward(self, i: int, upstream: Tensor, state: tuple, batch: int) -> Tensor:
-        p, g = self.p, self.g
         if self.architecture == "light":
-            h, negative, slope = state
-            g["log_slope"][i] = (
-                (upstream * h * slope).masked_fill(~negative, 0)
-            ).sum() - negative.sum() / batch
-            # The density of a PReLU flow jumps at the kink: log s * 1[h < 0] has no gradient in h almost everywhere,
-            # yet moving the kink through the data changes the mean likelihood by log s * p(h = 0). Without this
-            # boundary term the gradient is biased and training falls back to a linear map. A kernel estimates it.
-            below = (h * (-1 / BOUNDARY_WIDTH)).sigmoid()
-            boundary = below * (1 - below) * (p["log_slope"][i] / (BOUNDARY_WIDTH * batch))
-            return torch.where(negative, upstream * slope, upstream) + boundary
+            return self._kink_backward(i, upstream, state, batch)
+        return self._coupling_backward(i, upstream, state, batch)
+
+    def _kink_backward(self, i: int, upstream: Tensor, state: tuple, batch: int) -> Tensor:
+        log_slope = self.p["log_slope"][i]
+        h, negative, slope = state
+        bent = (upstream * h * slope).masked_fill(~negative, 0).sum()
+        self.g["log_slope"][i] = bent - negative.sum() / batch
+        # The density of a PReLU flow jumps at the kink: log s * 1[h < 0] has no gradient in h
+        # almost everywhere, yet moving the kink through the data changes the mean likelihood by
+        # log s * p(h = 0). Without this boundary term the gradient is biased and training falls
+        # back to a linear map. A kernel estimates it.
+        below = (h * (-1 / BOUNDARY_WIDTH)).sigmoid()
+        boundary = below * (1 - below) * (log_slope / (BOUNDARY_WIDTH * batch))
+        return torch.where(negative, upstream * slope, upstream) + boundary
+
+    def _coupling_backward(self, i: int, upstream: Tensor, state: tuple, batch: int) -> Tensor:
+        p, g = self.p, self.g
         a, hidden0, hidden1, scale, gain, out = state
-        first_half = self._first_half(i)
-        grad_a, grad_out = layers.split_halves(upstream, first_half)
+        grad_a, grad_out = _halves(upstream, self._first_half(i))
         grad_b = grad_out * gain
         grad_scale = 1 / batch - grad_out * out
-        grad_raw = grad_scale * (1 - (scale / layers.SCALE_BOUND) ** 2)
+        grad_raw = grad_scale * (1 - (scale / SCALE_BOUND) ** 2)
         grad2 = torch.stack((grad_raw, -grad_b))
-        torch.bmm(grad2.transpose(-1, -2), hidden1, out=g["w2"][i])
+        torch.bmm(grad2.mT, hidden1, out=g["w2"][i])
         torch.sum(grad2, 1, keepdim=True, out=g["b2"][i])
         grad1 = (grad2 @ p["w2"][i]) * (1 - hidden1 * hidden1)
-        torch.bmm(grad1.transpose(-1, -2), hidden0, out=g["w1"][i])
+        torch.bmm(grad1.mT, hidden0, out=g["w1"][i])
         torch.sum(grad1, 1, keepdim=True, out=g["b1"][i])
         grad0 = (grad1 @ p["w1"][i]) * (1 - hidden0 * hidden0)
-        torch.bmm(grad0.transpose(-1, -2), a.expand(2, *a.shape), out=g["w0"][i])
+        torch.bmm(grad0.mT, a.expand(2, *a.shape), out=g["w0"][i])
         torch.sum(grad0, 1, keepdim=True, out=g["b0"][i])
-        return layers.join_halves(grad_a + (grad0 @ p["w0"][i]).sum(0), grad_b, first_half)
+        return self._joined(grad_a + (grad0 @ p["w0"][i]).sum(0), grad_b, i)
+
+    def _joined(self, a: Tensor, b: Tensor, i: int) -> Tensor:
+        return torch.cat((a, b) if self._first_half(i) else (b, a), -1)
 
     @staticmethod
     def _first_half(i: int) -> bool:
         # step i of the density direction is step NUM_DENSE - 2 - i of the stored flow
         return (NUM_DENSE - 2 - i) % 2 == 0
 
-    @classmethod
+    @staticmethod
     @torch.no_grad()
-    def from_flow(cls, flow: Flow) -> DensityNet:
-        """The density direction of a stored `light` flow."""
-        net, last = cls(flow.architecture, flow.dim), NUM_DENSE - 1
+    def of_light(tensors: dict[str, Tensor]) -> DensityNet:
+        """The density direction of a `light` flow's arrays."""
+        net, last = DensityNet("light", len(tensors["dense.0.bias"])), NUM_DENSE - 1
         for i in range(NUM_DENSE):
-            inverse = torch.linalg.inv(flow.dense[last - i].weight.double())
+            inverse = torch.linalg.inv(tensors[f"dense.{last - i}.weight"].double())
             net.p["V"][i] = inverse
-            net.p["c"][i] = -inverse @ flow.dense[last - i].bias.double()
+            net.p["c"][i] = -inverse @ tensors[f"dense.{last - i}.bias"].double()
         for i in range(last):
-            net.p["log_slope"][i] = -flow.steps[last - 1 - i].slope.log()[0]
+            net.p["log_slope"][i] = -tensors[f"steps.{last - 1 - i}.slope"].log()[0]
         return net
 
-    @torch.no_grad()
-    def to_flow(self) -> Flow:
-        """The same map stored from latent to pose (float32, on the CPU)."""
-        flow = Flow(self.architecture, self.dim).double()
-        last = NUM_DENSE - 1
-        for i in range(NUM_DENSE):
-            weight = torch.linalg.inv(self.p["V"][i].double().cpu())
-            flow.dense[last - i].weight.copy_(weight)
-            flow.dense[last - i].bias.copy_(-weight @ self.p["c"][i].double().cpu())
-        for i in range(last):
-            step = flow.steps[last - 1 - i]
+    def stored(self, p: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Parameters -> the same map from latent to pose, under a checkpoint's names.
+
+        Differentiable.
+        """
+        weights = torch.linalg.inv(p["V"]).flip(0)
+        biases = -(weights @ p["c"].flip(0)[..., None])[..., 0]
+        result = {f"dense.{i}.weight": weights[i] for i in range(NUM_DENSE)}
+        result |= {f"dense.{i}.bias": biases[i] for i in range(NUM_DENSE)}
+        for i in range(NUM_DENSE - 1):
+            k = NUM_DENSE - 2 - i
             if self.architecture == "light":
-                step.slope.copy_((-self.p["log_slope"][i]).exp().double().cpu())
+                result[f"steps.{i}.slope"] = (-p["log_slope"][k]).exp()[None]
                 continue
             for layer in range(3):
                 for index, net in enumerate(("scale", "shift")):
-                    getattr(step, f"{net}_weight{layer}").copy_(self.p[f"w{layer}"][i, index].cpu())
-                    getattr(step, f"{net}_bias{layer}").copy_(
-                        self.p[f"b{layer}"][i, index, 0].cpu()
-                    )
-        return flow.float()
+                    place = f"steps.{i}.{net}"
+                    result[f"{place}_weight{layer}"] = p[f"w{layer}"][k, index]
+                    result[f"{place}_bias{layer}"] = p[f"b{layer}"][k, index, 0]
+        return result
+
+    @torch.no_grad()
+    def tensors(self) -> dict[str, Tensor]:
+        """The map from latent to pose under a checkpoint's names, float32 on the CPU."""
+        precise = {name: view.double().cpu() for name, view in self.p.items()}
+        return {name: tensor.float() for name, tensor in self.stored(precise).items()}
+
+
+def _shapes(architecture: str, dim: int) -> dict[str, tuple[int, ...]]:
+    """Of the parameters, by name."""
+    shapes: dict[str, tuple[int, ...]] = {"V": (NUM_DENSE, dim, dim), "c": (NUM_DENSE, dim)}
+    if architecture == "light":
+        return shapes | {"log_slope": (NUM_DENSE - 1,)}
+    sizes = (dim // 2, HIDDEN, HIDDEN, dim // 2)
+    for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        # index 0 of the second axis is the scale network, 1 the shift network
+        shapes[f"w{layer}"] = (NUM_DENSE - 1, 2, fan_out, fan_in)
+        shapes[f"b{layer}"] = (NUM_DENSE - 1, 2, 1, fan_out)
+    return shapes
+
+
+def _halves(h: Tensor, first_half: bool) -> tuple[Tensor, Tensor]:
+    """The half that stays, the half that changes."""
+    first, second = h.chunk(2, -1)
+    return (first, second) if first_half else (second, first)

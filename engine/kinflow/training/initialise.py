@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..priors.architectures import NUM_DENSE
+from ..core.flow import NUM_DENSE
 from .gradient import DensityNet
 
 
@@ -22,9 +22,9 @@ def whitening_start(
 ) -> None:
     """First matrix whitens the data, the others turn at random, steps are near the identity.
 
-    mean (D,), covariance (D, D) of the lifted data. The training then starts at the likelihood of one
-    full-covariance Gaussian instead of working its way there. `slope` is the PReLUs' first slope in the density
-    direction, alternating with its reciprocal so that the volume starts right.
+    mean (D,), covariance (D, D) of the lifted data. The training then starts at the likelihood of
+    one full-covariance Gaussian instead of working its way there. `slope` is the PReLUs' first
+    slope in the density direction, alternating with its reciprocal so that the volume starts right.
     """
     values, vectors = torch.linalg.eigh(covariance.double())
     whiten = (vectors / values.sqrt()).T.float()

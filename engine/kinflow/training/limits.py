@@ -1,7 +1,8 @@
 """The last stage of a training: samples are kept inside the ranges of motion.
 
-A flow of five matrices has Gaussian tails along which elbows and knees bend backwards more often than people's do.
-This stage goes on maximising the likelihood and adds the mean excess beyond the joint limits of the flow's own samples,
+A flow of five matrices has Gaussian tails along which elbows and knees bend backwards more often
+than people's do. This stage goes on maximising the likelihood and adds the mean excess beyond the
+joint limits of the flow's own samples,
 
     L = -E_data[log p(x)] + weight * E_z[ sum_j [excess_j(to_pose(z)) + margin]_+ ]      (radians).
 """
@@ -9,14 +10,16 @@ This stage goes on maximising the likelihood and adds the mean excess beyond the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
 from ..core.joint_limits import joint_excess
-from ..priors import layers
-from ..priors.architectures import NUM_DENSE, Flow
-from ..priors.representations import Representation, lift
+from ..core.representations import to_matrix
+from ..priors.storage import PriorHeader, flow_of
+from .data import Pool
 from .gradient import DensityNet
 
 BATCH = 256
@@ -24,52 +27,50 @@ MARGIN = 0.1
 LR = 1e-4
 
 
+@dataclass(frozen=True)
+class Settling:
+    """How many steps, what the joint limits weigh, and the seed."""
+
+    steps: int
+    weight: float
+    seed: int = 0
+
+
 def settle(
-    flow: Flow,
-    representation: Representation,
-    pool: Tensor,
-    weights: Tensor,
-    sigma: float,
-    steps: int,
-    weight: float,
-    seed: int,
+    tensors: dict[str, Tensor],
+    header: PriorHeader,
+    pool: Pool,
+    plan: Settling,
     report: Callable[[str], None],
-) -> Flow:
-    """Trains on for `steps` with the joint-limit term. pool (N, D) with weights (N,), as in training. -> a new flow.
+) -> dict[str, Tensor]:
+    """Trains a flow's arrays on with the joint-limit term. -> new ones.
 
     Only for `light`: couplings bound their tails by themselves.
     """
-    net = DensityNet.from_flow(flow)
+    net = DensityNet.of_light(tensors)
     parameter = torch.nn.Parameter(net.flat)
     parameter.grad = net.grad
     optimiser = torch.optim.Adam([parameter], lr=LR)
-    generator = torch.Generator().manual_seed(seed)
-    for step in range(steps):
-        optimiser.param_groups[0]["lr"] = LR * min(1.0, (step + 1) / 100) * (1 - step / steps)
-        rows = torch.multinomial(weights, BATCH, True, generator=generator)
-        loss = net.loss_and_grad(lift(pool[rows], sigma, generator))
+    generator = torch.Generator().manual_seed(plan.seed)
+    for step in range(plan.steps):
+        optimiser.param_groups[0]["lr"] = LR * min(1.0, (step + 1) / 100) * (1 - step / plan.steps)
+        loss = net.loss_and_grad(pool.draw(BATCH, header.lift_sigma, generator))
         z = torch.randn(BATCH, net.dim, generator=generator)
-        penalty = _add_limit_gradient(net, representation, z, weight)
+        penalty = _add_limit_gradient(net, header, z, plan.weight)
         net.grad.mul_((50.0 / (net.grad.norm() + 1e-6)).clamp(max=1.0))
         optimiser.step()
         if step % 500 == 499:
             report(
-                f"{step + 1:>7}/{steps}  negative log-likelihood {loss:.3f}, joint-limit term {penalty:.4f}"
+                f"{step + 1:>7}/{plan.steps}  negative log-likelihood {loss:.3f}, joint-limit term "
+                f"{penalty:.4f}"
             )
-    return net.to_flow()
+    return net.tensors()
 
 
-def _add_limit_gradient(
-    net: DensityNet, representation: Representation, z: Tensor, weight: float
-) -> float:
-    views = {name: net.p[name].detach().requires_grad_(True) for name in ("V", "c", "log_slope")}
-    to_pose = torch.linalg.inv(views["V"])
-    h = z
-    for i in range(NUM_DENSE - 1, -1, -1):
-        h = (h - views["c"][i]) @ to_pose[i].T
-        if i:
-            h = layers.prelu_to_pose(h, (-views["log_slope"][i - 1]).exp())
-    excess = joint_excess(_to_rotations(representation, h))
+def _add_limit_gradient(net: DensityNet, header: PriorHeader, z: Tensor, weight: float) -> float:
+    views = {name: view.detach().requires_grad_(True) for name, view in net.p.items()}
+    x, _ = flow_of(net.stored(views), header).to_pose(xp, z)
+    excess = joint_excess(xp, _to_rotations(header.representation, x))
     term = (excess + MARGIN).clamp_min(0).sum(-1).mean()
     (weight * term).backward()
     for name, view in views.items():
@@ -78,13 +79,13 @@ def _add_limit_gradient(
     return float(term.detach())
 
 
-def _to_rotations(representation: Representation, x: Tensor) -> Tensor:
-    if representation.name != "matrix":
-        return representation.to_matrix(x)
+def _to_rotations(representation: str, x: Tensor) -> Tensor:
+    if representation != "matrix":
+        return to_matrix(xp, representation, x)
     # the SVD's gradient fails where singular values meet, which is where rotations are
     # (and Newton-Schulz converges for singular values below sqrt 3)
     m = x.unflatten(-1, (-1, 3, 3))
     m = m * (1.5 / m.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-6))
     for _ in range(8):
-        m = 1.5 * m - 0.5 * m @ m.transpose(-1, -2) @ m
+        m = 1.5 * m - 0.5 * m @ m.mT @ m
     return m

@@ -1,13 +1,12 @@
 """A small network from a person's mask and keypoint heatmaps to the 14 body parts.
 
-kinflow train parts --out FOLDER: draws people, trains, prints the mIoU on held-out people against the nearest-limb
-baseline, and writes part-network.onnx (`perception.part_labels` runs it with OpenCV).
+kinflow train parts --out FOLDER: draws people, trains, prints the mIoU on held-out people against
+the nearest-limb baseline, and writes part-network.onnx (`perception.part_labels` runs it).
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ from torch import Tensor, nn
 
 from ..bodies.files import load_body
 from ..bodies.parts import NUM_PARTS
-from ..errors import KinflowError
 from ..perception.nearest_limb import nearest_limb
+from .part_network_onnx import export_part_network
+from .schedule import RunningMean, warm_cosine
 from .synthetic import (
-    CROP,
     DetectorNoise,
     People,
     corrupt_keypoints,
@@ -87,14 +86,31 @@ def _block(fan_in: int, fan_out: int) -> nn.Sequential:
     )
 
 
-def make_batch(
-    people: People, noise: DetectorNoise, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Corrupted inputs (N, 18, CROP, CROP) and true labels (N, CROP, CROP)."""
-    points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
-    masks, labels = zip(*(corrupt_mask(p, noise, random) for p in people.parts), strict=True)
-    planes = np.concatenate((np.stack(masks)[:, None], heatmaps(points, confidence)), 1)
-    return torch.from_numpy(planes), torch.from_numpy(np.stack(labels).astype(np.int64))
+@dataclass(frozen=True)
+class Batch:
+    """Corrupted people: planes (N, 18, CROP, CROP) of masks and heatmaps, true labels (N, CROP,
+    CROP), and what the planes were made of."""
+
+    planes: Tensor
+    labels: Tensor
+    masks: np.ndarray
+    points: np.ndarray
+    confidence: np.ndarray
+
+    @staticmethod
+    def of(people: People, noise: DetectorNoise, random: np.random.Generator) -> Batch:
+        points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
+        pairs = [corrupt_mask(p, noise, random) for p in people.parts]
+        masks, labels = (np.stack(column) for column in zip(*pairs, strict=True))
+        planes = np.concatenate((masks[:, None], heatmaps(points, confidence)), 1)
+        truth = torch.from_numpy(labels.astype(np.int64))
+        return Batch(torch.from_numpy(planes), truth, masks, points, confidence)
+
+    def loss(self, net: nn.Module) -> Tensor:
+        """Cross entropy of the mask's pixels: only those are ever asked. -> ()."""
+        weight = (self.planes[:, 0] > 0.3).float()
+        loss = nn.functional.cross_entropy(net(self.planes), self.labels, reduction="none")
+        return (loss * weight).sum() / weight.sum().clamp_min(1)
 
 
 def mean_iou(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -111,18 +127,12 @@ def evaluate(
     net: nn.Module, people: People, noise: DetectorNoise, seed: int = 99
 ) -> tuple[float, float]:
     """mIoU of the network and of the nearest limb, on the same corrupted inputs."""
-    random = np.random.default_rng(seed)
-    points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
-    masks, labels = zip(*(corrupt_mask(p, noise, random) for p in people.parts), strict=True)
-    planes = torch.from_numpy(
-        np.concatenate((np.stack(masks)[:, None], heatmaps(points, confidence)), 1)
-    )
-    logits = torch.cat([net(chunk) for chunk in planes.split(64)])
-    predicted = np.where(np.stack(masks) > 0.5, logits.argmax(1).numpy(), 0)
-    baseline = np.stack(
-        [nearest_limb(m > 0.5, p, c) for m, p, c in zip(masks, points, confidence, strict=True)]
-    )
-    truth = np.stack(labels)
+    batch = Batch.of(people, noise, np.random.default_rng(seed))
+    logits = torch.cat([net(chunk) for chunk in batch.planes.split(64)])
+    predicted = np.where(batch.masks > 0.5, logits.argmax(1).numpy(), 0)
+    each = zip(batch.masks, batch.points, batch.confidence, strict=True)
+    baseline = np.stack([nearest_limb(m > 0.5, p, c) for m, p, c in each])
+    truth = batch.labels.numpy()
     return mean_iou(predicted, truth), mean_iou(baseline, truth)
 
 
@@ -130,110 +140,46 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
     """Trains and exports; returns the two mIoU on people that were not trained on."""
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
-    body = load_body()
-    drawn = config.out / "people.npz"
-    if drawn.exists():
-        people = People.load(drawn)
-    else:
-        people = make_people(
-            body,
-            config.people,
-            config.seed,
-            progress=lambda n: (
-                report(f"{n} of {config.people} people drawn") if n % 1600 == 0 else None
-            ),
-        )
-        people.save(drawn)
-    held_out = make_people(body, 300, config.seed + 1000)
+    people = _drawn(config, report)
+    held_out = make_people(load_body(), 300, config.seed + 1000)
     noise, random = DetectorNoise(), np.random.default_rng(config.seed)
     net = PartNetwork()
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-3)
-    rows, started, running = [], time.perf_counter(), 0.0
+    rows, running, started = [], RunningMean(0.02), time.perf_counter()
     for step in range(config.steps):
-        warm = min(1.0, (step + 1) / 200)
-        optimiser.param_groups[0]["lr"] = (
-            config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
-        )
-        planes, labels = make_batch(
-            people.pick(random.integers(0, len(people), config.batch)), noise, random
-        )
-        # only pixels of the mask are ever asked
-        weight = (planes[:, 0] > 0.3).float()
-        loss = nn.functional.cross_entropy(net(planes), labels, reduction="none")
-        loss = (loss * weight).sum() / weight.sum().clamp_min(1)
+        optimiser.param_groups[0]["lr"] = config.lr * warm_cosine(step, config.steps, 200)
+        chosen = people.pick(random.integers(0, len(people), config.batch))
+        loss = Batch.of(chosen, noise, random).loss(net)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        running = 0.98 * running + 0.02 * float(loss.detach()) if step else float(loss.detach())
+        running.add(loss)
         if step % 500 == 499:
             ours, baseline = evaluate(net, held_out, noise)
-            rows.append([step + 1, f"{running:.4f}", f"{ours:.4f}", f"{baseline:.4f}"])
+            rows.append([step + 1, f"{running.value:.4f}", f"{ours:.4f}", f"{baseline:.4f}"])
             report(
-                f"{step + 1}/{config.steps}  loss {running:.3f}  mIoU {ours:.3f}  nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s"
+                f"{step + 1}/{config.steps}  loss {running.value:.3f}  mIoU {ours:.3f}  "
+                f"nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s"
             )
             torch.save(net.state_dict(), config.out / "part-network.pt")
     with open(config.out / "part-network.csv", "w", newline="") as stream:
-        csv.writer(stream).writerows(
-            [["step", "train_loss", "held_out_miou", "nearest_limb_miou"], *rows]
-        )
+        header = ["step", "train_loss", "held_out_miou", "nearest_limb_miou"]
+        csv.writer(stream).writerows([header, *rows])
     export_part_network(net, config.out / "part-network.onnx")
     ours, baseline = evaluate(net, held_out, noise)
     return {"miou": ours, "nearest_limb_miou": baseline}
 
 
-def export_part_network(net: PartNetwork, path: Path) -> None:
-    """Writes the network as ONNX, node by node."""
-    try:
-        from onnx import TensorProto, checker, helper, numpy_helper, save
-    except ImportError as error:
-        raise KinflowError("The package onnx is not installed.", "pip install onnx") from error
-    nodes: list = []
-    weights: list = []
+def _drawn(config: TrainParts, report: Callable[[str], None]) -> People:
+    """The people of an earlier run in the same folder, else new ones."""
+    path = config.out / "people.npz"
+    if path.exists():
+        return People.load(path)
 
-    def add(kind: str, inputs: list[str], output: str | None = None, **attributes) -> str:
-        name = output or f"n{len(nodes)}"
-        nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
+    def progress(count: int) -> None:
+        if count % 1600 == 0:
+            report(f"{count} of {config.people} people drawn")
 
-    def constant(array: np.ndarray) -> str:
-        weights.append(numpy_helper.from_array(array, f"w{len(weights)}"))
-        return weights[-1].name
-
-    def convolve(layer: Any, x: str, output: str | None = None) -> str:
-        size = layer.kernel_size[0]
-        inputs = [x, constant(layer.weight.detach().numpy()), constant(layer.bias.detach().numpy())]
-        return add("Conv", inputs, output, kernel_shape=[size, size], pads=[size // 2] * 4)
-
-    def block(layers: Any, x: str) -> str:
-        return add("Relu", [convolve(layers[2], add("Relu", [convolve(layers[0], x)]))])
-
-    x, kept = "planes", []
-    for i, layers in enumerate(net.down):
-        x = block(layers, x if i == 0 else add("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2]))
-        kept.append(x)
-    scales = constant(np.array([1, 1, 2, 2], np.float32))
-    for i in range(len(net.up) - 1, -1, -1):
-        x = add(
-            "Resize",
-            [x, "", scales],
-            mode="nearest",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-        )
-        x = block(net.up[i], add("Concat", [kept[i], x], axis=1))
-    convolve(net.head, x, "logits")
-    value = lambda name, channels: helper.make_tensor_value_info(
-        name, TensorProto.FLOAT, [1, channels, CROP, CROP]
-    )  # noqa: E731
-    graph = helper.make_graph(
-        nodes,
-        "kinflow_parts",
-        [value("planes", 1 + NUM_KEYPOINTS)],
-        [value("logits", CLASSES)],
-        weights,
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="kinflow", ir_version=8
-    )
-    checker.check_model(model, full_check=True)
-    save(model, str(path))
+    people = make_people(load_body(), config.people, config.seed, progress=progress)
+    people.save(path)
+    return people

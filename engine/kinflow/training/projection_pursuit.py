@@ -1,11 +1,12 @@
 """A start for the `light` flow at which its non-linearity pays.
 
-From an orthogonal start with slopes of 1 the flow is a linear map: behind a random rotation every coordinate of
-whitened data looks Gaussian, so no kink helps anywhere, and training stays at the likelihood of one Gaussian.
-Here each PReLU layer is built by projection pursuit (Friedman 1987; Chen and Gopinath, Gaussianization, 2000):
-rotate whitened data onto their least Gaussian directions (FastICA), then give the layer one slope and every
-coordinate the bias - the place of its kink - that raises the likelihood most, or push the kink out of the data
-where none helps; whiten again for the next layer. Adam starts from there.
+From an orthogonal start with slopes of 1 the flow is a linear map: behind a random rotation every
+coordinate of whitened data looks Gaussian, so no kink helps anywhere, and training stays at the
+likelihood of one Gaussian. Here each PReLU layer is built by projection pursuit (Friedman 1987;
+Chen and Gopinath, Gaussianization, 2000): rotate whitened data onto their least Gaussian directions
+(FastICA), then give the layer one slope and every coordinate the bias - the place of its kink -
+that raises the likelihood most, or push the kink out of the data where none helps; whiten again for
+the next layer. Adam starts from there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..priors.architectures import NUM_DENSE
+from ..core.flow import NUM_DENSE
 from .gradient import DensityNet
 
 FAR = 4.0
@@ -23,7 +24,10 @@ KINKS = np.linspace(-2.0, 2.0, 17)
 
 
 def independent_directions(y: Tensor, generator: torch.Generator, rounds: int = 60) -> Tensor:
-    """Symmetric FastICA on whitened data with g(u) = u exp(-u^2/2). y (N, D) -> orthogonal rows (D, D)."""
+    """Symmetric FastICA on whitened data with g(u) = u exp(-u^2/2).
+
+    y (N, D) -> orthogonal rows (D, D).
+    """
     dim = y.shape[1]
     rotation = torch.linalg.qr(torch.randn(dim, dim, generator=generator, dtype=y.dtype))[0]
     for _ in range(rounds):
@@ -36,7 +40,10 @@ def independent_directions(y: Tensor, generator: torch.Generator, rounds: int = 
 
 
 def kink_gains(u: np.ndarray, slope: float) -> np.ndarray:
-    """Log-likelihood gain a sample of a kink at each of KINKS over a plain Gaussian. u (N,) standardised -> (K,)."""
+    """Log-likelihood gain a sample of a kink at each of KINKS over a plain Gaussian.
+
+    u (N,) standardised -> (K,).
+    """
     gains = np.zeros(len(KINKS))
     for k, kink in enumerate(KINKS):
         below = u < kink
@@ -46,7 +53,10 @@ def kink_gains(u: np.ndarray, slope: float) -> np.ndarray:
 
 
 def choose_layer(u: np.ndarray) -> tuple[float, np.ndarray]:
-    """One slope for the layer and a kink for each coordinate (-FAR where none helps). u (N, D) -> slope, (D,)."""
+    """One slope for the layer and a kink for each coordinate (-FAR where none helps).
+
+    u (N, D) -> slope, (D,).
+    """
     thinned = u[:: max(1, len(u) // 4000)]
     best = (0.0, 1.0, np.full(u.shape[1], -FAR))
     for slope in SLOPES:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...bodies.keypoint_names import COCO17
 from ...bodies.parts import PART_NAMES
-from ...guess.inputs import CROP, Inputs
+from ...guessing.inputs import CROP, Inputs
 from .unlabelled import Unlabelled
 
 MIN_SHOWN = 4

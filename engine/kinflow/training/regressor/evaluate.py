@@ -10,8 +10,8 @@ import torch
 from ...bodies.parts import NUM_PARTS
 from ...core.metrics import mpjpe
 from ...drawing.zbuffer import part_iou
-from ...guess.figure import Figure, Placed
-from ...guess.inputs import CROP
+from ...guessing.figure import Figure, Placed
+from ...guessing.inputs import CROP
 from ..synthetic import People, draw_parts, photo_camera
 from .examples import Style, Truth, make_inputs
 from .losses import predict

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...guess.inputs import CROP, Inputs, keypoint_crop
+from ...guessing.inputs import CROP, Inputs, keypoint_crop
 from ..synthetic import PHOTO, DetectorNoise, People, corrupt_keypoints, corrupt_mask
 
 

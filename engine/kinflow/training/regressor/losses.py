@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from ...bodies.jacobians import pose_points
-from ...fitting.losses import keypoint_alignment
-from ...fitting.residuals.keypoints import project
-from ...fitting.residuals.parts import MARGIN_METRES, SCALE_METRES, geman_mcclure
-from ...guess.figure import Figure, Placed, place
-from ...guess.inputs import Inputs
+from ...core.body import pose_points, pose_skeleton
+from ...core.camera import Lens, project
+from ...core.terms.keypoints import keypoint_alignment
+from ...core.terms.parts import MARGIN_METRES, SCALE_METRES
+from ...core.terms.robust import geman_mcclure
+from ...guessing.figure import Figure, Placed, place
+from ...guessing.inputs import Inputs
 from .examples import Truth
 from .unlabelled import Unlabelled
 
@@ -51,11 +53,7 @@ def supervised(
     """
     turned = (placed.rotations - truth.rotations).square().sum((-1, -2))
     root, pose = turned[:, 0].mean(), turned[:, 1:].mean()
-    with torch.no_grad():
-        true_joints = pose_points(
-            figure.body, figure.keypoints, truth.rotations, truth.betas, jacobian=False
-        ).joints
-    apart = placed.joints - true_joints
+    apart = placed.joints - pose_skeleton(xp, figure.body.table, truth.rotations, truth.betas).place
     joints = (apart - apart[:, :1]).norm(dim=-1).mean()
     betas = (placed.betas - truth.betas).square().mean()
     return (
@@ -82,7 +80,7 @@ def supervised_descent(
 
 def alignment(placed: Placed, inputs: Inputs) -> Tensor:
     """Loss KA (equation 1) in shares of the crop. -> (B,)."""
-    pixels = keypoint_alignment(placed.keypoints, inputs.keypoints, inputs.confidence)
+    pixels = keypoint_alignment(xp, placed.keypoints, inputs.keypoints, inputs.confidence)
     return pixels / inputs.crop[:, 2]
 
 
@@ -94,19 +92,15 @@ def overlap(figure: Figure, placed: Placed, photos: Unlabelled) -> Tensor:
     its part. Robust, because what an occluder takes from a part must not pull the vertices behind
     it (the plain mean distance does, and lowers the mIoU).
     """
-    inputs, pixels, labels = photos.inputs, photos.pixels, photos.labels
-    skin, part = figure.skin.points, figure.skin.labels + 1
-    posed = pose_points(figure.body, skin, placed.rotations, placed.betas, jacobian=False)
-    space = posed.points + placed.transl[:, None]
-    vertices, _ = project(space, inputs.focal, inputs.centre)
-    same = labels[:, :, None] == part
+    inputs, labels, skin = photos.inputs, photos.labels, figure.skin
+    skeleton = pose_skeleton(xp, figure.body.table, placed.rotations, placed.betas)
+    space = pose_points(xp, skin.table, skeleton).places + placed.transl[:, None]
+    vertices, _ = project(xp, space, Lens(inputs.focal, inputs.centre))
     with torch.no_grad():
-        weights = skin.lbs_weights
-        normals = torch.einsum("nj,bjxy,ny->bnx", weights, posed.world, figure.skin.normals)
-        facing = (normals * space).sum(-1) < 0
+        facing = skin.facing(xp, skeleton.world, space)
         metre = inputs.focal[:, :1] / placed.transl[:, 2:].clamp_min(0.3)
-    match = same & facing[:, None]
-    apart = torch.where(match, torch.cdist(pixels, vertices), torch.inf)
+    match = (labels[..., None] == skin.labels) & facing[:, None]
+    apart = torch.where(match, torch.cdist(photos.pixels, vertices), torch.inf)
     scale, margin = SCALE_METRES * metre, MARGIN_METRES * metre
 
     def term(nearest: Tensor, slack: Tensor | float) -> Tensor:

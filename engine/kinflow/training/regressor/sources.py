@@ -14,7 +14,7 @@ import numpy as np
 
 from ...batch.sources import PHOTO_SUFFIXES
 from ...errors import InvalidInputError, KinflowError
-from ...guess.inputs import Inputs, coco_keypoints, observed_inputs
+from ...guessing.inputs import Inputs, coco_keypoints, observed_inputs
 from ...perception.part_labels import label_parts
 from ...perception.photos import Photo, read_photo
 from ...records import Observation

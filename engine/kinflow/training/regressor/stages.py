@@ -15,7 +15,7 @@ from ...bodies.files import load_body
 from ...core.rotations import axis_angle_to_matrix
 from ...devices import pick_device
 from ...errors import InvalidInputError
-from ...guess.network import Regressor, load_regressor, save_regressor
+from ...guessing.network import Regressor, load_regressor, save_regressor
 from ..synthetic import Casting, People, make_people
 from .evaluate import score
 from .examples import Style

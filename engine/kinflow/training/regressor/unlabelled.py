@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...guess.inputs import CROP, Inputs
+from ...guessing.inputs import CROP, Inputs
 from ..synthetic import People
 from .examples import Style, make_inputs
 

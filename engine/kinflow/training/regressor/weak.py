@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import InvalidInputError
-from ...guess.figure import Figure, Placed
-from ...guess.network import Regressor
+from ...guessing.figure import Figure, Placed
+from ...guessing.network import Regressor
 from ..schedule import RunningMean, descend, warm_cosine
 from ..synthetic import People
 from .augment import Augmentation, augment
