@@ -37,10 +37,12 @@ def light():
 @pytest.fixture(scope="session")
 def heldout() -> torch.Tensor:
     """Captured poses as rotations (N, 23, 3, 3)."""
-    from kinflow.rotations import axis_angle_to_matrix
+    import array_api_compat.torch as xp
+
+    from kinflow.core.rotations import axis_angle_to_matrix
 
     with np.load(HELDOUT) as data:
-        return axis_angle_to_matrix(torch.from_numpy(data["pose"]))
+        return axis_angle_to_matrix(xp, torch.from_numpy(data["pose"]))
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,24 @@
+import array_api_compat.torch as xp
 import numpy as np
 import pytest
 import torch
 
-from kinflow.bodies.jacobians import PointSet, pose_points
 from kinflow.bodies.keypoints import NAMES, keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS
-from kinflow.errors import InvalidInputError
-from kinflow.rotations import axis_angle_to_matrix
+from kinflow.bodies.tables import keypoint_table
+from kinflow.core.body import levers, point_rows, pose_points, pose_skeleton
+from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import BODY_MIRROR, JOINT_NAMES, PARENTS
+from kinflow.errors import InvalidInputError
 
 
 @pytest.fixture(scope="module")
 def parameters():
     generator = torch.Generator().manual_seed(3)
-    r = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
+
+    def r(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
     return 0.6 * r(100, 3), 0.4 * r(100, 23, 3), r(100, 10), r(100, 3)
 
 
@@ -78,41 +83,43 @@ def test_forward_equals_smplx_for_100_random_poses_and_shapes(body, body64, para
     assert (vertices - want.vertices).norm(dim=-1).max() < 1e-5
 
 
-def test_jacobians_of_joints_and_vertices_equal_autograd(body64, parameters):
-    regressor = keypoint_regressor(body64, "blazepose33")
-    points = PointSet.of(
-        body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
-    )
-    rotations = axis_angle_to_matrix(torch.cat((parameters[0][:2, None], parameters[1][:2]), 1))
-    betas = parameters[2][:2]
-    posed = pose_points(body64, points, rotations, betas)
+def posed(body64, keypoint_set, rotations, betas):
+    table = keypoint_table(body64.arrays, keypoint_set, body64.backend)
+    return pose_points(xp, table, pose_skeleton(xp, body64.table, rotations, betas))
 
-    def f(w, b):
-        return pose_points(
-            body64, points, axis_angle_to_matrix(w) @ rotations, b, jacobian=False
-        ).points
+
+def test_jacobians_of_joints_and_vertices_equal_autograd(body64, parameters):
+    rotations = axis_angle_to_matrix(xp, torch.cat((parameters[0][:2, None], parameters[1][:2]), 1))
+    betas = parameters[2][:2]
+    points = posed(body64, "blazepose33", rotations, betas)
+    which = torch.arange(33).repeat_interleave(3)
+    slopes = torch.eye(3, dtype=torch.float64).repeat(33, 1).expand(2, -1, -1)
+    rows = point_rows(xp, levers(xp, body64.table, points), which, slopes)
+    rows = rows.unflatten(1, (33, 3))
+    # a turn of a subtree in the world is a local turn of its joint, seen from the parent
+    world = points.skeleton.world
+    parent = torch.cat((torch.eye(3).double().expand(2, 1, 3, 3), world[:, list(PARENTS[1:])]), 1)
+    turns = torch.einsum("bpxjy,bjyz->bpxjz", rows[..., :72].unflatten(-1, (24, 3)), parent)
+
+    def places(w, b):
+        return posed(body64, "blazepose33", axis_angle_to_matrix(xp, w) @ rotations, b).places
 
     by_w, by_b = torch.autograd.functional.jacobian(
-        f, (torch.zeros(2, 24, 3, dtype=torch.float64), betas)
+        places, (torch.zeros(2, 24, 3, dtype=torch.float64), betas)
     )
     for i in range(2):
-        assert (by_w[i][:, :, i] - posed.d_rotation[i]).abs().max() < 1e-8
-        assert (by_b[i][:, :, i] - posed.d_betas[i]).abs().max() < 1e-8
+        assert (by_w[i][:, :, i] - turns[i]).abs().max() < 1e-8
+        assert (by_b[i][:, :, i] - rows[i, ..., 72:82]).abs().max() < 1e-8
+    assert torch.equal(rows[..., 82:], torch.eye(3).double().expand(2, 33, 3, 3))
 
 
 def test_chosen_points_equal_the_full_mesh(body64, parameters):
     root, pose, betas, _ = (p[:5] for p in parameters)
     vertices, joints = body64(root, pose, betas)
-    regressor = keypoint_regressor(body64, "body25")
-    points = PointSet.of(
-        body64, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
-    )
-    rotations = axis_angle_to_matrix(torch.cat((root[:, None], pose), 1))
-    assert torch.allclose(
-        pose_points(body64, points, rotations, betas, False).points,
-        regressor(joints, vertices),
-        atol=1e-12,
-    )
+    rotations = axis_angle_to_matrix(xp, torch.cat((root[:, None], pose), 1))
+    places = posed(body64, "body25", rotations, betas).places
+    wanted = keypoint_regressor(body64, "body25")(joints, vertices)
+    assert torch.allclose(places, wanted, atol=1e-12)
 
 
 def test_joint_regressor_is_sparse_non_negative_and_sums_to_one(body64):

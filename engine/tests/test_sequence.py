@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 
+import array_api_compat.torch as xp
 import numpy as np
 import pytest
 import torch
@@ -12,88 +13,73 @@ from hypothesis import strategies as st
 
 from kinflow import Camera, Observation, fit
 from kinflow.bodies.keypoints import keypoint_regressor
+from kinflow.core.arrays import numpy_backend, pick
+from kinflow.core.metrics import mpjpe
+from kinflow.core.posterior import ROOT, SHARED_BETAS, TRANSL
+from kinflow.core.rotations import axis_angle_to_matrix
+from kinflow.core.terms.smoothness import Smoothness, SmoothWeights
 from kinflow.errors import CancelledError, InvalidInputError
 from kinflow.fitting.sequence import SequenceConfig, fit_sequence, track
 from kinflow.fitting.sequence import path as path_module
-from kinflow.fitting.sequence.banded import solve_arrow
+from kinflow.fitting.sequence.chain import Chain
 from kinflow.fitting.sequence.path import best_path
-from kinflow.fitting.sequence.smoothness import (
-    coefficients,
-    left_jacobian_inverse,
-    turn_acceleration,
-    vector_acceleration,
-)
-from kinflow.core.metrics import mpjpe
-from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from scenes import COUNT, scene
 
 CLIPS = Path(__file__).parents[1] / "benchmarks" / "data" / "heldout_clips.npz"
-torch.manual_seed(0)
 
 
-def test_acceleration_of_an_even_motion_is_nothing_whatever_the_gaps():
-    frames = torch.tensor([0.0, 1, 4, 5, 9], dtype=torch.float64)
-    even = torch.tensor([[2.0, -1.0]], dtype=torch.float64) * frames[:, None] + 3
-    assert vector_acceleration(even, frames).abs().max() < 1e-12
-    falling = 0.5 * frames[:, None] ** 2
-    torch.testing.assert_close(
-        vector_acceleration(falling, frames), torch.ones(3, 1, dtype=torch.float64)
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("hold_shape", [False, True])
+def test_a_step_of_a_chain_equals_a_dense_solve(count, hold_shape):
+    one = scene(numpy_backend(np.float64))
+    random = np.random.default_rng(count)
+    rows = np.resize(np.arange(COUNT), count)
+    state = pick(one.state, rows)
+    state = replace(state, transl=state.transl + 0.05 * random.normal(size=(count, 3)))
+    problem = replace(
+        one.problem.pick(rows),
+        unknowns=(ROOT, TRANSL, SHARED_BETAS),
+        group=np.zeros(count, int),
     )
-    assert coefficients(frames).sum(1).abs().max() < 1e-12
+    smoothness = Smoothness(SmoothWeights(), np.cumsum(random.integers(1, 4, count)) * 1.0)
+    chain = Chain(problem, smoothness, np.zeros(count, bool), hold_shape)
+    linear, damping = chain.linearise(state), np.full(count, 0.3)
+    moved = chain.step(linear, state, damping)
+    own, shape = dense_chain_step(chain, linear, state, 0.3)
+    np.testing.assert_allclose(moved.z - state.z, own[:, :138], atol=1e-7)
+    np.testing.assert_allclose(moved.transl - state.transl, own[:, 141:], atol=1e-7)
+    np.testing.assert_allclose(moved.betas - state.betas, np.tile(shape, (count, 1)), atol=1e-7)
 
 
-def test_slopes_of_the_turns_acceleration_equal_autograd():
-    frames = torch.tensor([0.0, 1, 3, 4], dtype=torch.float64)
-    root = axis_angle_to_matrix(0.4 * torch.randn(4, 3, dtype=torch.float64).cumsum(0))
-    _, slopes = turn_acceleration(root, frames)
-    moved = lambda w: turn_acceleration(axis_angle_to_matrix(w) @ root, frames)[0]  # noqa: E731
-    jacobian = torch.autograd.functional.jacobian(
-        moved, torch.full((4, 3), 1e-9, dtype=torch.float64)
-    )
-    for t, i in itertools.product(range(2), range(3)):
-        torch.testing.assert_close(slopes[t, i], jacobian[t, :, t + i], atol=1e-6, rtol=1e-5)
-
-
-def test_the_inverse_left_jacobian_inverts_the_left_jacobian():
-    vector = torch.tensor([[0.3, -0.5, 0.9], [1e-5, 0, 0], [1.5, 1.5, -1.0]], dtype=torch.float64)
-    moved = lambda w: matrix_to_axis_angle(axis_angle_to_matrix(w) @ axis_angle_to_matrix(vector))  # noqa: E731
-    jacobian = torch.autograd.functional.jacobian(moved, torch.full_like(vector, 1e-9))
-    for k in range(3):
-        torch.testing.assert_close(
-            left_jacobian_inverse(vector)[k], jacobian[k, :, k], atol=1e-5, rtol=1e-4
-        )
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
-def test_the_banded_solver_equals_a_dense_one(count):
-    size, shared = 3, 2
-    generator = torch.Generator().manual_seed(count)
-    total = count * size + shared
-    diagonal = torch.randn(count, size, size, generator=generator, dtype=torch.float64)
-    diagonal = diagonal @ diagonal.transpose(1, 2) + 20 * torch.eye(size)
-    first = torch.randn(max(0, count - 1), size, size, generator=generator, dtype=torch.float64)
-    second = torch.randn(max(0, count - 2), size, size, generator=generator, dtype=torch.float64)
-    border = torch.randn(count, size, shared, generator=generator, dtype=torch.float64)
-    corner = 30 * torch.eye(shared, dtype=torch.float64)
-    at = lambda t: slice(t * size, (t + 1) * size)  # noqa: E731
-    full = torch.zeros(total, total, dtype=torch.float64)
+def dense_chain_step(chain, linear, state, damping):
+    """All frames and the shape in one matrix; the smoothness from its rows, densely."""
+    count, size = linear.gradient.shape
+    total = count * size + 10
+    normal, pull = np.zeros((total, total)), np.zeros(total)
     for t in range(count):
-        full[at(t), at(t)] = diagonal[t]
-        full[at(t), count * size :], full[count * size :, at(t)] = border[t], border[t].T
-    for offset, blocks in ((1, first), (2, second)):
-        for t, block in enumerate(blocks):
-            full[at(t + offset), at(t)], full[at(t), at(t + offset)] = block, block.T
-    full[count * size :, count * size :] = corner
-    right = torch.randn(total, generator=generator, dtype=torch.float64)
-    x, s = solve_arrow(
-        diagonal,
-        first,
-        second,
-        border,
-        corner,
-        right[: count * size].unflatten(0, (count, size)),
-        right[count * size :],
-    )
-    torch.testing.assert_close(torch.cat((x.flatten(), s)), torch.linalg.solve(full, right))
+        here = slice(t * size, (t + 1) * size)
+        normal[here, here] = linear.blocks[t]
+        normal[here, -10:], normal[-10:, here] = linear.border[t], linear.border[t].T
+        pull[here] = linear.gradient[t]
+    normal[-10:, -10:], pull[-10:] = linear.corner.sum(0), linear.shape_gradient.sum(0)
+    if count >= 3:
+        links = chain.smoothness.rows(chain.xp, state)
+        for t in range(count - 2):
+            table = np.zeros((144, total))
+            for i in range(3):
+                start = (t + i) * size
+                scale = links.coefficients[t, i] / links.deviation
+                table[np.arange(138), start + np.arange(138)] = scale[:138]
+                table[138 + np.arange(3), start + 141 + np.arange(3)] = scale[138:]
+                table[141:, start + 138 : start + 141] = links.turn_slopes[t, i]
+            residual = np.concatenate((links.linear[t], links.turn[t]))
+            normal, pull = normal + table.T @ table, pull + table.T @ residual
+    normal[np.arange(total), np.arange(total)] += damping * (1 + 0.1 * normal.diagonal())
+    if chain.hold_shape:
+        normal, pull = normal[:-10, :-10], pull[:-10]
+    step = -np.linalg.solve(normal, pull)
+    shape = np.zeros(10) if chain.hold_shape else step[-10:]
+    return step[: count * size].reshape(count, size), shape
 
 
 @settings(max_examples=30, deadline=None)
@@ -139,10 +125,10 @@ def test_a_person_who_is_gone_for_long_is_a_new_track():
 def clip(body):
     with np.load(CLIPS) as data:
         pose, root = (
-            axis_angle_to_matrix(torch.from_numpy(data[k][8][:16]))
+            axis_angle_to_matrix(xp, torch.from_numpy(data[k][8][:16]))
             for k in ("pose", "global_orient")
         )
-    view = axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))
+    view = axis_angle_to_matrix(xp, torch.tensor([torch.pi, 0.0, 0.0]))
     vertices, joints = body(
         view @ root, pose, torch.zeros(16, 10), torch.tensor([[0.0, 0.2, 3.5]]).expand(16, 3)
     )

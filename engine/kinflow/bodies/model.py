@@ -91,6 +91,19 @@ class Body:
         return int(self.arrays.shapedirs.shape[-1])
 
     @property
+    def name(self) -> str:
+        return self.arrays.name
+
+    @property
+    def licence(self) -> str:
+        return self.arrays.licence
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """What each of the betas does, where the file says it."""
+        return self.arrays.shape_names
+
+    @property
     def dtype(self) -> torch.dtype:
         return self.backend.dtype
 

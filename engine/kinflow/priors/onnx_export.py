@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.flow import SCALE_BOUND, Coupling, Kink
+from ..core.representations import PER_JOINT
 from ..core.skeleton import NUM_BODY_JOINTS
 from ..errors import InvalidInputError, KinflowError
-from .architectures import Coupling, PReLU
-from .layers import SCALE_BOUND
+from .arrays import PriorArrays
 from .prior import Prior
 
 OPSET = 13
