@@ -272,7 +272,7 @@ def test_a_stranger_is_turned_away_whatever_he_says(words):
     line.close()
 
 
-# -- every wait has an end -------------------------------------------------------------------------
+# -- every wait has an end -----------------------------------------------------------------------
 
 
 def test_a_crash_ends_every_job_and_the_next_call_works(engine_of):
@@ -436,7 +436,7 @@ def test_an_engine_that_ends_by_itself_while_idle_is_no_error(engine_of):
     assert engine.call("echo", a=1) == {"a": 1}
 
 
-# -- nobody is left behind -------------------------------------------------------------------------
+# -- nobody is left behind -----------------------------------------------------------------------
 
 
 def ended(pid: int) -> bool:

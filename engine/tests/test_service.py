@@ -1,60 +1,271 @@
+"""The server on a pair of sockets with methods of a few lines, and the real engine."""
+
 import os
-import signal
 import socket
 import subprocess
 import sys
-import textwrap
+import threading
 import time
 
 import numpy as np
 import pytest
+import torch
 
+from kinflow import fit, load_body, load_prior
+from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.client import Engine
+from kinflow.client.wire import FrameReader, pack
 from kinflow.errors import CancelledError, EngineError, InvalidInputError, PhotoError
 from kinflow.records import Camera, Observation
-from kinflow.wire import pack
+from kinflow.service import server as server_module
+from kinflow.service.fits import fit_in_memory
+from kinflow.service.server import Server
+
+# -- the server ----------------------------------------------------------------------------------
+
+
+class Wire:
+    """A client's bare end of a server's connection."""
+
+    def __init__(self, methods: dict, idle: float = 0.0) -> None:
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(60)
+        self.server = Server(theirs, methods, idle)
+        self.thread = threading.Thread(target=self.server.serve, daemon=True)
+        self.thread.start()
+        self._reader = FrameReader()
+        self._messages: list[dict] = []
+
+    def send(self, *messages: dict) -> None:
+        self.socket.sendall(b"".join(frame for m in messages for frame in pack(m)))
+
+    def ask(self, number: int, method: str, **params: object) -> None:
+        self.send({"id": number, "method": method, "params": params})
+
+    def receive(self) -> dict | None:
+        """The next message; None at the end of the stream."""
+        while not self._messages:
+            data = self.socket.recv(1 << 16)
+            if not data:
+                return None
+            self._messages += self._reader.feed(data)
+        return self._messages.pop(0)
+
+    def ended(self) -> bool:
+        self.thread.join(60)
+        return not self.thread.is_alive()
+
+
+@pytest.fixture
+def wire_of():
+    wires = []
+
+    def make(*arguments, **more) -> Wire:
+        wires.append(Wire(*arguments, **more))
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        wire.socket.close()
+        assert wire.ended()
+
+
+def wait_for_a_stop(progress):
+    """A job that reports between its iterations, and never ends by itself."""
+    while progress(0.5, "iterating") is not False:
+        time.sleep(0.005)
+    raise CancelledError("stopped between two iterations")
+
+
+STUBS = {
+    "echo": lambda progress, **params: params,
+    "loop": wait_for_a_stop,
+    "object": lambda progress: object(),
+    "fail": lambda progress: 1 / 0,
+}
+
+
+def test_cancel_works_between_iterations(wire_of):
+    wire = wire_of(STUBS)
+    wire.ask(1, "loop")
+    assert wire.receive()["kind"] == "progress"
+    wire.send({"id": 1, "method": "cancel", "params": {}})
+    messages = iter(wire.receive, None)
+    last = next(m for m in messages if m["kind"] != "progress")
+    assert last["code"] == "cancelled" and "iterations" in last["message"]
+
+
+def test_a_job_is_stopped_when_its_client_goes(wire_of):
+    wire = wire_of(STUBS)
+    wire.ask(1, "loop")
+    wire.ask(2, "loop")
+    assert wire.receive()["kind"] == "progress"
+    wire.socket.close()
+    assert wire.ended()
+
+
+@pytest.mark.parametrize("method", ["object", "fail", "brew", "loop"])
+def test_whatever_a_request_does_it_is_answered_and_the_next_one_too(wire_of, method):
+    wire = wire_of(STUBS)
+    wire.ask(1, method, **({"wrong": 1} if method == "loop" else {}))
+    wire.ask(2, "echo", a=1)
+    assert wire.receive()["kind"] == "error"
+    assert wire.receive() == {"id": 2, "kind": "result", "value": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"id": 1},
+        {"id": "x", "method": "echo", "params": {}},
+        {"id": True, "method": "echo", "params": {}},
+        {"id": 1, "method": ["x"], "params": {}},
+        {"id": 1, "method": "echo", "params": 3},
+        {},
+    ],
+)
+def test_a_message_that_is_no_request_is_answered_and_the_connection_closed(wire_of, message):
+    wire = wire_of(STUBS)
+    wire.send(message)
+    assert wire.receive()["code"] == "protocol"
+    assert wire.receive() is None and wire.ended()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xff\xff\xff\xff",
+        b"\x02\x00\x00\x00{}",
+        b"\x05\x00\x00\x00hello" + b"x" * 1_000_000,
+        pack({"id": 1, "a": {"b": Camera(1, 1, 1, 1, 1, 1)}})[0].replace(b"Camera", b"Person"),
+        pack({"id": 1, "a": Camera(1, 1, 1, 1, 1, 1)})[0].replace(b'"fx":1', b'"fx":0'),
+    ],
+)
+def test_a_bad_frame_is_answered_and_the_connection_closed(wire_of, junk):
+    wire = wire_of(STUBS)
+    wire.ask(1, "loop")
+    assert wire.receive()["kind"] == "progress"
+    wire.socket.sendall(junk)
+    while (message := wire.receive())["id"] is not None:
+        assert message["id"] == 1
+    assert message["code"] == "protocol"
+    assert wire.receive() is None and wire.ended()
+
+
+def test_a_reader_that_dies_tells_the_client_and_ends_the_server(wire_of, monkeypatch):
+    def fail(self: Server, message: dict) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(Server, "_sort", fail)
+    wire = wire_of(STUBS)
+    wire.ask(1, "echo")
+    assert "a fault of ours" in wire.receive()["message"]
+    assert wire.receive() is None and wire.ended()
+
+
+def test_too_many_requests_end_the_connection_and_not_the_memory(wire_of, monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_WAITING", 10)
+    wire = wire_of(STUBS)
+    wire.send(*({"id": i, "method": "loop", "params": {}} for i in range(12)))
+    assert any(m["id"] is None and "too many" in m["message"] for m in iter(wire.receive, None))
+    assert wire.ended()
+
+
+def test_a_newer_request_replaces_one_that_waits(wire_of):
+    wire = wire_of(STUBS | {"refit": STUBS["echo"]})
+    wire.ask(1, "loop")
+    assert wire.receive()["kind"] == "progress"
+    for number in (2, 3, 4):
+        wire.ask(number, "refit")
+    wire.send({"id": 1, "method": "cancel", "params": {}})
+    answers = {}
+    while len(answers) < 4:
+        message = wire.receive()
+        if message["kind"] != "progress":
+            answers[message["id"]] = message.get("code", "result")
+    assert answers == {1: "cancelled", 2: "cancelled", 3: "cancelled", 4: "result"}
+
+
+def test_a_server_without_requests_ends_after_its_time(wire_of):
+    wire = wire_of(STUBS, idle=0.05)
+    assert wire.receive() is None and wire.ended()
+
+
+def test_running_out_of_memory_halves_the_batch_and_ends_on_the_cpu():
+    calls = []
+
+    def call(people, starts, device):
+        calls.append((len(people), starts, device))
+        if device != "cpu":
+            raise torch.OutOfMemoryError("full")
+        return fit(people, losses=("ka",), device="cpu")
+
+    results = fit_in_memory(call, [person(0), person(1)], [None, None], "cuda")
+    assert [(count, device) for count, _, device in calls] == [
+        (2, "cuda"),
+        (1, "cuda"),
+        (1, "cpu"),
+        (1, "cuda"),
+        (1, "cpu"),
+    ]
+    assert len(results) == 2 and all("memory" in r.message for r in results)
+
+
+# -- the real engine -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def engine():
-    with Engine() as e:
-        yield e
+    with Engine() as running:
+        yield running
 
 
-def person(seed=0):
-    r = np.random.default_rng(seed)
-    from kinflow import load_body
-    from kinflow.bodies.keypoints import keypoint_regressor
-
+def person(seed: int = 0) -> Observation:
+    """Somebody who stands 4 m away, seen with a pixel of noise."""
     body = load_body()
     camera = Camera(1000, 1000, 500, 500, 1000, 1000)
-    import torch
-
-    vertices, joints = body(
-        torch.tensor([[np.pi, 0, 0]]), None, None, torch.tensor([[0.0, 0.2, 4.0]])
-    )
+    place = torch.tensor([[0.0, 0.2, 4.0]])
+    vertices, joints = body(torch.tensor([[np.pi, 0, 0]]), None, None, place)
     points = keypoint_regressor(body, "coco17")(joints, vertices)[0].numpy()
-    return Observation(
-        camera.project(points) + r.normal(size=(17, 2)), np.ones(17), "coco17", camera
-    )
+    noise = np.random.default_rng(seed).normal(size=(17, 2))
+    return Observation(camera.project(points) + noise, np.ones(17), "coco17", camera)
 
 
 def test_client_loads_no_torch_in_a_clean_interpreter():
-    code = "import sys, kinflow.client, kinflow.records, kinflow.priors.numpy_flow, kinflow.bodies.arrays; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    code = (
+        "import sys, kinflow.client, kinflow.records, kinflow.priors.arrays, kinflow.bodies.arrays;"
+        "sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_out_of_process_gives_the_same_numbers(engine):
-    from kinflow import fit, load_prior
-
-    o = person()
-    ours = fit(o, losses=("ka",), device="cpu")[0]
-    theirs = engine.fit(o, losses=("ka",), device="cpu")[0]
-    assert np.abs(ours.joints - theirs.joints).max() < 1e-3
+    people = [person(0), person(1)]
+    here = fit(people, losses=("ka",), device="cpu")
+    there = engine.fit(people, losses=("ka",), device="cpu")
+    for ours, theirs in zip(here, there, strict=True):
+        assert np.abs(ours.vertices - theirs.vertices).max() < 1e-3
+        assert np.array_equal(ours.faces, theirs.faces) and ours.prior == theirs.prior
     z = np.random.default_rng(0).normal(size=(2, 138)).astype(np.float32)
     assert np.abs(engine.decode(z) - load_prior("light").decode(z).numpy()).max() < 1e-5
     assert np.abs(engine.decode(engine.encode(engine.decode(z))) - engine.decode(z)).max() < 1e-3
     assert engine.sample(3, seed=1).shape == (3, 23, 3, 3)
+
+
+def test_a_mesh_travels_only_when_asked_for(engine):
+    bare = engine.call("fit", observations=[person()], losses=["ka"], device="cpu")[0]
+    whole = engine.call("fit", observations=[person()], losses=["ka"], device="cpu", mesh=True)[0]
+    assert bare.vertices.shape == (0, 3) and bare.faces.shape == (0, 3)
+    assert len(whole.vertices) > 10_000 and np.array_equal(bare.joints, whole.joints)
+    again = engine.call("refit", observation=person(1), last=whole, device="cpu")
+    assert again.vertices.shape == (0, 3)
+    assert len(engine.call("refit", observation=person(1), last=bare, mesh=True).vertices) > 10_000
+
+
+def test_a_fit_goes_on_from_results_without_their_mesh(engine):
+    last = engine.fit(person(), losses=("ka",), device="cpu", mesh=False)
+    again = engine.fit(person(), losses=("ka",), starts=last, device="cpu")[0]
+    assert again.status == "converged" and len(again.vertices) > 10_000
 
 
 def test_errors_arrive_with_their_type_and_hint(engine):
@@ -64,15 +275,16 @@ def test_errors_arrive_with_their_type_and_hint(engine):
         engine.decode(np.zeros((1, 5)))
     with pytest.raises(InvalidInputError, match="no method"):
         engine.call("make_coffee")
-    with pytest.raises(InvalidInputError):
-        engine.call("decode", nonsense=1)
+    with pytest.raises(InvalidInputError, match="nonsense"):
+        engine.call("decode", z=np.zeros((1, 138)), nonsense=1)
+    with pytest.raises(InvalidInputError, match="nonsense"):
+        engine.call("fit", observations=[], nonsense=1)
     assert engine.call("device_info")["kinflow"]
 
 
 def test_a_stale_request_is_dropped_and_says_so(engine):
-    o = person()
-    last = engine.fit(o, losses=("ka",))[0]
-    jobs = [engine.submit("refit", observation=o, last=last) for _ in range(6)]
+    last = engine.fit(person(), losses=("ka",), device="cpu")[0]
+    jobs = [engine.submit("refit", observation=person(), last=last) for _ in range(6)]
     for job in jobs:
         while not job.done:
             engine.poll(0.05)
@@ -81,8 +293,16 @@ def test_a_stale_request_is_dropped_and_says_so(engine):
 
 
 def test_cancel_ends_a_fit_early(engine):
-    people = [person(i) for i in range(200)]
-    job = engine.submit("fit", observations=people, losses=["ka"])
+    job = engine.submit("fit", observations=[person(i) for i in range(200)], losses=["ka"])
+    while job.fraction == 0 and not job.done:
+        engine.poll(0.05)
+    engine.cancel(job)
+    with pytest.raises(CancelledError):
+        engine.wait(job)
+
+
+def test_cancel_ends_the_search_for_people_between_two_photos(engine, sample_photo):
+    job = engine.submit("observe", photo=[str(sample_photo)] * 1000, search="quick")
     while job.fraction == 0 and not job.done:
         engine.poll(0.05)
     engine.cancel(job)
@@ -95,182 +315,9 @@ def test_an_engine_killed_in_mid_fit_is_a_typed_error_and_the_next_call_works(en
     while job.fraction == 0 and not job.done:
         engine.poll(0.05)
     engine._process.kill()
-    started = time.monotonic()
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="ended unexpectedly"):
         engine.wait(job)
-    assert time.monotonic() - started < 1
     assert engine.call("device_info")["kinflow"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="asks the system for a process by its number")
-def test_the_engine_dies_with_its_parent():
-    code = textwrap.dedent("""
-        import sys, time
-        from kinflow.client import Engine
-        e = Engine(); e.start(); print(e._process.pid, flush=True); time.sleep(60)
-    """)
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    number = int(parent.stdout.readline())
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        try:
-            with open(f"/proc/{number}/stat") as stat:
-                if stat.read().split(")")[1].split()[0] == "Z":
-                    return
-        except FileNotFoundError:
-            return
-        time.sleep(0.05)
-    pytest.fail("the engine outlived its parent by 2 s")
-
-
-def test_a_stranger_with_a_wrong_token_is_turned_away():
-    e = Engine()
-    e._launch()
-    with socket.create_connection(("127.0.0.1", e._listener.getsockname()[1])) as stranger:
-        stranger.sendall(pack({"token": "guess", "protocol": 1}))
-        e.start()
-        assert e.call("device_info")["kinflow"]
-    e.close()
-
-
-def test_a_missing_python_is_a_plain_sentence():
-    with pytest.raises(EngineError, match="could not be started"):
-        Engine("/nowhere/python").start()
-
-
-def test_a_python_without_kinflow_is_a_plain_sentence(tmp_path):
-    script = tmp_path / "python"
-    script.write_text("#!/bin/sh\necho no module named kinflow >&2\nexit 1\n")
-    script.chmod(0o755)
-    with pytest.raises(EngineError, match="no module named kinflow"):
-        Engine(script).start()
-
-
-def test_bad_frames_get_an_answer_or_a_close_and_never_a_crash():
-    """A raw server on a socket pair, fed with frames that break the rules."""
-    from kinflow.service.server import Server
-    from kinflow.wire import FrameReader
-
-    for junk in (
-        b"\xff\xff\xff\xff",
-        b"\x02\x00\x00\x00{}",
-        b"\x05\x00\x00\x00hello",
-        pack({"id": 1})[:-3],
-        pack({"method": ["x"]}),
-        pack({"id": 2, "method": "fit", "params": {"observations": 3}}),
-    ):
-        a, b = socket.socketpair()
-        import threading
-
-        thread = threading.Thread(target=Server(b).serve, daemon=True)
-        thread.start()
-        a.sendall(junk)
-        a.shutdown(socket.SHUT_WR)
-        a.settimeout(5)
-        data = b""
-        while chunk := a.recv(4096):
-            data += chunk
-            if FrameReader().feed(data):
-                break
-        thread.join(5)
-        assert not thread.is_alive()
-        a.close(), b.close()
-
-
-def feed(junk: bytes) -> None:
-    """Sends bytes to a server of its own; fails unless it answers or closes within 5 s."""
-    import threading
-
-    from kinflow.service.server import Server
-
-    ours, theirs = socket.socketpair()
-    thread = threading.Thread(target=Server(theirs).serve, daemon=True)
-    thread.start()
-    try:
-        ours.sendall(junk)
-        ours.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # it closed already, which is an answer
-    ours.settimeout(5)
-    try:
-        while ours.recv(65536):
-            pass
-    except ConnectionResetError:
-        pass
-    thread.join(5)
-    assert not thread.is_alive()
-    ours.close()
-
-
-def damaged_frames(count: int, seed: int):
-    """Cut, oversized, wrong shapes, wrong dtypes, wrong methods, random bytes."""
-    random = np.random.default_rng(seed)
-    good = pack({"id": 1, "method": "decode", "params": {"z": np.zeros((1, 138), np.float32)}})
-    wrong = [
-        {"id": 1, "method": "decode", "params": {"z": np.zeros(3)}},
-        {"id": "x", "method": "decode", "params": []},
-        {"id": 1, "method": "encode", "params": {"pose": np.zeros((2, 2), np.uint8)}},
-        {"method": None},
-        {"id": 1},
-        {"id": 1, "method": "fit", "params": {"observations": [1, 2]}},
-        {"id": 1, "method": "sample", "params": {"n": -5}},
-        {"id": 1, "method": "cancel"},
-        {"id": 1, "method": "project", "params": {"points": "no", "camera": None}},
-    ]
-    frames = [pack(w) for w in wrong]
-    for _ in range(count):
-        kind = random.integers(5)
-        if kind == 0:
-            yield random.bytes(int(random.integers(0, 80)))
-        elif kind == 1:
-            yield good[: random.integers(0, len(good))]
-        elif kind == 2:
-            raw = bytearray(good)
-            for place in random.integers(0, len(raw), 3):
-                raw[place] = random.integers(256)
-            yield bytes(raw)
-        elif kind == 3:
-            yield frames[random.integers(len(frames))]
-        else:
-            yield int(random.integers(2**32)).to_bytes(4, "little") + random.bytes(20)
-
-
-def test_a_thousand_damaged_frames_never_crash_or_hang_the_server():
-    for junk in damaged_frames(1000, 0):
-        feed(junk)
-
-
-@pytest.mark.slow
-def test_twenty_thousand_damaged_frames_never_crash_or_hang_the_server():
-    for junk in damaged_frames(20_000, 1):
-        feed(junk)
-
-
-def resident(pid: int) -> int:
-    with open(f"/proc/{pid}/statm") as stream:
-        return int(stream.read().split()[1])
-
-
-@pytest.mark.skipif(
-    not os.path.exists("/proc/self/statm"), reason="asks Linux for a process' memory"
-)
-def test_a_thousand_jobs_leave_memory_flat(engine):
-    o = person()
-    last = engine.fit(o, losses=("ka",))[0]
-    z = np.zeros((1, 138), np.float32)
-
-    def work(rounds):
-        for i in range(rounds):
-            engine.call("decode", z=z, mesh=True)
-            if i % 50 == 0:
-                engine.call("refit", observation=o, last=last)
-
-    work(300)
-    before = resident(engine._process.pid)
-    work(1000)
-    assert resident(engine._process.pid) < 1.05 * before
 
 
 def test_two_clients_have_an_engine_each(engine):
@@ -281,27 +328,7 @@ def test_two_clients_have_an_engine_each(engine):
 
 def test_an_idle_engine_ends_when_it_was_asked_to():
     with Engine(idle_shutdown_s=0.3) as e:
-        process = e._process
-        assert process.wait(10) == 0
-
-
-def test_running_out_of_memory_halves_the_batch_and_ends_on_the_cpu():
-    import torch
-
-    from kinflow import fit
-    from kinflow.service.methods import fit_in_memory
-
-    calls = []
-
-    def call(people, starts, device):
-        calls.append((len(people), device))
-        if device != "cpu":
-            raise torch.OutOfMemoryError("full")
-        return fit(people, losses=("ka",), device="cpu")
-
-    results = fit_in_memory(call, [person(0), person(1)], None, "cuda")
-    assert calls == [(2, "cuda"), (1, "cuda"), (1, "cpu"), (1, "cuda"), (1, "cpu")]
-    assert len(results) == 2 and all("memory" in r.message for r in results)
+        assert e._process.wait(60) == 0
 
 
 def test_logs_are_rotated(tmp_path):
@@ -310,3 +337,27 @@ def test_logs_are_rotated(tmp_path):
     with Engine(log_path=log) as e:
         assert e.call("device_info")["kinflow"]
     assert log.stat().st_size < 1 << 20 and log.with_suffix(".log.1").exists()
+
+
+def resident(pid: int) -> int:
+    with open(f"/proc/{pid}/statm") as stream:
+        return int(stream.read().split()[1])
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="asks Linux for a process' memory"
+)
+def test_hundreds_of_jobs_leave_memory_flat(engine):
+    last = engine.fit(person(), losses=("ka",), device="cpu")[0]
+    z = np.zeros((1, 138), np.float32)
+
+    def work(rounds):
+        for i in range(rounds):
+            engine.call("decode", z=z, mesh=True)
+            if i % 50 == 0:
+                engine.call("refit", observation=person(), last=last, mesh=True)
+
+    work(100)
+    before = resident(engine._process.pid)
+    work(200)
+    assert resident(engine._process.pid) < 1.05 * before

@@ -1,7 +1,10 @@
 import contextlib
+import importlib.util
 import json
 import struct
+import threading
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,3 +268,21 @@ def test_what_is_no_data_cannot_be_sent(value):
 def test_a_record_whose_field_is_of_another_type_cannot_be_sent():
     with pytest.raises(ProtocolError, match="status of a FitResult is a int"):
         pack({"a": replace(result(), status=3)})
+
+
+def fuzzer():
+    """engine/fuzz/wire.py, which is no part of the package."""
+    path = Path(__file__).parents[1] / "fuzz" / "wire.py"
+    spec = importlib.util.spec_from_file_location("fuzz_wire", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("count", [300, pytest.param(6000, marks=pytest.mark.slow)])
+def test_damaged_frames_are_answered_or_end_the_connection_and_the_job(count, monkeypatch):
+    case, deaths = fuzzer().case, []
+    monkeypatch.setattr(threading, "excepthook", deaths.append)
+    outcomes = {case(1, number)[0] for number in range(count)}
+    assert not deaths and {"server: answered", "client: error", "client: value"} <= outcomes

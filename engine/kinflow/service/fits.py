@@ -163,7 +163,7 @@ def fit_folder(
     )
     outcome = run(sources, Path(out), settings, restart=restart, progress=progress)
     return {
-        "sources": [{"path": s.path, "stem": s.stem, "frame": s.frame} for s in sources],
+        "sources": [{"path": s.path, "stem": s.stem, "frame": s.frame} for s in outcome.sources],
         "people": outcome.people,
         "done": outcome.done,
         "failed": list(outcome.failed.items()),  # a list travels in pieces
