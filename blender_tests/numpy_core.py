@@ -25,7 +25,8 @@ from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
 from kinflow.bodies.tables import body_table, keypoint_table  # noqa: E402
 from kinflow.core.arrays import numpy_backend  # noqa: E402
 from kinflow.core.arrays import numpy_namespace as xp  # noqa: E402
-from kinflow.core.body import pose_points, pose_skeleton  # noqa: E402
+from kinflow.core.body import pose_skeleton  # noqa: E402
+from kinflow.core.points import pose_points
 from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle  # noqa: E402
 from kinflow.fitting.fit import fit  # noqa: E402
 from kinflow.priors.arrays import load_prior_arrays  # noqa: E402

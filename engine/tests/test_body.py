@@ -6,7 +6,8 @@ import torch
 from kinflow.bodies.keypoints import NAMES, keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS
 from kinflow.bodies.tables import keypoint_table
-from kinflow.core.body import levers, point_rows, pose_points, pose_skeleton
+from kinflow.core.body import pose_skeleton
+from kinflow.core.points import levers, point_rows, pose_points
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import BODY_MIRROR, JOINT_NAMES, PARENTS
 from kinflow.errors import InvalidInputError

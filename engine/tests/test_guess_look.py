@@ -11,7 +11,8 @@ import torch
 from drawn import TheTruth, drawn_people, observations_of
 
 from kinflow import load_body, load_prior
-from kinflow.core.body import pose_points, pose_skeleton
+from kinflow.core.body import pose_skeleton
+from kinflow.core.points import pose_points
 from kinflow.core.camera import Lens, project
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import PARENTS

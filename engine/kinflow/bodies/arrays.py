@@ -8,17 +8,27 @@ import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from ..core.arrays import Backend, numpy_backend
-from ..core.body import Points
+from ..core.points import Points
 from ..core.skeleton import PARENTS
 from ..errors import AssetError
 from ..tensorfile import check_header, read_tensors
 from .parts import label_vertices
 
 DEFAULT_BODY = Path(__file__).parent.parent / "assets" / "default_body.safetensors"
+
+
+class AnyBody(Protocol):
+    """`BodyArrays`, or a `Body` of torch: the arrays, and where its own computations run."""
+
+    @property
+    def arrays(self) -> BodyArrays: ...
+    @property
+    def backend(self) -> Backend: ...
 
 
 @dataclass(frozen=True, eq=False)

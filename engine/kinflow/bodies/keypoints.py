@@ -13,18 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.arrays import Array
 from ..core.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from ..errors import InvalidInputError
-from .arrays import BodyArrays
+from .arrays import AnyBody, BodyArrays
 from .keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
-
-if TYPE_CHECKING:
-    from .model import Body
 
 __all__ = [
     "BLAZEPOSE33",
@@ -171,7 +167,7 @@ def _joint_mix(name: str, rest: dict[str, np.ndarray]) -> dict[str, float]:
     return {name: 1.0}
 
 
-def keypoint_regressor(body: Body | BodyArrays, keypoint_set: str) -> KeypointRegressor:
+def keypoint_regressor(body: AnyBody, keypoint_set: str) -> KeypointRegressor:
     """Regressor of a set ("coco17", "blazepose33", "body25") for this body's topology.
 
     Its arrays are of the body's own kind: numpy's for `BodyArrays`, tensors for a `Body`. Raises

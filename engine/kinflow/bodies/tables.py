@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..core.arrays import Backend
-from ..core.body import BodyTable, PointTable, SkinTable
+from ..core.body import BodyTable, SkinTable
+from ..core.points import PointTable
 from ..core.terms.parts import Skin
 from .arrays import BodyArrays, vertex_normals
 from .keypoints import keypoint_regressor

@@ -12,21 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .arrays import Array, Namespace, per_person, pick, zeros_like
-from .body import (
-    NUM_BETAS,
-    NUM_TURNS,
-    WIDTH,
-    BodyTable,
-    Levers,
-    PointTable,
-    Posed,
-    compress,
-    levers,
-    pose_points,
-    pose_skeleton,
-)
+from .body import NUM_BETAS, BodyTable, pose_skeleton
 from .camera import Lens
 from .flow import Decoder
+from .points import NUM_TURNS, WIDTH, Levers, PointTable, Posed, compress, levers, pose_points
 from .rotations import axis_angle_to_matrix
 from .skeleton import NUM_JOINTS
 from .step import Linearisation, damped_step

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bodies.arrays import AnyBody
 from ..bodies.files import load_body_arrays
 from ..core.arrays import is_numpy
 from ..core.solver import Progress
@@ -32,7 +33,6 @@ from .stages import (
 from .starts import Start
 
 if TYPE_CHECKING:
-    from ..bodies.model import Body
     from ..priors.prior import Prior
 
 MAX_BATCH = 256  # people at once on a GPU: bounds memory, and is large enough that calls are
@@ -53,7 +53,7 @@ class _Task:
 def fit(
     observations: Observation | Sequence[Observation],
     *,
-    body: Body | None = None,
+    body: AnyBody | None = None,
     prior: Prior | PosePrior | str | Path | None = None,
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),

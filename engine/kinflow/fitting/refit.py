@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..bodies.arrays import AnyBody
 from ..core.solver import SolverConfig
 from ..priors.arrays import PosePrior
 from ..records import FitResult, Observation
@@ -20,8 +21,6 @@ from .results import failed_result, results_of
 from .starts import code_of, state_of
 
 if TYPE_CHECKING:
-    from ..bodies.arrays import BodyArrays
-    from ..bodies.model import Body
     from ..priors.prior import Prior
 
 REFIT_ITERATIONS = 12
@@ -31,7 +30,7 @@ def refit(
     observation: Observation,
     last: FitResult,
     *,
-    body: Body | BodyArrays,
+    body: AnyBody,
     prior: Prior | PosePrior,
     device: str = "cpu",
     config: FitConfig | None = None,

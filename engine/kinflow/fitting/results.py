@@ -12,7 +12,8 @@ from ..bodies.arrays import BodyArrays
 from ..bodies.tables import body_table, keypoint_table, skin_table
 from ..core.arrays import numpy_backend, to_numpy
 from ..core.arrays import numpy_namespace as xp
-from ..core.body import NUM_BETAS, pose_points, pose_skeleton, skin
+from ..core.body import NUM_BETAS, pose_skeleton, skin
+from ..core.points import pose_points
 from ..core.posterior import State
 from ..core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from ..core.solver import Solution

@@ -11,8 +11,9 @@ from torch import Tensor
 from ..bodies.model import Body
 from ..bodies.tables import body_table, keypoint_table, skin_sample
 from ..core.arrays import Backend, numpy_backend, numpy_namespace, to_numpy
-from ..core.body import pose_points, pose_skeleton
+from ..core.body import pose_skeleton
 from ..core.camera import Lens, Targets, project
+from ..core.points import pose_points
 from ..core.terms.parts import Skin
 from ..priors.prior import Prior
 from ..threads import one_thread

@@ -15,20 +15,10 @@ from ..core.arrays import (
     per_person,
     zeros_like,
 )
-from ..core.body import (
-    NUM_BETAS,
-    NUM_TURNS,
-    BodyTable,
-    PointTable,
-    Posed,
-    Skeleton,
-    levers,
-    point_rows,
-    pose_points,
-    pose_skeleton,
-)
+from ..core.body import NUM_BETAS, BodyTable, Skeleton, pose_skeleton
 from ..core.camera import Lens, Targets, perspective_translation, project
 from ..core.flow import Decoder
+from ..core.points import NUM_TURNS, PointTable, Posed, levers, point_rows, pose_points
 from ..core.skeleton import NUM_JOINTS
 from ..core.terms.parts import MARGIN_METRES, SCALE_METRES, Skin, pairwise_squared
 

@@ -7,17 +7,8 @@ import numpy as np
 from ..bodies.arrays import BodyArrays
 from ..core.arrays import numpy_backend
 from ..core.arrays import numpy_namespace as xp
-from ..core.body import (
-    NUM_BETAS,
-    NUM_TURNS,
-    BodyTable,
-    PointTable,
-    Skeleton,
-    levers,
-    point_rows,
-    pose_points,
-    pose_skeleton,
-)
+from ..core.body import NUM_BETAS, BodyTable, Skeleton, pose_skeleton
+from ..core.points import NUM_TURNS, PointTable, levers, point_rows, pose_points
 from ..core.skeleton import METRIC_JOINTS, NUM_JOINTS
 from .arrays import PriorArrays
 

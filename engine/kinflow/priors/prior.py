@@ -19,6 +19,7 @@ from .arrays import SHIPPED, PriorArrays, checked_pose, load_prior_arrays
 from .modules import Flow
 from .storage import PriorHeader
 
+CPU = torch.device("cpu")
 __all__ = ["SHIPPED", "Prior", "load_prior"]
 
 
@@ -32,7 +33,7 @@ class Prior:
     """
 
     arrays: PriorArrays
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     dtype: torch.dtype = torch.float32
 
     @cached_property

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.skeleton import JOINT_NAMES, MIRROR, PARENTS
 from ...mocap.dataset import load_clips, real_poses
 from ...rotations_np import axis_angle_to_matrix
-from ...core.skeleton import JOINT_NAMES, MIRROR, PARENTS
 from ...tensorfile import FORMAT_VERSION, write_tensors
 from ..parts import PART_NAMES, label_vertices
 from .correctives import fit_correctives

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...rotations_np import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_quaternion
 from ...core.skeleton import JOINT_INDEX, JOINT_NAMES, MIRROR, NUM_JOINTS, PARENTS
+from ...rotations_np import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_quaternion
 from .rig import TWIST_BONES, bone_map
 from .source import Source
 

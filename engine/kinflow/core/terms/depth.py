@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, eye_like, per_person
-from ..body import PointTable, point_rows
+from ..points import PointTable, point_rows
 from ..posterior import PosedState, Rows
 from .robust import smoothed_distance
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, per_person
-from ..body import PointTable, point_rows
 from ..camera import project
+from ..points import PointTable, point_rows
 from ..posterior import PosedState, Rows
 from .robust import smoothed_distance
 

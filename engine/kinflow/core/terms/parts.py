@@ -19,8 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, any_used, arange_like, in_batch, per_person
-from ..body import PointTable, point_rows
 from ..camera import project
+from ..points import PointTable, point_rows
 from ..posterior import PosedState, Rows
 from .robust import geman_mcclure
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...bodies.arrays import AnyBody
 from ...bodies.files import load_body_arrays
 from ...core.arrays import Array, asarray_like, pick, put_rows, to_numpy
 from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
@@ -29,7 +30,6 @@ from .chain import Chain
 from .path import best_path
 
 if TYPE_CHECKING:
-    from ...bodies.model import Body
     from ...priors.prior import Prior
 
 FITTED = ("converged", "max_iterations")
@@ -51,7 +51,7 @@ def fit_sequence(
     observations: Sequence[Observation],
     *,
     frames: Sequence[int] | None = None,
-    body: Body | None = None,
+    body: AnyBody | None = None,
     prior: Prior | PosePrior | str | Path | None = None,
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),
