@@ -96,7 +96,8 @@ def test_smplx_parameters_give_the_same_mesh(body64, results):
 def test_same_seed_and_batch_order_give_the_same_numbers(scene, results):
     again = fit(scene[1][:3], losses=("ka",), device="cpu")
     for a, b in zip(again, results, strict=False):
-        # the depth of the whole body is nearly free (a smaller body nearer by), so pelvises are put on each other
+        # the depth of the whole body is nearly free (a smaller body nearer by), so pelvises are put
+        # on each other
         assert mpjpe(a.joints, b.joints) < 0.01
 
 

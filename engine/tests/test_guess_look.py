@@ -12,8 +12,8 @@ from drawn import TheTruth, drawn_people, observations_of
 
 from kinflow import load_body, load_prior
 from kinflow.core.body import pose_skeleton
-from kinflow.core.points import pose_points
 from kinflow.core.camera import Lens, project
+from kinflow.core.points import pose_points
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import PARENTS
 from kinflow.guessing import look
@@ -106,7 +106,9 @@ def test_the_look_in_numpy_is_that_in_torch(people, figure, light):
     truth = TheTruth(people, light).answer
     beside = State(0.8 * truth.z, truth.root, truth.betas)
     shown = figure.look(beside, inputs)
-    exact = look.gauss_newton(xp, figure.tables(), *vars(beside).values(), evidence_of(inputs))
+    exact = look.gauss_newton(
+        xp, figure.tables(), tuple(vars(beside).values()), evidence_of(inputs)
+    )
     torch.testing.assert_close(shown.keypoints, exact[0], atol=1e-2, rtol=0)
     torch.testing.assert_close(shown.step, exact[1], atol=2e-4, rtol=1e-3)
 

@@ -21,7 +21,7 @@ NUMPY64, TORCH64 = numpy_backend(np.float64), torch_backend(dtype=torch.float64)
 
 def dense_step(linear, damping, group, shared) -> tuple[np.ndarray, np.ndarray]:
     """The same step from one large system of everybody's unknowns."""
-    people, rows, dim = linear.by_latent.shape
+    people, _, dim = linear.by_latent.shape
     rest = linear.by_rest.shape[-1]
     own = dim + rest - shared
     groups = int(group.max()) + 1

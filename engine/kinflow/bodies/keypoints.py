@@ -99,7 +99,9 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
         in_front = centre + np.array([0, 0, 0.015])
         result[f"{side}_eye"] = _nearest(skin, in_front, 2)
         result[f"{side}_eye_inner"] = _nearest(skin, in_front - [sign * 0.014, 0, 0], 1)
-        result[f"{side}_eye_outer"] = _nearest(skin, in_front + [sign * 0.014, 0, -0.004], 1)
+        result[f"{side}_eye_outer"] = _nearest(
+            skin, in_front + np.array([sign * 0.014, 0, -0.004]), 1
+        )
         result[f"mouth_{side}"] = _nearest(
             skin, v[result["nose"][0]] + [sign * 0.024, -0.035, -0.028], 1
         )
@@ -107,8 +109,8 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
         result[f"{side}_ear"] = [int(np.nonzero(head)[0][(sign * skin[head, 0]).argmax()])]
         hand = joints[JOINT_INDEX[f"{side}_hand"]]
         wrist = joints[JOINT_INDEX[f"{side}_wrist"]]
-        result[f"{side}_index"] = _nearest(skin, hand + [0, 0, 0.025], 4)
-        result[f"{side}_pinky"] = _nearest(skin, hand + [-sign * 0.012, 0, -0.035], 4)
+        result[f"{side}_index"] = _nearest(skin, hand + np.array([0, 0, 0.025]), 4)
+        result[f"{side}_pinky"] = _nearest(skin, hand + np.array([-sign * 0.012, 0, -0.035]), 4)
         result[f"{side}_thumb"] = _nearest(skin, 0.45 * wrist + 0.55 * hand + [0, -0.02, 0.05], 4)
         ankle, ball = joints[JOINT_INDEX[f"{side}_ankle"]], joints[JOINT_INDEX[f"{side}_foot"]]
         foot = np.nonzero((skin[:, 1] < ankle[1] + 0.02) & (sign * skin[:, 0] > 0))[0]

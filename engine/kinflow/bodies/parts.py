@@ -48,7 +48,8 @@ def joint_part(name: str) -> int:
 def label_vertices(
     v_template: np.ndarray, lbs_weights: np.ndarray, joints: np.ndarray
 ) -> np.ndarray:
-    """Label of each vertex: the part of the joint that moves it most. (V, 3), (V, 24), (24, 3) -> (V,) uint8.
+    """Label of each vertex: the part of the joint that moves it most. (V, 3), (V, 24), (24, 3) ->
+    (V,) uint8.
 
     The neck is torso below its middle and head above.
     """

@@ -37,6 +37,17 @@ class BenchSpeed(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchCuda(Common):
+    """A CUDA card beside the CPU: the same answers, and fits a second."""
+
+    counts: tuple[int, ...] = (1, 64, 1024)
+    compare: int = 200
+    most_on_cpu: int = 256
+    """People at most whom the CPU is timed with."""
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchPhotos(Common):
     """Renders with known truth through detector and fitter."""
 
@@ -92,6 +103,7 @@ class BenchRegressor(Common):
 BENCHES: dict[str, type[Common]] = {
     "fit": BenchFit,
     "speed": BenchSpeed,
+    "cuda": BenchCuda,
     "photos": BenchPhotos,
     "sequence": BenchSequence,
     "batch": BenchBatch,

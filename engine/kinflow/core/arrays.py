@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-import array_api_compat.numpy as numpy_namespace
+import array_api_compat.numpy
 import numpy as np
 
 from ..records import NumpyArray
 
 Array = Any
 """An array of numpy or a tensor of torch: their stubs have no common type."""
+numpy_namespace = array_api_compat.numpy
 Namespace = Any
 """`array_api_compat.numpy` or `array_api_compat.torch`."""
 T = TypeVar("T")

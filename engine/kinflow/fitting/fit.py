@@ -13,7 +13,7 @@ from ..bodies.files import load_body_arrays
 from ..core.arrays import is_numpy
 from ..core.solver import Progress
 from ..errors import CancelledError, InvalidInputError
-from ..priors.arrays import PosePrior, load_prior_arrays
+from ..priors.arrays import PosePrior, prior_of
 from ..records import Camera, FitResult, Observation
 from .backend import backend_for
 from .config import LOSSES, MIN_KEYPOINTS, NEAR_START, SOLVERS, STARTS, FitConfig
@@ -135,12 +135,6 @@ def _check(
         raise InvalidInputError(
             "People of different keypoint sets cannot share a shape.", "Use one detector for all."
         )
-
-
-def prior_of(prior: Any) -> PosePrior:
-    if prior is None or isinstance(prior, (str, Path)):
-        return load_prior_arrays(prior or "light")
-    return getattr(prior, "arrays", prior)
 
 
 def _with_focal(

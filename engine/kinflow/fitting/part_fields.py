@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +39,9 @@ def parts_term(
     rows = [_one(plane, channels, random) for plane in planes]
     backend = means.backend
     skin = skin_sample(means.body, backend)
-    columns = [backend.asarray(np.stack(column)) for column in zip(*rows, strict=True)]
+    columns: list[Any] = [backend.asarray(np.stack(c)) for c in zip(*rows, strict=True)]
     channel = skin.labels - 1 if use_parts else backend.xp.zeros_like(skin.labels)
-    return Parts(skin, channel, means.config.weights.part, Fields(*columns, px_per_metre))
+    return Parts(skin, channel, means.config.weights.part, Fields(*[*columns, px_per_metre]))
 
 
 def _mask(person: Observation) -> np.ndarray | None:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..bodies.model import torch_backend
 from ..core.arrays import is_numpy, to_numpy
-from ..core.posterior import State
 from ..core.solver import Progress, Solution
 from ..errors import CancelledError
 from .people import People, gather
@@ -63,8 +62,7 @@ def _on_torch(people: People, candidates: Candidates) -> tuple[People, Candidate
     means = replace(people.means, backend=backend)
     moved = gather(people.observations, people.cameras, means)
     moved = moved.with_term(replace(moved.keypoints(), scale=_tensor(people.keypoints().scale)))
-    state = State(*(_tensor(candidates.state.block(n)) for n in ("z", "root", "betas", "transl")))
-    return moved, Candidates(_tensor(candidates.owner), state)
+    return moved, Candidates(_tensor(candidates.owner), candidates.state.mapped(_tensor))
 
 
 def _tensor(array: object) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..bodies.arrays import AnyBody
 from ..core.solver import SolverConfig
-from ..priors.arrays import PosePrior
+from ..priors.arrays import PosePrior, prior_of
 from ..records import FitResult, Observation
 from .backend import backend_for, minimise
 from .config import MIN_KEYPOINTS, FitConfig
@@ -41,7 +41,7 @@ def refit(
     """
     began = time.perf_counter()
     config = replace(config or FitConfig(), hints=False)
-    means = Means(body.arrays, getattr(prior, "arrays", prior), backend_for(device), config)
+    means = Means(body.arrays, prior_of(prior), backend_for(device), config)
     camera = observation.camera or last.camera
     if int(observation.usable.sum()) < MIN_KEYPOINTS:
         message = f"At least {MIN_KEYPOINTS} keypoints are needed."

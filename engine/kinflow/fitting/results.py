@@ -44,7 +44,7 @@ def failed_result(
     pose, _ = means.prior.decoder(_HOST).decode(xp, z)
     shape = np.zeros(NUM_BETAS, np.float32)
     root, transl = np.array([np.pi, 0, 0], np.float32), np.array([0, 0, 3], np.float32)
-    axis_angle = np.float32(matrix_to_axis_angle(xp, pose[0]))
+    axis_angle = np.asarray(matrix_to_axis_angle(xp, pose[0]), np.float32)
     vertices, joints = _mesh(means.body, root, axis_angle, shape, transl)
     return FitResult(
         global_orient=root,
@@ -92,7 +92,7 @@ def keypoint_errors(projected: np.ndarray, person: Observation) -> tuple[np.ndar
 def results_of(people: People, solution: Solution, owner: Any) -> list[FitResult]:
     """A result for everybody, from the distinct solutions, best first."""
     means, host_owner, energy = people.means, to_numpy(owner), to_numpy(solution.energy)
-    state = State(*(to_numpy(solution.state.block(n)) for n in ("z", "root", "betas", "transl")))
+    state = solution.state.mapped(to_numpy)
     pose, _ = means.prior.decoder(_HOST).decode(xp, state.z)
     rotations = np.concatenate((state.root[:, None], pose), 1)
     skeleton = pose_skeleton(xp, body_table(means.body, _HOST), rotations, state.betas)

@@ -105,8 +105,8 @@ def state_of(starts: Sequence[Start], codes: np.ndarray, means: Means) -> State:
         return np.stack([np.asarray(getattr(s, name), np.float64) for s in starts])
 
     root = axis_angle_to_matrix(numpy_namespace, stack("global_orient"))
-    columns = (codes, root, stack("betas"), stack("transl"))
-    return State(*(backend.asarray(np.asarray(a, np.float64)) for a in columns))
+    state = State(codes, root, stack("betas"), stack("transl"))
+    return state.mapped(lambda array: backend.asarray(np.asarray(array, np.float64)))
 
 
 def code_of(start: Start, means: Means) -> np.ndarray:

@@ -48,13 +48,13 @@ class Figure:
     def look(self, state: State, inputs: Inputs) -> Seen:
         """How a state looks beside what was observed (`network.Look`); in numpy on a CPU."""
         evidence = evidence_of(inputs)
-        answer = state.z, state.root, state.betas
         if self.body.device.type != "cpu":
-            return Seen(*gauss_newton(xp, self.tables(), *answer, evidence))
+            answer = (state.z, state.root, state.betas)
+            return Seen(*gauss_newton(xp, self.tables(), answer, evidence))
         place = numpy_backend(to_numpy(state.z).dtype)
-        host = [to_numpy(tensor) for tensor in answer]
+        host = (to_numpy(state.z), to_numpy(state.root), to_numpy(state.betas))
         with one_thread():
-            shown = gauss_newton(numpy_namespace, self.tables(place), *host, _on_host(evidence))
+            shown = gauss_newton(numpy_namespace, self.tables(place), host, _on_host(evidence))
         return Seen(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
 
 

@@ -77,5 +77,6 @@ def guess(
     columns = (pose[:, 0], pose[:, 1:], placed.betas, placed.transl, placed.z)
     arrays = [c.float().cpu().numpy() for c in columns]
     for k, i in enumerate(rows):
-        result[i] = Guess(*(a[k] for a in arrays), prior.id)
+        root, joints, betas, transl, z = (a[k] for a in arrays)
+        result[i] = Guess(root, joints, betas, transl, z, prior.id)
     return result

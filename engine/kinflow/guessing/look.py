@@ -72,9 +72,10 @@ def on_keypoints(xp: Namespace, points: Array, evidence: Evidence) -> Array:
 
 
 def gauss_newton(
-    xp: Namespace, tables: Tables, z: Array, root: Array, betas: Array, evidence: Evidence
+    xp: Namespace, tables: Tables, state: tuple[Array, Array, Array], evidence: Evidence
 ) -> tuple[Array, Array]:
-    """A state's keypoints (B, 17, 2) px, and the step (B, D + 3 + 10) from it towards the photo.
+    """A state's (latent, root, shape) keypoints (B, 17, 2) px, and the step (B, D + 3 + 10) from it
+    towards the photo.
 
     With residuals r in shares of the crop, their weights W, their Jacobian J by (z, root, betas,
     translation) and P the deviations of what is believed before,
@@ -83,6 +84,7 @@ def gauss_newton(
 
     without the part for translation. The pull of the prior is left to who takes the step.
     """
+    z, root, betas = state
     pose, trace = tables.decoder.decode(xp, z)
     rotations = xp.concat((root[:, None], pose), axis=1)
     skeleton = pose_skeleton(xp, tables.body, rotations, betas)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import array_api_compat.torch as xp
@@ -77,7 +78,7 @@ class SmallBackbone(nn.Module):
         super().__init__()
         sizes = (NUM_PLANES, 32, 48, 64, 96)
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             layers += [nn.Conv2d(fan_in, fan_out, 3, 2, 1), nn.GroupNorm(8, fan_out), nn.SiLU()]
         self.layers = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(96 * 16, self.width), nn.SiLU()

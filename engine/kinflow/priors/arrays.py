@@ -173,3 +173,11 @@ def _read(path: Path, name: str) -> PriorArrays:
             "Export the prior again.",
         )
     return PriorArrays(tensors, header, axes, shares, name)
+
+
+def prior_of(prior: Any) -> PosePrior:
+    """A prior's arrays: of its name or path, of a `Prior` of torch, or itself; None is "light"."""
+    if prior is None or isinstance(prior, (str, Path)):
+        return load_prior_arrays(prior or "light")
+    arrays: PosePrior = getattr(prior, "arrays", prior)
+    return arrays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import flow as core
+from ..core.representations import dimension
 from .storage import HIDDEN, PriorHeader, flow_of
 
 
@@ -39,7 +41,7 @@ class Coupling(nn.Module):
             raise ValueError("couplings need an even dimension")
         sizes = (dim // 2, HIDDEN, HIDDEN, dim // 2)
         for net in ("scale", "shift"):
-            for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
                 gain = 0.0 if layer == 2 else 1 / math.sqrt(fan_in)
                 weight = nn.Parameter(gain * torch.randn(fan_out, fan_in))
                 self.register_parameter(f"{net}_weight{layer}", weight)
@@ -59,7 +61,7 @@ class Flow(nn.Module):
 
     def __init__(self, header: PriorHeader) -> None:
         super().__init__()
-        self.header, self.dim = header, core.representations.dimension(header.representation)
+        self.header, self.dim = header, dimension(header.representation)
         step = Kink if header.architecture == "light" else Coupling
         self.dense = nn.ModuleList(Dense(self.dim) for _ in range(core.NUM_DENSE))
         self.steps = nn.ModuleList(step(self.dim) for _ in range(core.NUM_DENSE - 1))

@@ -1,7 +1,9 @@
-"""A prior's decoder as ONNX: latent -> representation -> rotation matrices. Needs the package `onnx` (extra `onnx`).
+"""A prior's decoder as ONNX: latent -> representation -> rotation matrices. Needs the package
+`onnx` (extra `onnx`).
 
-The graph is written by hand, node by node: matrix products, kinks as sums and square roots, couplings, and the representation's own
-way to rotations. Weights are stored from latent to pose, so nothing is inverted. Only operators that OpenCV's dnn knows.
+The graph is written by hand, node by node: matrix products, kinks as sums and square roots,
+couplings, and the representation's own way to rotations. Weights are stored from latent to pose, so
+nothing is inverted. Only operators that OpenCV's dnn knows.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class _Graph:
 
 
 def _coupling(graph: _Graph, step: Coupling, h: str, dim: int) -> str:
-    # halves by products with 0 and 1, which are exact: OpenCV cannot join slices of a batch of unknown size
+    # halves by products with 0 and 1, which are exact: OpenCV cannot join slices of a batch of
+    # unknown size
     half, eye = dim // 2, np.eye(dim)
     pick_a, pick_b = (
         (eye[:, :half], eye[:, half:]) if step.first_half else (eye[:, half:], eye[:, :half])
@@ -94,7 +97,9 @@ def _kink(graph: _Graph, step: Kink, h: str) -> str:
 
 
 class _Joints:
-    """Entries of all joints side by side as (B, 23) columns: arithmetic of small vectors without batched products."""
+    """Entries of all joints side by side as (B, 23) columns: arithmetic of small vectors without
+    batched products.
+    """
 
     def __init__(self, graph: _Graph, per_joint: int) -> None:
         self.graph, self.per_joint = graph, per_joint
@@ -195,7 +200,9 @@ def _axis_angle(joints: _Joints, x: str) -> list[str]:
 
 
 def _matrix(joints: _Joints, x: str) -> list[str]:
-    """Nearest rotation by Newton's iteration X <- (X + X^-T) / 2, X^-T = cofactors / determinant."""
+    """Nearest rotation by Newton's iteration X <- (X + X^-T) / 2, X^-T = cofactors /
+    determinant.
+    """
     rows = [[joints.entry(x, 3 * r + c) for c in range(3)] for r in range(3)]
     for _ in range(POLAR_ROUNDS):
         cofactors = [
@@ -215,10 +222,12 @@ def _matrix(joints: _Joints, x: str) -> list[str]:
 
 
 def export_onnx(prior: Prior | PriorArrays, path: str | Path) -> None:
-    """Writes z (B, D) -> `representation` (B, D), `rotations` (B, 207): 23 row-major 3 x 3 matrices side by side.
+    """Writes z (B, D) -> `representation` (B, D), `rotations` (B, 207): 23 row-major 3 x 3 matrices
+    side by side.
 
-    Matrices by Newton's polar iteration need a positive determinant, which every decoded pose within some ten sigmas has.
-    Raises KinflowError where the package onnx is missing, InvalidInputError where the path cannot be written.
+    Matrices by Newton's polar iteration need a positive determinant, which every decoded pose
+    within some ten sigmas has. Raises KinflowError where the package onnx is missing,
+    InvalidInputError where the path cannot be written.
     """
     try:
         from onnx import TensorProto, checker, helper, save

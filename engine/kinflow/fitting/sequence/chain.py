@@ -26,11 +26,11 @@ class ChainLinearisation:
     10)."""
 
     energy: Array = per_person()
-    blocks: np.ndarray = per_person()
-    border: np.ndarray = per_person()
-    corner: np.ndarray = per_person()
-    gradient: np.ndarray = per_person()
-    shape_gradient: np.ndarray = per_person()
+    blocks: Array = per_person()
+    border: Array = per_person()
+    corner: Array = per_person()
+    gradient: Array = per_person()
+    shape_gradient: Array = per_person()
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,19 @@ class Chain:
         energy, *tables = (np.concatenate(column) for column in zip(*parts, strict=True))
         energy = energy + to_numpy(self.smoothness.energy(self.xp, state))
         total = asarray_like(self.xp, energy, state.z)
-        return ChainLinearisation(total, *tables)
+        # arrays of the namespace, so that the solver can choose between two linearisations
+        return ChainLinearisation(total, *(self.xp.asarray(table) for table in tables))
 
     def step(self, linear: ChainLinearisation, state: State, damping: Array) -> State:
         """A damped step of all frames and the shape; nowhere where the system is not definite."""
         blocks, below, below2, gradient = self._joined(linear, state)
-        border, count = linear.border.copy(), len(blocks)
+        border, count = to_numpy(linear.border).copy(), len(blocks)
         stiff, size = float(damping[0]), blocks.shape[-1]
         diagonal = blocks.diagonal(axis1=1, axis2=2)
         blocks = blocks + (stiff * (1 + 0.1 * diagonal))[..., None] * np.eye(size)
         blocks[self.held] += HELD * np.eye(size)
         border[self.held], gradient[self.held] = 0, 0
-        corner, pull = linear.corner.sum(0), linear.shape_gradient.sum(0)
+        corner, pull = (to_numpy(a).sum(0) for a in (linear.corner, linear.shape_gradient))
         corner += np.diag(stiff * (1 + 0.1 * corner.diagonal()))
         if self.hold_shape:
             border, pull, corner = np.zeros_like(border), np.zeros_like(pull), np.eye(len(pull))
@@ -99,10 +100,10 @@ class Chain:
     def _joined(self, linear: ChainLinearisation, state: State) -> tuple[np.ndarray, ...]:
         """Blocks (T, n, n) with the smoothness in them, those of neighbours (T - 1, n, n) and of
         neighbours' neighbours (T - 2, n, n), and the gradient (T, n)."""
-        blocks, gradient = linear.blocks.copy(), linear.gradient.copy()
+        blocks, gradient = (to_numpy(a).copy() for a in (linear.blocks, linear.gradient))
         count, size = gradient.shape
-        tables = (blocks, np.zeros((max(count - 1, 0), size, size)))
-        tables = (*tables, np.zeros((max(count - 2, 0), size, size)))
+        neighbours = [np.zeros((max(count - k, 0), size, size)) for k in (1, 2)]
+        tables = (blocks, *neighbours)
         if count < 3:
             return *tables, gradient
         links = self.smoothness.rows(self.xp, state)

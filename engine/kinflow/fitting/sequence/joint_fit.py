@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
 from ...core.solver import Progress, Solution, SolverConfig
 from ...core.terms.smoothness import Smoothness, SmoothWeights
 from ...errors import InvalidInputError
-from ...priors.arrays import PosePrior
+from ...priors.arrays import PosePrior, prior_of
 from ...records import Camera, FitResult, Observation
 from ..backend import backend_for, minimise
 from ..config import FitConfig
-from ..fit import fit, prior_of
+from ..fit import fit
 from ..part_fields import parts_term
 from ..people import Means, People, gather
 from ..results import results_of
@@ -116,7 +117,7 @@ class _Clip:
 
 def _numbers(people: list[Observation], frames: Sequence[int] | None) -> list[int]:
     numbers = list(range(len(people))) if frames is None else [int(f) for f in frames]
-    rising = all(b > a for a, b in zip(numbers, numbers[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(numbers))
     if len(numbers) != len(people) or not rising:
         raise InvalidInputError(
             "A sequence needs one frame number an observation, rising.",
