@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -136,18 +137,35 @@ def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
     assert "Not a directory" in captured.err and not json.loads(captured.out)["ok"]
 
 
-@pytest.mark.parametrize("count", [2, 9])  # in the process itself, and in workers
-def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, count):
-    photos, files = make_crowd(tmp_path, count)
+@pytest.fixture
+def endless(tmp_path):
+    """Starts a fit of so many photos that never ends; whatever is left of it goes afterwards."""
     (tmp_path / "endless.py").write_text(_ENDLESS)
-    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
-    command = subprocess.Popen(
-        [sys.executable, tmp_path / "endless.py", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(count: int) -> subprocess.Popen[str]:
+        photos, files = make_crowd(tmp_path, count)
+        words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o"]
+        command = subprocess.Popen(
+            [sys.executable, tmp_path / "endless.py", *words, "--workers", "2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        begun.append(command)
+        return command
+
+    yield start
+    for command in begun:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+        command.communicate()
+
+
+@pytest.mark.parametrize("count", [2, 9])  # in the process itself, and in workers
+def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, endless, count):
+    command = endless(count)
     for _ in range(1 if count == 2 else 2):
         assert command.stdout.readline() == "working\n"
     os.killpg(command.pid, signal.SIGINT)
@@ -157,13 +175,8 @@ def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, count):
     assert {p.name for p in (tmp_path / "o").iterdir()} == {"journal.sqlite", "report.csv"}
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path):
-    photos, files = make_crowd(tmp_path, 16)
-    (tmp_path / "endless.py").write_text(_ENDLESS)
-    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
-    command = subprocess.Popen(
-        [sys.executable, tmp_path / "endless.py", *words], stdout=subprocess.PIPE, text=True
-    )
+def test_workers_end_when_their_parent_is_killed(endless):
+    command = endless(16)
     assert [command.stdout.readline() for _ in range(2)] == ["working\n"] * 2
     command.kill()
     # the pipe ends with the last of those who could write to it; their work never ends by itself
