@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+MAX_TEXT = 1500
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    """Names and words of files may hold what can be neither printed nor sent, and have no end."""
+    text = _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+    half = MAX_TEXT // 2
+    return text if len(text) <= MAX_TEXT else f"{text[:half]} ... {text[-half:]}"
+
 
 class KinflowError(Exception):
     """Base of all kinflow errors.
@@ -12,11 +24,9 @@ class KinflowError(Exception):
     code = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        # a file's name may hold bytes that can be neither printed nor sent
-        message, hint = (t.encode("utf-8", "backslashreplace").decode() for t in (message, hint))
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _printable(message)
+        self.hint = _printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

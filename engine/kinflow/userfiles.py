@@ -23,7 +23,7 @@ import numpy as np
 from .errors import AssetError, KinflowError
 
 LIMIT_VARIABLE = "KINFLOW_MAX_MB"
-MAX_LINE = 1 << 20
+MAX_LINE, MAX_LINES = 1 << 20, 5_000_000
 _MB = 1 << 20
 _NUMPY_HEADER = re.compile(
     r"\{'descr': '([<>|=]?[biuf?]\d{0,2})', 'fortran_order': (True|False), "
@@ -133,8 +133,8 @@ def numbered_lines(raw: bytes, path: str | os.PathLike) -> Iterator[tuple[int, s
     number = 0
     while line := text.readline(MAX_LINE):
         number += 1
-        if len(line) == MAX_LINE:
-            raise AssetError(f"{path}, line {number}: the line does not end.", "Export it again.")
+        if len(line) == MAX_LINE or number > MAX_LINES:
+            raise AssetError(f"{path}, line {number}: it does not end.", "Export it again.")
         yield number, line
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from ..errors import KinflowError, PhotoError
 from ..records import Camera
-from ..userfiles import LIMIT_VARIABLE, limit_bytes, open_regular, parsing, replacing
+from ..userfiles import LIMIT_VARIABLE, limit_bytes, parsing, read_bytes, replacing
 
-MAX_MB = 512  # unpacked, as RGB
+MAX_MB = 512  # of the file, and unpacked as RGB
 WORK_SIZE = 4096
 # Pillow knows fifty formats more, one of which (EPS) starts Ghostscript
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -73,10 +74,12 @@ def open_image(path: str | os.PathLike, error: type[KinflowError] = PhotoError) 
 
     Image.MAX_IMAGE_PIXELS = None  # checked below, with a sentence of ours
     pixels = limit_bytes(MAX_MB) // 3
-    with open_regular(path, error, _HINT) as stream, parsing(path, _HINT, error, "photo"):
-        _prepare_heif(stream, path, error)
+    raw = read_bytes(path, MAX_MB, error, _HINT)
+    with parsing(path, _HINT, error, "photo"):
+        _prepare_heif(raw, path, error)
         try:
-            image = Image.open(stream, formats=[f for f in FORMATS if _known(f)])
+            # of a file, Pillow reads as many bytes as the file tells it to
+            image = Image.open(io.BytesIO(raw), formats=[f for f in FORMATS if _known(f)])
         except UnidentifiedImageError as reason:
             raise error(f"{path} cannot be read as an image.", _HINT) from reason
         if image.width * image.height > pixels:
@@ -99,13 +102,11 @@ def _known(name: str) -> bool:
     return name in Image.OPEN
 
 
-def _prepare_heif(stream: BinaryIO, path: str | os.PathLike, error: type[KinflowError]) -> None:
+def _prepare_heif(raw: bytes, path: str | os.PathLike, error: type[KinflowError]) -> None:
     """Registers the reader that HEIC and AVIF need, or raises `error` with the extra's name."""
-    start = stream.read(64)
-    stream.seek(0)
-    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
+    if raw[4:8] != b"ftyp" or raw[8:12] not in _HEIF_BRANDS:
         return
-    name = "AVIF" if b"avif" in start else "HEIC"
+    name = "AVIF" if b"avif" in raw[:64] else "HEIC"
     with contextlib.suppress(ImportError):
         if not _known("AVIF" if name == "AVIF" else "HEIF"):
             importlib.import_module("pillow_heif").register_heif_opener()
