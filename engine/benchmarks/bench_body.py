@@ -6,17 +6,30 @@ import os
 import time
 from collections.abc import Callable
 
+import array_api_compat.torch as xp
 import numpy as np
 import torch
 
 from kinflow import load_body
-from kinflow.bodies.jacobians import PointSet, pose_points
-from kinflow.bodies.keypoints import keypoint_regressor
-from kinflow.priors.numpy_flow import load_numpy_prior
-from kinflow.rotations import axis_angle_to_matrix
+from kinflow.bodies.model import Body
+from kinflow.bodies.tables import keypoint_table
+from kinflow.core.body import pose_skeleton
+from kinflow.core.points import levers, pose_points
+from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import PARENTS
+from kinflow.priors.arrays import load_prior_arrays
 
 BATCH, ROUNDS = 64, 15
+# smplx wants to know where these vertices are; nobody here asks for them
+SMPLX_VERTICES = (
+    *("nose", "reye", "leye", "rear", "lear"),
+    *("LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel"),
+    *(
+        f"{side}{finger}"
+        for side in "lr"
+        for finger in ("thumb", "index", "middle", "ring", "pinky")
+    ),
+)
 
 
 def median_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -36,7 +49,8 @@ def median_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def smplx_model(body, batch: int = BATCH):
+def smplx_model(body: Body, batch: int = BATCH) -> torch.nn.Module:
+    """`smplx`'s own SMPL with the arrays of a body."""
     import smplx
     from smplx.utils import Struct
 
@@ -49,84 +63,53 @@ def smplx_model(body, batch: int = BATCH):
         "weights": body.lbs_weights.numpy(),
         "kintree_table": np.array([PARENTS, range(24)]),
     }
-    names = (
-        "nose",
-        "reye",
-        "leye",
-        "rear",
-        "lear",
-        "LBigToe",
-        "LSmallToe",
-        "LHeel",
-        "RBigToe",
-        "RSmallToe",
-        "RHeel",
-        "lthumb",
-        "lindex",
-        "lmiddle",
-        "lring",
-        "lpinky",
-        "rthumb",
-        "rindex",
-        "rmiddle",
-        "rring",
-        "rpinky",
-    )
-    return smplx.SMPL(
-        "",
-        data_struct=Struct(**data),
-        batch_size=batch,
-        num_betas=10,
-        vertex_ids=dict.fromkeys(names, 0),
-    )
+    nowhere = dict.fromkeys(SMPLX_VERTICES, 0)
+    struct = Struct(**data)
+    return smplx.SMPL("", data_struct=struct, batch_size=batch, num_betas=10, vertex_ids=nowhere)
 
 
 @torch.no_grad()
 def main() -> None:
     torch.set_num_threads(int(os.environ.get("KINFLOW_BENCH_THREADS", "1")))
     body = load_body()
-    generator = torch.Generator().manual_seed(0)
-    root, pose = (
-        torch.randn(BATCH, 3, generator=generator),
-        0.4 * torch.randn(BATCH, 23, 3, generator=generator),
-    )
-    betas, transl = (
-        torch.randn(BATCH, 10, generator=generator),
-        torch.randn(BATCH, 3, generator=generator),
-    )
-    twin = smplx_model(body)
-    regressor = keypoint_regressor(body, "coco17")
-    points = PointSet.of(
-        body, regressor.joint_weights, regressor.vertex_index, regressor.vertex_weights
-    )
-
-    def rotations() -> torch.Tensor:
-        return axis_angle_to_matrix(torch.cat((root[:, None], pose), 1))
-
-    table = median_ms(
-        {
-            "smplx forward": lambda: twin(
-                global_orient=root, body_pose=pose.flatten(1), betas=betas, transl=transl
-            ),
-            "kinflow full mesh": lambda: body(root, pose, betas, transl),
-            "kinflow joints and COCO-17 keypoints": lambda: pose_points(
-                body, points, rotations(), betas, jacobian=False
-            ),
-            "the same with Jacobians": lambda: pose_points(body, points, rotations(), betas),
-        }
-    )
+    table = median_ms(forward_passes(body))
     print(
-        f"batch {BATCH}, {torch.get_num_threads()} threads, {body.num_vertices} vertices, median of {ROUNDS}"
+        f"batch {BATCH}, {torch.get_num_threads()} threads, {body.num_vertices} vertices, "
+        f"median of {ROUNDS}"
     )
     for name, value in table.items():
         print(f"{name:>38}: {value:8.2f} ms   {table['smplx forward'] / value:6.1f} x")
-    flow = load_numpy_prior("light")
+    flow = load_prior_arrays("light")
     z = np.random.default_rng(0).standard_normal((1, flow.dim)).astype(np.float32)
-    single = median_ms(
-        {"numpy decode of one code (light)": lambda: [flow.decode(z) for _ in range(100)]}
-    )
-    for name, value in single.items():
-        print(f"{name:>38}: {value / 100:8.4f} ms")
+    name = "numpy decode of one code (light)"
+    single = median_ms({name: lambda: [flow.decode(z) for _ in range(100)]})
+    print(f"{name:>38}: {single[name] / 100:8.4f} ms")
+
+
+def forward_passes(body: Body) -> dict[str, Callable[[], object]]:
+    """The calls that are timed, by name, on the same random people."""
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(BATCH, 3, generator=generator)
+    pose = 0.4 * torch.randn(BATCH, 23, 3, generator=generator)
+    betas = torch.randn(BATCH, 10, generator=generator)
+    transl = torch.randn(BATCH, 3, generator=generator)
+    twin = smplx_model(body)
+    points = keypoint_table(body.arrays, "coco17", body.backend)
+
+    def posed(jacobian: bool) -> object:
+        rotations = axis_angle_to_matrix(xp, torch.cat((root[:, None], pose), 1))
+        skeleton = pose_skeleton(xp, body.table, rotations, betas)
+        keypoints = pose_points(xp, points, skeleton)
+        return levers(xp, body.table, keypoints) if jacobian else keypoints
+
+    return {
+        "smplx forward": lambda: twin(
+            global_orient=root, body_pose=pose.flatten(1), betas=betas, transl=transl
+        ),
+        "kinflow full mesh": lambda: body(root, pose, betas, transl),
+        "kinflow joints and COCO-17 keypoints": lambda: posed(False),
+        "the same with Jacobians": lambda: posed(True),
+    }
 
 
 if __name__ == "__main__":

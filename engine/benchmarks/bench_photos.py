@@ -1,121 +1,129 @@
 """kinflow bench photos: renders with known truth through the real detector and the fitter.
 
-The renders are made by `render_people.py` into a folder (--folder, by default the cache). KA and KA+BA, with and without
-the detector's 3D hints; median and mean errors in mm, 2D error against the true joints' projections, mask IoU. With
---worst N a contact sheet of the N worst is written.
+The renders are made by `render_people.py` into a folder (--folder, by default the cache). KA and
+KA+BA, with and without the detector's 3D hints; median and mean errors in mm, 2D error against the
+true joints' projections, mask IoU. With --worst N a contact sheet of the N worst is written.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from kinflow import Camera, KinflowError, fit, load_body, observe
+from kinflow import Camera, FitResult, KinflowError, Observation, fit, load_body, observe
 from kinflow.commands.bench import BenchPhotos
-from kinflow.fitting.fit import FitConfig
-from kinflow.core.metrics import mpjpe, pa_mpjpe
-from kinflow.paths import cache_folder
 from kinflow.core.skeleton import METRIC_JOINTS
+from kinflow.fitting.config import FitConfig
+from kinflow.paths import cache_folder
+
+from .tables import joint_errors, mesh_errors
+
+LOSSES = ((("ka",), True), (("ka", "ba"), False), (("ka", "ba"), True))
+SHOWN = "ka+ba parts, hints"
 
 
-def load_truths(folder: Path) -> list[tuple[Path, dict]]:
-    """Every render with its truth."""
-    found = [
-        (p.with_suffix(".png"), json.loads(p.read_text("utf-8")))
+@dataclass(frozen=True)
+class Render:
+    """A photo and what is true of it. joints (24, 3) m in the camera's frame."""
+
+    path: Path
+    truth: dict
+
+    @property
+    def camera(self) -> Camera:
+        return Camera(**self.truth["camera"])
+
+    @property
+    def joints(self) -> np.ndarray:
+        return np.array(self.truth["joints"])
+
+    def vertices(self) -> np.ndarray:
+        """(V, 3) m in the camera's frame."""
+        names = ("global_orient", "body_pose", "betas", "transl")
+        parameters = [torch.tensor([self.truth[n]], dtype=torch.float32) for n in names]
+        return load_body()(*parameters)[0][0].numpy()
+
+    def find(self) -> Observation | None:
+        """The observation whose hips are nearest to the true ones, with the true camera."""
+        camera = self.camera
+        pelvis = camera.project(self.joints[:1])[0]
+        best, distance = None, 0.15 * max(camera.width, camera.height)
+        for person in observe(self.path, parts=True):
+            away = float(np.linalg.norm(person.keypoints[23:25].mean(0) - pelvis))
+            if away < distance:
+                best, distance = replace(person, camera=camera), away
+        return best
+
+
+def load_renders(folder: Path) -> list[Render]:
+    """Every render with its truth. Raises KinflowError where there is none."""
+    renders = [
+        Render(p.with_suffix(".png"), json.loads(p.read_text("utf-8")))
         for p in sorted(folder.glob("*.json"))
     ]
-    if not found:
+    if not renders:
         raise KinflowError(
             f"There are no renders in {folder}.",
-            "Make them: python engine/benchmarks/render_people.py FOLDER (needs bpy).",
+            "Make them: python -m engine.benchmarks.render_people FOLDER (needs bpy).",
         )
-    return found
-
-
-def nearest_person(people: list, truth: dict):
-    """The observation whose hips are nearest to the true ones, or None."""
-    camera = Camera(**truth["camera"])
-    pelvis = camera.project(np.array(truth["joints"])[:1])[0]
-    best, distance = None, 0.15 * max(camera.width, camera.height)
-    for person in people:
-        hips = person.keypoints[23:25].mean(0)
-        if np.linalg.norm(hips - pelvis) < distance:
-            best, distance = person, float(np.linalg.norm(hips - pelvis))
-    return best
-
-
-def true_vertices(truth: dict) -> np.ndarray:
-    parameters = [
-        torch.tensor([truth[k]], dtype=torch.float32)
-        for k in ("global_orient", "body_pose", "betas", "transl")
-    ]
-    return load_body()(*parameters)[0][0].numpy()
+    return renders
 
 
 def run(options: BenchPhotos) -> dict[str, float]:
     """Prints the table; returns the median PA-MPJPE of each row."""
     torch.set_num_threads(options.threads)
-    truths = load_truths(options.folder or cache_folder() / "renders")
-    people, kept = [], []
-    for path, truth in truths:
-        person = nearest_person(observe(path, parts=True), truth)
-        if person is not None:
-            people.append(replace(person, camera=Camera(**truth["camera"])))
-            kept.append((path, truth))
-    print(f"{len(truths)} renders, the person found in {len(kept)}; the true camera is given")
+    renders = load_renders(options.folder or cache_folder() / "renders")
+    pairs = [(render, render.find()) for render in renders]
+    kept = [render for render, person in pairs if person is not None]
+    people = [person for _, person in pairs if person is not None]
+    print(f"{len(renders)} renders, the person found in {len(kept)}; the true camera is given")
     print(
-        f"{'':>22} {'PA-MPJPE mm':>18} {'MPJPE mm':>18} {'MPVPE mm':>18} {'2D px':>6} {'mask IoU':>8}   (median, mean)"
+        f"{'':>22} {'PA-MPJPE mm':>18} {'MPJPE mm':>18} {'MPVPE mm':>18} {'2D px':>6} "
+        f"{'mask IoU':>8}   (median, mean)"
     )
-    joints = np.stack([np.array(t["joints"]) for _, t in kept])
-    meshes = [true_vertices(t) for _, t in kept]
-    medians, errors = {}, {}
+    meshes = [render.vertices() for render in kept]
+    medians: dict[str, float] = {}
     for hints in (True, False):
-        for losses, parts in ((("ka",), True), (("ka", "ba"), False), (("ka", "ba"), True)):
-            config = FitConfig(hints=hints)
-            given = people if parts else [replace(p, parts=None) for p in people]
-            results = fit(given, losses=losses, config=config)
-            name = (
-                "+".join(losses)
-                + ("" if losses == ("ka",) else " parts" if parts else " mask")
-                + (", hints" if hints else "")
-            )
-            aligned = 1e3 * np.array(
-                [pa_mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]
-            )
-            plain = 1e3 * np.array(
-                [mpjpe(r.joints, j) for r, j in zip(results, joints, strict=True)]
-            )
-            mesh = 1e3 * np.array(
-                [
-                    np.linalg.norm((r.vertices - r.joints[0]) - (m - j[0]), axis=-1).mean()
-                    for r, m, j in zip(results, meshes, joints, strict=True)
-                ]
-            )
-            pixels = np.mean(
-                [
-                    np.linalg.norm(
-                        r.camera.project(r.joints.astype(float)) - r.camera.project(j), axis=-1
-                    )[list(METRIC_JOINTS)].mean()
-                    for r, j in zip(results, joints, strict=True)
-                ]
-            )
-            iou = np.median([r.mask_iou for r in results if r.mask_iou is not None])
-            both = lambda v: f"{np.median(v):.1f}, {v.mean():.1f}"  # noqa: E731
-            print(
-                f"{name:>22} {both(aligned):>18} {both(plain):>18} {both(mesh):>18} {pixels:>6.1f} {iou:>8.2f}",
-                flush=True,
-            )
-            medians[name], errors[name] = float(np.median(aligned)), (aligned, results)
-    if options.worst:
-        _write_worst(options.worst, *errors["ka+ba parts, hints"], kept, Path("worst.png"))
+        for losses, parts in LOSSES:
+            extent = "" if losses == ("ka",) else " parts" if parts else " mask"
+            name = "+".join(losses) + extent + (", hints" if hints else "")
+            shown = people if parts else [replace(p, parts=None) for p in people]
+            results = fit(shown, losses=losses, config=FitConfig(hints=hints))
+            aligned = print_row(name, results, kept, meshes)
+            medians[name] = float(np.median(aligned))
+            if options.worst and name == SHOWN:
+                write_worst(options.worst, aligned, results, kept)
     return medians
 
 
-def _write_worst(count: int, aligned: np.ndarray, results: list, kept: list, out: Path) -> None:
+def print_row(
+    name: str, results: list[FitResult], kept: list[Render], meshes: list[np.ndarray]
+) -> np.ndarray:
+    """Prints errors; returns the PA-MPJPE of each person, mm."""
+    joints = np.stack([render.joints for render in kept])
+    plain, aligned = joint_errors([r.joints for r in results], joints)
+    apart = [
+        r.camera.project(r.joints.astype(float)) - r.camera.project(j)
+        for r, j in zip(results, joints, strict=True)
+    ]
+    pixels = np.linalg.norm(apart, axis=-1)[:, list(METRIC_JOINTS)].mean()
+    iou = np.median([r.mask_iou for r in results if r.mask_iou is not None])
+    columns = [
+        f"{np.median(v):.1f}, {v.mean():.1f}".rjust(18)
+        for v in (aligned, plain, mesh_errors(results, joints, meshes))
+    ]
+    print(f"{name:>22} {' '.join(columns)} {pixels:>6.1f} {iou:>8.2f}", flush=True)
+    return aligned
+
+
+def write_worst(
+    count: int, aligned: np.ndarray, results: list[FitResult], kept: list[Render]
+) -> None:
+    """A contact sheet of the worst, beside their photos, to worst.png."""
     from PIL import Image
 
     from kinflow.drawing.overlay import overlay
@@ -125,11 +133,10 @@ def _write_worst(count: int, aligned: np.ndarray, results: list, kept: list, out
     worst = np.argsort(-aligned)[:count]
     images, labels = [], []
     for i in worst:
-        rgb = read_photo(kept[i][0]).rgb
+        rgb = read_photo(kept[i].path).rgb
         images += [rgb, overlay(rgb, [results[i]])]
-        labels += [f"{kept[i][0].stem} {aligned[i]:.0f} mm", ""]
+        labels += [f"{kept[i].path.stem} {aligned[i]:.0f} mm", ""]
+    out = Path("worst.png")
     Image.fromarray(contact_sheet(images, 6, labels, (300, 300))).save(out)
-    print(
-        f"the worst {count}: {out}; "
-        + ", ".join(f"{kept[i][0].stem} {aligned[i]:.0f}" for i in worst)
-    )
+    names = ", ".join(f"{kept[i].path.stem} {aligned[i]:.0f}" for i in worst)
+    print(f"the worst {count}: {out}; {names}")

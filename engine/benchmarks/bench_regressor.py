@@ -20,7 +20,7 @@ import torch
 
 from kinflow.commands.bench import BenchRegressor
 from kinflow.commands.common import say
-from kinflow.guess.network import Regressor, load_regressor, save_regressor
+from kinflow.guessing.network import Regressor, load_regressor, save_regressor
 from kinflow.paths import cache_folder
 from kinflow.training.regressor.evaluate import Score, score
 from kinflow.training.regressor.stages import (

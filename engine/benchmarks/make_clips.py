@@ -1,4 +1,4 @@
-"""python -m benchmarks.make_clips MOCAP_FOLDER: writes data/heldout_clips.npz and data/validation_clips.npz."""
+"""python -m benchmarks.make_clips MOCAP_FOLDER: data/heldout_clips.npz, validation_clips.npz."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.rotations import matrix_to_axis_angle
+from kinflow.mocap.clip import Clip
 from kinflow.mocap.dataset import load_clips
 from kinflow.mocap.splits import family_of, split_of
-from kinflow.rotations_np import matrix_to_axis_angle
 
 DATA = Path(__file__).parent / "data"
 FRAMES, FPS = 60, 30
@@ -18,40 +20,51 @@ CLIPS = {"test": ("heldout_clips.npz", 12), "validation": ("validation_clips.npz
 
 
 def main(mocap: Path) -> None:
-    clips = load_clips(mocap / "cmu")
+    clips = sorted(load_clips(mocap / "cmu"), key=lambda clip: clip.name)
     for split, (name, most) in CLIPS.items():
-        poses, roots, places, names, families = [], [], [], [], Counter()
-        for clip in sorted(clips, key=lambda c: c.name):
-            every = max(1, round(clip.fps / FPS))
-            if (
-                split_of(clip.name) != split
-                or families[family_of(clip.name)] == 2
-                or len(clip) < FRAMES * every
-                or len(names) == most
-            ):
-                continue
-            families[family_of(clip.name)] += 1
-            # the two seconds in which most is going on
-            speed = np.concatenate(
-                ([0], np.abs(np.diff(clip.body_pose[::every], axis=0)).sum((1, 2, 3)).cumsum())
-            )
-            first = (
-                int((speed[FRAMES - 1 :] - speed[: len(speed) - FRAMES + 1]).argmax())
-                if len(speed) > FRAMES
-                else 0
-            )
-            rows = slice(first * every, (first + FRAMES) * every, every)
-            poses.append(matrix_to_axis_angle(clip.body_pose[rows]))
-            roots.append(matrix_to_axis_angle(clip.global_orient[rows]))
-            places.append(clip.transl[rows])
-            names.append(clip.name)
-        arrays = {"pose": poses, "global_orient": roots, "transl": places}
+        chosen = choose(clips, split, most)
+        rows = [busiest(clip) for clip in chosen]
+        pose, root, transl = (
+            np.stack([getattr(c, field)[r] for c, r in zip(chosen, rows, strict=True)])
+            for field in ("body_pose", "global_orient", "transl")
+        )
         np.savez_compressed(
             DATA / name,
-            names=np.array(names),
-            **{k: np.stack(v).astype(np.float32) for k, v in arrays.items()},
+            names=np.array([clip.name for clip in chosen]),
+            pose=matrix_to_axis_angle(xp, pose).astype(np.float32),
+            global_orient=matrix_to_axis_angle(xp, root).astype(np.float32),
+            transl=transl.astype(np.float32),
         )
-        print(f"{name}: {len(names)} clips of {FRAMES} frames: {', '.join(names)}")
+        names = ", ".join(clip.name for clip in chosen)
+        print(f"{name}: {len(chosen)} clips of {FRAMES} frames: {names}")
+
+
+def choose(clips: list[Clip], split: str, most: int) -> list[Clip]:
+    """The first clips of a split that are long enough, two of each kind of motion at most."""
+    chosen: list[Clip] = []
+    families: Counter[str] = Counter()
+    for clip in clips:
+        family = family_of(clip.name)
+        long_enough = len(clip) >= FRAMES * step_of(clip)
+        if split_of(clip.name) == split and long_enough and families[family] < 2:
+            families[family] += 1
+            chosen.append(clip)
+    return chosen[:most]
+
+
+def step_of(clip: Clip) -> int:
+    """Every how many frames FPS is nearly reached."""
+    return max(1, round(clip.fps / FPS))
+
+
+def busiest(clip: Clip) -> slice:
+    """Frames of the two seconds in which most is going on."""
+    every = step_of(clip)
+    change = np.abs(np.diff(clip.body_pose[::every], axis=0)).sum((1, 2, 3))
+    way = np.concatenate(([0], change.cumsum()))
+    spans = way[FRAMES - 1 :] - way[: len(way) - FRAMES + 1]
+    first = int(spans.argmax()) if len(way) > FRAMES else 0
+    return slice(first * every, (first + FRAMES) * every, every)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""python -m benchmarks.plot_curves: training curves of the shipped priors, from curves/*.csv to curves/curves.png."""
+"""python -m benchmarks.plot_curves: the shipped priors' training, curves/*.csv to curves.png."""
 
 from __future__ import annotations
 

@@ -1,21 +1,25 @@
-"""What a prior is asked to do: complete hidden limbs, denoise, solve inverse kinematics, lift from 2D.
+"""What a prior is asked to do: complete hidden limbs, denoise, inverse kinematics, lift from 2D.
 
-Every task is min_z sum |r(z)|^2 / sigma^2 + w |z - m|^2 with the same solver and budget for every prior; m = 0 gives
-the most likely answer, m ~ N(0, I) a draw from its neighbourhood (randomise, then optimise), of which the best of ten is
-reported. The weight w is picked a prior and task on validation poses.
+Every task is min_z sum |r(z)|^2 / sigma^2 + w |z - m|^2 with the same solver and budget for every
+prior; m = 0 gives the most likely answer, m ~ N(0, I) a draw from its neighbourhood (randomise,
+then optimise), of which the best of ten is reported. The weight w is picked a prior and task on
+validation poses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from kinflow.bodies.jacobians import PointSet, pose_points
-from kinflow.bodies.kinematics import global_transforms, shaped_joints, skin
-from kinflow.bodies.model import Body
+from kinflow.bodies.model import Body, torch_backend
+from kinflow.bodies.tables import skin_table
+from kinflow.core.body import NUM_BETAS, Skeleton, SkinTable, pose_skeleton, skin
+from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
+from kinflow.priors.arrays import PosePrior
 
 from .baselines.linear import Mixture
 
@@ -34,80 +38,90 @@ def _sided(sides: tuple[str, ...], names: tuple[str, ...]) -> set[str]:
 HIDDEN_LIMBS = {
     "left leg": _sided(("left",), _LEG),
     "both legs": _sided(("left", "right"), _LEG),
-    "both arms": _sided(("left", "right"), (*_ARM[1:],)),
-    "torso": {
-        "spine1",
-        "spine2",
-        "spine3",
-        "neck",
-        "left_collar",
-        "right_collar",
-        "left_shoulder",
-        "right_shoulder",
-    },
+    "both arms": _sided(("left", "right"), _ARM[1:]),
+    "torso": {"spine1", "spine2", "spine3", "neck"}
+    | _sided(("left", "right"), ("collar", "shoulder")),
 }
 TASKS = (*HIDDEN_LIMBS, "denoise", "ik", "uplift")
+TORCH = torch_backend()
+AnyPrior = PosePrior | Mixture
 
 
 @dataclass(frozen=True)
 class Task:
-    """target (B, 24, 3) m with the pelvis at 0, rows (24, 3): which coordinates are seen; view (B, 3, 3) turns the body."""
+    """What of a pose is known.
+
+    target (B, 24, 3) m with the pelvis at 0; visible (24, 3): 1 for the coordinates that are known;
+    view (B, 3, 3) turns the body.
+    """
 
     target: Tensor
-    seen: Tensor
+    visible: Tensor
     view: Tensor
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a solution begins and what it is drawn to: m of the energy and z, (B, D) or 0."""
+
+    middle: Tensor | None = None
+    z: Tensor | None = None
 
 
 def make_task(name: str, body: Body, poses: Tensor, seed: int = 0) -> Task:
     """The task of that name for captured poses (B, 23, 3, 3)."""
     generator = torch.Generator().manual_seed(seed)
     view = torch.eye(3).expand(len(poses), 3, 3)
-    seen = torch.zeros(NUM_JOINTS, 3)
-    seen[list(METRIC_JOINTS)] = 1.0
+    visible = torch.zeros(NUM_JOINTS, 3)
+    visible[list(METRIC_JOINTS)] = 1.0
     if name == "uplift":
         yaw = 2 * torch.pi * torch.rand(len(poses), generator=generator)
         zero = torch.zeros_like(yaw)
-        from kinflow.rotations import axis_angle_to_matrix
-
-        view = axis_angle_to_matrix(torch.stack((zero, yaw, zero), -1))
-        seen[:, 2] = 0.0
+        view = axis_angle_to_matrix(xp, torch.stack((zero, yaw, zero), -1))
+        visible[:, 2] = 0.0
     for joint in HIDDEN_LIMBS.get(name, ()):
-        seen[JOINT_NAMES.index(joint)] = 0.0
+        visible[JOINT_NAMES.index(joint)] = 0.0
     target = joints_of(body, poses, view)
     if name == "denoise":
         target = target + 0.04 * torch.randn(target.shape, generator=generator)
         target = target - target[:, :1]
-    return Task(target, seen, view)
+    return Task(target, visible, view)
+
+
+def posed(body: Body, poses: Tensor, view: Tensor | None = None) -> Skeleton:
+    """The mean shape. poses (B, 23, 3, 3), view (B, 3, 3) or none."""
+    root = torch.eye(3).expand(len(poses), 3, 3) if view is None else view
+    rotations = torch.cat((root[:, None], poses), 1)
+    return pose_skeleton(xp, body.table, rotations, torch.zeros(len(poses), NUM_BETAS))
 
 
 def joints_of(body: Body, poses: Tensor, view: Tensor | None = None) -> Tensor:
-    """Joints with the pelvis at 0. (B, 23, 3, 3) -> (B, 24, 3)."""
-    view = torch.eye(3).expand(len(poses), 1, 3, 3) if view is None else view[:, None]
-    rest = shaped_joints(body, torch.zeros(len(poses), body.num_betas))
-    place = global_transforms(torch.cat((view, poses), 1), rest)[1]
+    """Joints with the pelvis at 0. (B, 23, 3, 3) -> (B, 24, 3) m."""
+    place = posed(body, poses, view).place
     return place - place[:, :1]
 
 
 def vertices_of(body: Body, poses: Tensor, index: Tensor) -> Tensor:
-    """Some vertices with the pelvis at 0, unturned. -> (B, n, 3)."""
-    rotations = torch.cat((torch.eye(3).expand(len(poses), 1, 3, 3), poses), 1)
-    betas = torch.zeros(len(poses), body.num_betas)
-    rest = shaped_joints(body, betas)
-    world, place = global_transforms(rotations, rest)
-    return skin(body, rotations, betas, world, place, rest, index) - place[:, :1]
+    """Some vertices with the pelvis at 0, unturned. -> (B, n, 3) m."""
+    whole, skeleton = skin_table(body.arrays, body.backend), posed(body, poses)
+    dirs = whole.dirs.unflatten(-1, (-1, 3))[:, index].flatten(1)
+    some = SkinTable(dirs, whole.lbs_weights[index])
+    return skin(xp, some, skeleton) - skeleton.place[:, :1]
 
 
-def most_likely(prior, body: Body, task: Task, weight: float, seed: int = 5) -> Tensor:
-    """The answer of the lowest energy from STARTS starts: the mean and samples; a mixture starts in each component."""
+def most_likely(prior: AnyPrior, body: Body, task: Task, weight: float, seed: int = 5) -> Tensor:
+    """The answer of the lowest energy from STARTS starts: the mean and samples.
+
+    A mixture starts in each component.
+    """
     if isinstance(prior, Mixture):
         return solve(prior, body, task, weight)[0]
     generator = torch.Generator().manual_seed(seed)
     batch = len(task.target)
-    zero = torch.zeros(batch, prior.dim)
     poses, energies = [], []
     for number in range(STARTS):
-        start = zero if number == 0 else 0.7 * torch.randn(batch, prior.dim, generator=generator)
-        pose, energy = solve(prior, body, task, weight, zero, start)
+        z = 0.7 * torch.randn(batch, prior.dim, generator=generator) if number else None
+        pose, energy = solve(prior, body, task, weight, Start(z=z))
         poses.append(pose)
         energies.append(torch.nan_to_num(energy, nan=torch.inf))
     best = torch.stack(energies).argmin(0)
@@ -115,59 +129,83 @@ def most_likely(prior, body: Body, task: Task, weight: float, seed: int = 5) -> 
 
 
 def solve(
-    prior,
-    body: Body,
-    task: Task,
-    weight: float,
-    middle: Tensor | None = None,
-    start: Tensor | None = None,
+    prior: AnyPrior, body: Body, task: Task, weight: float, start: Start | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Levenberg-Marquardt from `start`, by default the prior's middle (zeros). -> poses (B, 23, 3, 3), energy (B,)."""
-    if isinstance(prior, Mixture):
-        answers = [solve(component, body, task, weight, middle) for component in prior.components]
-        energies = torch.stack(
-            [e + weight * c.offset * 2 for (_, e), c in zip(answers, prior.components, strict=True)]
-        )
-        best = energies.argmin(0)
-        poses = torch.stack([p for p, _ in answers])
-        return poses[best, torch.arange(len(best))], energies.amin(0)
-    batch = len(task.target)
-    middle = torch.zeros(batch, prior.dim) if middle is None else middle[:, : prior.dim]
-    points = PointSet.of(
-        body, torch.eye(NUM_JOINTS), torch.zeros(0, dtype=torch.long), torch.zeros(NUM_JOINTS, 0)
-    )
-    betas = torch.zeros(batch, body.num_betas)
-    scale = task.seen / SIGMA
+    """Levenberg-Marquardt from `start`, by default the prior's middle (zeros).
 
-    def evaluate(z: Tensor, jacobian: bool):
-        joints, trace = prior.decode_with_trace(z)
-        posed = pose_points(
-            body, points, torch.cat((task.view[:, None], joints), 1), betas, jacobian
-        )
-        residual = (posed.points - posed.points[:, :1] - task.target) * scale
-        energy = (residual**2).sum((1, 2)) + weight * ((z - middle) ** 2).sum(-1)
-        if not jacobian:
-            return energy
-        d = (posed.d_rotation - posed.d_rotation[:, :1])[:, :, :, 1:] * scale[..., None, None]
-        used = scale.flatten() > 0
-        rows = prior.pull_back(trace, d.flatten(1, 2)[:, used])
-        return joints, energy, residual.flatten(1)[:, used], rows
+    Of a mixture the answer of the component whose energy is lowest. -> poses (B, 23, 3, 3), energy
+    (B,).
+    """
+    start = start or Start()
+    if not isinstance(prior, Mixture):
+        return _descend(_Energy(prior, body, task, weight, start.middle), start.z)
+    answers = [solve(component, body, task, weight, start) for component in prior.components]
+    offsets = [2 * weight * component.offset for component in prior.components]
+    energies = torch.stack([e + o for (_, e), o in zip(answers, offsets, strict=True)])
+    best = energies.argmin(0)
+    poses = torch.stack([p for p, _ in answers])
+    return poses[best, torch.arange(len(best))], energies.amin(0)
 
-    z = middle.clone() if start is None else start
-    damping = torch.full((batch,), 1.0)
+
+class _Energy:
+    """sum |r(z)|^2 / sigma^2 + w |z - m|^2 of one prior's latent codes (B, D)."""
+
+    def __init__(
+        self, prior: PosePrior, body: Body, task: Task, weight: float, middle: Tensor | None
+    ) -> None:
+        self.decoder, self.body, self.task, self.weight = prior.decoder(TORCH), body, task, weight
+        zero = torch.zeros(len(task.target), prior.dim)
+        self.middle = zero if middle is None else middle[:, : prior.dim]
+        self.scale = task.visible / SIGMA
+
+    def _residual(self, skeleton: Skeleton) -> Tensor:
+        joints = skeleton.place - skeleton.place[:, :1]
+        return (joints - self.task.target) * self.scale
+
+    def value(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """-> energy (B,), poses (B, 23, 3, 3)."""
+        poses, _ = self.decoder.decode(xp, z)
+        residual = self._residual(posed(self.body, poses, self.task.view))
+        prior = ((z - self.middle) ** 2).sum(-1)
+        return (residual**2).sum((1, 2)) + self.weight * prior, poses
+
+    def rows(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (B, M) of the known coordinates and their rows by z (B, M, D)."""
+        poses, trace = self.decoder.decode(xp, z)
+        skeleton = posed(self.body, poses, self.task.view)
+        place = skeleton.place
+        # joint j moves by w_a x (t_j - t_a) where a's subtree turns, for every a above it
+        arm = (place[:, :, None] - place[:, None]) * self.body.table.subtree.T[..., None]
+        turns = torch.linalg.cross(arm[:, :, None], torch.eye(3)[None, None, :, None])
+        turns = turns[..., 1:, :] * self.scale[..., None, None]  # (B, 24, 3, 23, 3)
+        known = self.scale.flatten() > 0
+        by_turns = turns.flatten(1, 2)[:, known]
+        rows = self.decoder.pull_back(xp, trace, skeleton.world, by_turns)
+        return self._residual(skeleton).flatten(1)[:, known], rows
+
+
+def _descend(energy: _Energy, start: Tensor | None) -> tuple[Tensor, Tensor]:
+    """ITERATIONS of Levenberg-Marquardt with a damping for each person. -> poses, energy."""
+    z = energy.middle.clone() if start is None else start
+    damping = torch.full((len(z),), 1.0)
+    value, _ = energy.value(z)
     for _ in range(ITERATIONS):
-        joints, energy, residual, rows = evaluate(z, True)
-        gradient = (rows.transpose(1, 2) @ residual[..., None])[..., 0] + weight * (z - middle)
-        diagonal = (weight + damping)[:, None]
-        # (J'J + d I)^-1 g by Woodbury through the rows
-        inner = rows @ rows.transpose(1, 2)
-        inner.diagonal(dim1=-2, dim2=-1).add_(diagonal)
-        factor = torch.linalg.cholesky_ex(inner)[0]
-        through = torch.cholesky_solve(rows @ gradient[..., None], factor)
-        step = (gradient - (rows.transpose(1, 2) @ through)[..., 0]) / diagonal
-        trial = z - step
-        better = evaluate(trial, False) < energy
+        residual, rows = energy.rows(z)
+        gradient = (rows.mT @ residual[..., None])[..., 0] + energy.weight * (z - energy.middle)
+        trial = z - _damped_step(rows, gradient, (energy.weight + damping)[:, None])
+        trial_value, _ = energy.value(trial)
+        better = trial_value < value
         z = torch.where(better[:, None], trial, z)
+        value = torch.where(better, trial_value, value)
         damping = torch.where(better, damping * 0.3, damping * 6).clamp(1e-4, 1e8)
-    joints, energy, *_ = evaluate(z, True)
-    return joints, energy
+    value, poses = energy.value(z)
+    return poses, value
+
+
+def _damped_step(rows: Tensor, gradient: Tensor, diagonal: Tensor) -> Tensor:
+    """(J'J + d I)^-1 g by Woodbury through the rows (B, M, D), diagonal (B, 1). -> (B, D)."""
+    inner = rows @ rows.mT
+    inner.diagonal(dim1=-2, dim2=-1).add_(diagonal)
+    factor = torch.linalg.cholesky_ex(inner)[0]
+    through = torch.cholesky_solve(rows @ gradient[..., None], factor)
+    return (gradient - (rows.mT @ through)[..., 0]) / diagonal

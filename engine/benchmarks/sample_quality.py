@@ -1,4 +1,4 @@
-"""How much samples are like captured poses: Frechet distance, precision and recall, nearest neighbours, diversity."""
+"""How much samples are like captured poses: Frechet distance, precision, recall, diversity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def mean_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def precision_recall(samples: Tensor, real: Tensor, k: int = 3) -> tuple[float, float]:
-    """Share of samples within the k-nearest-neighbour balls of real poses, and the reverse (Kynkaanniemi et al. 2019)."""
+    """Share of samples within the k-nearest-neighbour balls of real poses, and the reverse.
+
+    Kynkaanniemi et al., NeurIPS 2019.
+    """
     across = mean_distance(samples, real)
     real_radius = mean_distance(real, real).kthvalue(k + 1, dim=1).values
     sample_radius = mean_distance(samples, samples).kthvalue(k + 1, dim=1).values

@@ -1,23 +1,28 @@
-"""The usual way of fitting, to be timed beside: SMPLify-X's default stages, written from its description.
+"""The usual way of fitting, to be timed beside: SMPLify-X's stages, written from its description.
 
-VPoser latent, L-BFGS with strong Wolfe line search, Geman-McClure on squared pixels, `smplx`'s forward pass in every
-evaluation, a camera stage for translation and global rotation, then four stages of falling prior weights.
-(Pavlakos et al., CVPR 2019; weights as in its default configuration for SMPL.)
+VPoser latent, L-BFGS with strong Wolfe line search, Geman-McClure on squared pixels, `smplx`'s
+forward pass in every evaluation, a camera stage for translation and global rotation, then four
+stages of falling prior weights. (Pavlakos et al., CVPR 2019; weights as in its default
+configuration for SMPL.)
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import array_api_compat.torch as xp
 import numpy as np
 import torch
 from torch import Tensor
 
 from kinflow import Observation, load_body
 from kinflow.bodies.keypoints import keypoint_regressor
-from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
+from .baselines.vposer import VPoserPrior
 from .bench_body import smplx_model
 
 RHO = 100.0
@@ -38,98 +43,100 @@ class UsualResult:
 class UsualFitter:
     """One body and one latent prior, for one photo at a time."""
 
-    def __init__(self, vposer) -> None:
+    def __init__(self, vposer: VPoserPrior) -> None:
         self.body = load_body()
-        self.vposer = vposer
+        self.vposer = vposer.decoder(self.body.backend)
         self.model = smplx_model(self.body, batch=1)
         self.regressor = keypoint_regressor(self.body, "coco17")
-        self.names = list(self.regressor.names)
+        self.torso = [list(self.regressor.names).index(name) for name in TORSO]
 
     def fit(self, person: Observation, starts: int = 1) -> UsualResult:
         """From `starts` rotations about the vertical; the lowest final loss wins."""
-        results = [self._fit_once(person, 2 * math.pi * k / starts) for k in range(starts)]
+        results = [_Fit(self, person, 2 * math.pi * k / starts).run() for k in range(starts)]
         best = min(results, key=lambda r: r.loss)
         return UsualResult(best.joints, best.loss, sum(r.evaluations for r in results))
 
-    def _fit_once(self, person: Observation, yaw: float) -> UsualResult:
-        camera = person.camera
-        focal = torch.tensor([camera.fx, camera.fy], dtype=torch.float32)
-        centre = torch.tensor([camera.cx, camera.cy], dtype=torch.float32)
-        keypoints = torch.from_numpy(
-            np.where(person.usable[:, None], person.keypoints, 0).astype(np.float32)
-        )
-        confidence = torch.from_numpy(
-            np.where(person.usable, person.confidence, 0).astype(np.float32)
-        )
-        half = axis_angle_to_matrix(torch.tensor([[math.pi, 0.0, 0.0]]))
-        turn = axis_angle_to_matrix(torch.tensor([[0.0, yaw, 0.0]]))
-        orient = matrix_to_axis_angle(half @ turn).requires_grad_(True)
-        z = torch.zeros(1, self.vposer.dim, requires_grad=True)
-        betas = torch.zeros(1, 10, requires_grad=True)
-        transl = torch.tensor(
-            [[0.0, 0.0, self._first_depth(keypoints, confidence, float(focal.mean()))]],
-            requires_grad=True,
-        )
-        self.evaluations = 0
 
-        def forward() -> tuple[Tensor, Tensor]:
-            self.evaluations += 1
-            pose = matrix_to_axis_angle(self.vposer.decode(z)).flatten(1)
-            out = self.model(betas=betas, body_pose=pose, global_orient=orient, transl=transl)
-            joints = out.joints[:, :24]
-            points = self.regressor(joints, out.vertices)[0]
-            return joints, points[:, :2] / points[:, 2:].clamp_min(0.1) * focal + centre
+class _Fit:
+    """One photo from one rotation about the vertical: its unknowns, losses and stages."""
 
-        torso = torch.tensor([self.names.index(n) for n in TORSO])
-        depth = float(transl.detach()[0, 2])
+    def __init__(self, fitter: UsualFitter, person: Observation, yaw: float) -> None:
+        self.fitter, self.evaluations = fitter, 0
+        camera, usable = person.camera, person.usable
+        self.focal = torch.tensor([camera.fx, camera.fy], dtype=torch.float32)
+        self.centre = torch.tensor([camera.cx, camera.cy], dtype=torch.float32)
+        self.scale = 1000.0 / camera.height
+        keypoints = np.where(usable[:, None], person.keypoints, 0).astype(np.float32)
+        confidence = np.where(usable, person.confidence, 0).astype(np.float32)
+        self.keypoints, self.confidence = map(torch.from_numpy, (keypoints, confidence))
+        turns = torch.tensor([[math.pi, 0.0, 0.0], [0.0, yaw, 0.0]])
+        half, turn = axis_angle_to_matrix(xp, turns)
+        self.orient = matrix_to_axis_angle(xp, half @ turn)[None].requires_grad_(True)
+        self.z = torch.zeros(1, fitter.vposer.dim, requires_grad=True)
+        self.betas = torch.zeros(1, 10, requires_grad=True)
+        self.first_depth = self._first_depth()
+        self.transl = torch.tensor([[0.0, 0.0, self.first_depth]], requires_grad=True)
 
-        def camera_loss() -> Tensor:
-            _, pixels = forward()
-            apart = ((pixels - keypoints)[torso] ** 2).sum(-1) * (confidence[torso] > 0)
-            return apart.sum() + 1e2**2 * (transl[0, 2] - depth) ** 2
-
-        self._minimise([transl, orient], camera_loss)
-        weight = 1000.0 / camera.height
+    def run(self) -> UsualResult:
+        """The camera stage, then the others."""
+        _minimise([self.transl, self.orient], self._camera_loss)
         loss = float("inf")
-        for pose_weight, shape_weight in zip(POSE_WEIGHTS, SHAPE_WEIGHTS, strict=True):
-
-            def stage_loss(
-                pose_weight: float = pose_weight, shape_weight: float = shape_weight
-            ) -> Tensor:
-                _, pixels = forward()
-                squared = (pixels - keypoints) ** 2
-                robust = RHO**2 * squared / (squared + RHO**2)
-                data = weight**2 * ((confidence**2)[:, None] * robust).sum()
-                return data + pose_weight**2 * (z**2).sum() + shape_weight**2 * (betas**2).sum()
-
-            loss = self._minimise([z, orient, betas, transl], stage_loss)
+        unknowns = [self.z, self.orient, self.betas, self.transl]
+        for weights in zip(POSE_WEIGHTS, SHAPE_WEIGHTS, strict=True):
+            loss = _minimise(unknowns, partial(self._stage_loss, *weights))
         with torch.no_grad():
-            joints, _ = forward()
+            joints, _ = self._forward()
         return UsualResult(joints[0].numpy(), loss, self.evaluations)
 
-    @staticmethod
-    def _first_depth(keypoints: Tensor, confidence: Tensor, focal: float) -> float:
-        seen = keypoints[confidence > 0]
-        return focal * 1.5 / max(float((seen.amax(0) - seen.amin(0)).max()), 1.0)
-
-    @staticmethod
-    def _minimise(parameters: list[Tensor], loss_of) -> float:
-        optimiser = torch.optim.LBFGS(
-            parameters, lr=1.0, max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe"
+    def _forward(self) -> tuple[Tensor, Tensor]:
+        """Joints (1, 24, 3) m and keypoints (17, 2) px."""
+        self.evaluations += 1
+        pose = matrix_to_axis_angle(xp, self.fitter.vposer.decode(xp, self.z)[0]).flatten(1)
+        out = self.fitter.model(
+            betas=self.betas, body_pose=pose, global_orient=self.orient, transl=self.transl
         )
+        joints = out.joints[:, :24]
+        points = self.fitter.regressor(joints, out.vertices)[0]
+        return joints, points[:, :2] / points[:, 2:].clamp_min(0.1) * self.focal + self.centre
 
-        def closure() -> Tensor:
-            optimiser.zero_grad()
-            value = loss_of()
-            value.backward()
-            return value
+    def _camera_loss(self) -> Tensor:
+        _, pixels = self._forward()
+        torso = self.fitter.torso
+        apart = ((pixels - self.keypoints)[torso] ** 2).sum(-1) * (self.confidence[torso] > 0)
+        return apart.sum() + 1e2**2 * (self.transl[0, 2] - self.first_depth) ** 2
 
-        last = None
-        for _ in range(MAX_ITERATIONS):
-            value = float(optimiser.step(closure).detach())
-            if not math.isfinite(value) or (
-                last is not None and abs(last - value) / max(abs(last), abs(value), 1.0) <= FTOL
-            ):
-                break
-            last = value
+    def _stage_loss(self, pose_weight: float, shape_weight: float) -> Tensor:
+        _, pixels = self._forward()
+        squared = (pixels - self.keypoints) ** 2
+        robust = RHO**2 * squared / (squared + RHO**2)
+        data = self.scale**2 * ((self.confidence**2)[:, None] * robust).sum()
+        prior = pose_weight**2 * (self.z**2).sum() + shape_weight**2 * (self.betas**2).sum()
+        return data + prior
+
+    def _first_depth(self) -> float:
+        """m, as if the visible keypoints spanned 1.5 m."""
+        visible = self.keypoints[self.confidence > 0]
+        span = float((visible.amax(0) - visible.amin(0)).max())
+        return float(self.focal.mean()) * 1.5 / max(span, 1.0)
+
+
+def _minimise(parameters: list[Tensor], loss_of: Callable[[], Tensor]) -> float:
+    """L-BFGS until the loss stands still. -> the loss."""
+    optimiser = torch.optim.LBFGS(
+        parameters, lr=1.0, max_iter=MAX_ITERATIONS, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value = loss_of()
+        value.backward()
         return value
+
+    last, value = None, float("inf")
+    for _ in range(MAX_ITERATIONS):
+        value = float(optimiser.step(closure).detach())
+        still = last is not None and abs(last - value) <= FTOL * max(abs(last), abs(value), 1.0)
+        if not math.isfinite(value) or still:
+            break
+        last = value
+    return value

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kinflow.priors.arrays import PosePrior
+from kinflow.tensorfile import read_tensors
+
+from .linear import AffinePrior, Mixture
+
 FILE = Path(__file__).parent.parent / "data" / "baselines.safetensors"
 
 
-def load_baselines() -> dict:
-    """vposer, mixture, gaussian and none, by name, as `fitting` sees a prior."""
-    import torch
+def load_baselines() -> dict[str, PosePrior | Mixture]:
+    """vposer, mixture, gaussian and none, by name."""
+    from .vposer import VPoserPrior
 
-    from kinflow.tensorfile import read_tensors
-
-    from .linear import AffinePrior, Mixture
-    from .vposer import VPoser, VPoserPrior
-
-    arrays = {k: torch.from_numpy(v.copy()) for k, v in read_tensors(FILE)[0].items()}
-    net = VPoser()
-    net.load_state_dict(
-        {k[7:]: v for k, v in arrays.items() if k.startswith("vposer.")}, strict=False
-    )
-    means, covariances, weights = (
-        arrays[f"mixture.{k}"] for k in ("means", "covariances", "weights")
-    )
+    arrays = read_tensors(FILE)[0]
+    layers = [[arrays[f"vposer.decoder.{i}.{n}"] for n in ("weight", "bias")] for i in range(3)]
+    names = ("means", "covariances", "weights")
+    means, covariances, weights = (arrays[f"mixture.{name}"] for name in names)
     components = [
-        AffinePrior.gaussian("mixture", means[k], covariances[k], float(weights[k]))
-        for k in range(len(weights))
+        AffinePrior.gaussian("mixture", mean, covariance, float(weight))
+        for mean, covariance, weight in zip(means, covariances, weights, strict=True)
     ]
-    gaussian = AffinePrior.gaussian(
-        "gaussian", arrays["gaussian.mean"], arrays["gaussian.covariance"]
-    )
+    mean, covariance = arrays["gaussian.mean"], arrays["gaussian.covariance"]
     return {
-        "vposer": VPoserPrior(net),
+        "vposer": VPoserPrior(tuple((weight, bias) for weight, bias in layers)),
         "mixture": Mixture(components, weights.tolist()),
-        "gaussian": gaussian,
+        "gaussian": AffinePrior.gaussian("gaussian", mean, covariance),
         "none": AffinePrior.none(),
     }

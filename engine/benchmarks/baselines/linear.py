@@ -1,106 +1,110 @@
-"""One Gaussian, a mixture of eight (SMPLify's prior), and no prior: affine maps from whitened numbers to axis-angle."""
+"""One Gaussian, a mixture of eight (SMPLify's prior), and no prior.
+
+All are affine maps from whitened numbers to the axis-angles of 21 joints; hands stay at rest.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from kinflow import rotations_np
-from kinflow.fitting.lean.flow import left_jacobian as lean_left_jacobian
-from kinflow.fitting.lean.tables import UP
-from kinflow.priors.pullback import left_jacobian
-from kinflow.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from kinflow.core.arrays import Array, Backend, Namespace, eye_like
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.flow import turned_rows
+from kinflow.core.representations import to_matrix, to_vector, turns_by_vector
+from kinflow.records import PriorId
 
 NUM_JOINTS = 21
 SIZE = 3 * NUM_JOINTS
+KIND = "axis_angle"
 
 
+def with_hands(xp: Namespace, pose: Array) -> Array:
+    """Rotations (B, 21, 3, 3) and two hands at rest. -> (B, 23, 3, 3)."""
+    return xp.concat((pose, xp.zeros_like(pose[:, :2]) + eye_like(xp, 3, pose)), axis=1)
+
+
+@dataclass(frozen=True)
+class AffineDecoder:
+    """theta = mean (63,) + factor (63, 63) z, where a computation runs."""
+
+    mean: Array
+    factor: Array
+
+    @property
+    def dim(self) -> int:
+        return SIZE
+
+    def decode(self, xp: Namespace, z: Array) -> tuple[Array, Any]:
+        """(B, 63) -> rotations (B, 23, 3, 3), trace."""
+        theta = self.mean + z @ self.factor.T
+        pose = to_matrix(xp, KIND, theta)
+        return with_hands(xp, pose), (theta, pose)
+
+    def pull_back(self, xp: Namespace, trace: Any, world: Array, rows: Array) -> Array:
+        """Rows by turns in the world -> rows by z. (B, M, 23, 3) -> (B, M, 63)."""
+        table = turns_by_vector(xp, KIND, *trace, world)
+        by_theta = turned_rows(rows[:, :, :NUM_JOINTS], table)
+        return by_theta.reshape((*rows.shape[:2], SIZE)) @ self.factor
+
+
+@dataclass(frozen=True, eq=False)
 class AffinePrior:
-    """theta = mean + factor z with z ~ N(0, I) over the axis-angles of 21 joints; hands stay at rest.
+    """z ~ N(0, I) through mean (63,) and a lower triangular factor (63, 63).
 
     `offset`: what this component's energy lacks against its mixture, -log(weight) + log|factor|.
     """
 
-    def __init__(self, name: str, mean: Tensor, factor: Tensor, offset: float = 0.0) -> None:
-        self.name, self.mean, self.factor, self.offset, self.dim = name, mean, factor, offset, SIZE
+    name: str
+    mean: np.ndarray
+    factor: np.ndarray
+    offset: float = 0.0
 
     @staticmethod
-    def gaussian(name: str, mean: Tensor, covariance: Tensor, weight: float = 1.0) -> AffinePrior:
-        factor = torch.linalg.cholesky(covariance.double())
-        offset = -math.log(weight) + float(factor.diagonal().log().sum())
-        return AffinePrior(name, mean.float(), factor.float(), offset)
+    def gaussian(
+        name: str, mean: np.ndarray, covariance: np.ndarray, weight: float = 1.0
+    ) -> AffinePrior:
+        factor = np.linalg.cholesky(covariance.astype(np.float64))
+        offset = -math.log(weight) + float(np.log(np.diagonal(factor)).sum())
+        return AffinePrior(name, mean.astype(np.float64), factor, offset)
 
     @staticmethod
     def none() -> AffinePrior:
         """Axis-angles themselves, free within a radian or so."""
-        return AffinePrior("none", torch.zeros(SIZE), torch.eye(SIZE))
+        return AffinePrior("none", np.zeros(SIZE), np.eye(SIZE))
 
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> AffinePrior:
-        return AffinePrior(
-            self.name,
-            self.mean.to(device=device, dtype=dtype),
-            self.factor.to(device=device, dtype=dtype),
-            self.offset,
-        )
+    @property
+    def id(self) -> PriorId:
+        return PriorId(self.name, f"{self.name} {self.offset}")
 
-    def decode_with_trace(self, z: Tensor) -> tuple[Tensor, tuple]:
-        theta = (self.mean + z @ self.factor.T).unflatten(-1, (NUM_JOINTS, 3))
-        hands = torch.eye(3, dtype=z.dtype, device=z.device).expand(len(z), 2, 3, 3)
-        return torch.cat((axis_angle_to_matrix(theta), hands), 1), (theta,)
+    @property
+    def dim(self) -> int:
+        return SIZE
 
-    def pull_back(self, trace: tuple, rows: Tensor) -> Tensor:
-        by_theta = torch.einsum(
-            "bmjx,bjxy->bmjy", rows[:, :, :NUM_JOINTS], left_jacobian(trace[0])
-        ).flatten(-2)
-        return by_theta @ self.factor
+    def decoder(self, backend: Backend) -> AffineDecoder:
+        return backend.record(AffineDecoder(self.mean, self.factor))
 
-    def decode(self, z: Tensor) -> Tensor:
-        return self.decode_with_trace(z)[0]
+    def encode(self, pose: np.ndarray) -> np.ndarray:
+        """(B, 23, 3, 3) -> (B, 63)."""
+        theta = to_vector(xp, KIND, np.asarray(pose, np.float64)[:, :NUM_JOINTS])
+        return np.linalg.solve(self.factor, (theta - self.mean).T).T
 
-    def lean_flow(self) -> LeanAffine:
-        return LeanAffine(self.mean.numpy(), self.factor.numpy())
-
-    def log_prob(self, pose: Tensor) -> Tensor:
-        """Log-density of the axis-angles under this component alone."""
-        theta = matrix_to_axis_angle(pose[:, :NUM_JOINTS]).flatten(1)
-        z = torch.linalg.solve_triangular(self.factor, (theta - self.mean).T, upper=False).T
-        return (
-            -0.5 * (z * z).sum(-1)
-            - 0.5 * SIZE * math.log(2 * math.pi)
-            - self.factor.diagonal().log().sum()
-        )
+    def log_prob(self, pose: np.ndarray) -> np.ndarray:
+        """Log-density of the axis-angles under this component alone. -> (B,)."""
+        z = self.encode(pose)
+        normal = -0.5 * (z * z).sum(-1) - 0.5 * SIZE * math.log(2 * math.pi)
+        return normal - np.log(np.diagonal(self.factor)).sum()
 
 
-class LeanAffine:
-    """The affine map for the solver's numpy form."""
-
-    def __init__(self, mean: np.ndarray, factor: np.ndarray) -> None:
-        self.mean, self.factor = mean, factor
-
-    def decode(self, z: np.ndarray) -> tuple[np.ndarray, tuple]:
-        theta = (self.mean + z @ self.factor.T).reshape(len(z), NUM_JOINTS, 3)
-        hands = np.broadcast_to(np.eye(3, dtype=z.dtype), (len(z), 2, 3, 3))
-        return np.concatenate((rotations_np.axis_angle_to_matrix(theta), hands), 1), (theta,)
-
-    def pull_back(
-        self, trace: tuple, rotations: np.ndarray, world: np.ndarray, rows: np.ndarray
-    ) -> np.ndarray:
-        by_local = world[:, UP[1 : 1 + NUM_JOINTS]] @ lean_left_jacobian(trace[0])
-        turns = rows.reshape(*rows.shape[:2], -1, 3)[:, :, 1 : 1 + NUM_JOINTS]
-        return (
-            np.einsum("smjc,sjcd->smjd", turns, by_local).reshape(*rows.shape[:2], -1) @ self.factor
-        )
-
-
+@dataclass(frozen=True)
 class Mixture:
-    """A Gaussian mixture as the list of its components; a fit takes the component of the lowest energy (max-mixture)."""
+    """A Gaussian mixture as its components and their shares.
 
-    name = "mixture"
+    A fit takes the component of the lowest energy (max-mixture).
+    """
 
-    def __init__(self, components: list[AffinePrior], shares: list[float]) -> None:
-        self.components, self.shares = components, shares
+    components: list[AffinePrior]
+    shares: list[float]

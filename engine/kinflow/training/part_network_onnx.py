@@ -41,7 +41,7 @@ class _Graph:
         """A convolution that keeps the size."""
         size = layer.kernel_size[0]
         weight, bias = (self.constant(a.detach().numpy()) for a in (layer.weight, layer.bias))
-        padding = {"kernel_shape": [size, size], "pads": [size // 2] * 4}
+        padding: dict[str, Any] = {"kernel_shape": [size, size], "pads": [size // 2] * 4}
         return self.add("Conv", [x, weight, bias], output, **padding)
 
     def block(self, layers: Any, x: str) -> str:
@@ -65,8 +65,8 @@ def export_part_network(net: Any, path: Path) -> None:
     _save(graph, net.down[0][0].in_channels, net.head.out_channels, path)
 
 
-_HALF = {"kernel_shape": [2, 2], "strides": [2, 2]}
-_NEAREST = {
+_HALF: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+_NEAREST: dict[str, Any] = {
     "mode": "nearest",
     "coordinate_transformation_mode": "asymmetric",
     "nearest_mode": "floor",

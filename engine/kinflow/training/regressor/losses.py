@@ -8,8 +8,9 @@ import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from ...core.body import pose_points, pose_skeleton
+from ...core.body import pose_skeleton
 from ...core.camera import Lens, project
+from ...core.points import pose_points
 from ...core.terms.keypoints import keypoint_alignment
 from ...core.terms.parts import MARGIN_METRES, SCALE_METRES
 from ...core.terms.robust import geman_mcclure
