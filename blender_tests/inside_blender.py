@@ -49,6 +49,7 @@ def main() -> None:
         sys.exit("kinflow is not installed in this Blender")
     # pure Python alone: pytest and what it needs
     sys.path.append(os.environ["KINFLOW_PYTEST"])
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.meta_path.insert(0, _InstalledAddon(package))
     import pytest
 

@@ -89,7 +89,7 @@ def fit(
     )
     cameras = [camera or p.camera or p.assumed_camera() for p in people]
     if means.config.estimate_focal and camera is None:
-        cameras = _with_focal(people, cameras, means, device)
+        cameras = _with_focal(people, cameras, means)
     if isinstance(starts, str):
         means = replace(means, config=replace(means.config, rotated_starts=starts != "regressor"))
         starts = None if starts == "rotations" else _guessed(people, cameras, means, device)
@@ -138,7 +138,7 @@ def _check(
 
 
 def _with_focal(
-    people: list[Observation], cameras: list[Camera], means: Means, device: str
+    people: list[Observation], cameras: list[Camera], means: Means
 ) -> list[Camera]:
     """Cameras, with the focal length looked for where neither caller nor observation has one."""
     rows = [i for i, p in enumerate(people) if p.camera is None and _usable(p)]

@@ -70,8 +70,8 @@ def begin(people: People, starts: Sequence[Start | None] | None) -> tuple[People
         alone = [i for i, s in enumerate(starts or ()) if s is None]
         candidates = concat(xp, rotated(people, everybody[alone]), more) if alone else more
     depth = candidates.state.transl[:, 2]
-    order = best_rows(xp, xp.where(depth > NEAREST, depth, NEAREST), candidates.owner, 1)
-    nearest = xp.where(depth[order] > NEAREST, depth[order], NEAREST)
+    depth = xp.where(depth > NEAREST, depth, NEAREST)
+    nearest = depth[best_rows(xp, depth, candidates.owner, 1)]
     scale = config.weights.keypoint_metres * people.focal() / nearest
     return people.scaled(scale[:, None]), candidates
 
