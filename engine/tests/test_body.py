@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinflow.bodies.keypoints import NAMES, keypoint_regressor
+from kinflow.bodies.keypoint_names import NAMES
+from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.bodies.parts import NUM_PARTS
 from kinflow.bodies.tables import keypoint_table
 from kinflow.core.body import pose_skeleton

@@ -20,17 +20,7 @@ from ..core.arrays import Array
 from ..core.skeleton import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from ..errors import InvalidInputError
 from .arrays import AnyBody, BodyArrays
-from .keypoint_names import BLAZEPOSE33, BODY25, COCO17, NAMES, edges
-
-__all__ = [
-    "BLAZEPOSE33",
-    "BODY25",
-    "COCO17",
-    "NAMES",
-    "KeypointRegressor",
-    "edges",
-    "keypoint_regressor",
-]
+from .keypoint_names import NAMES
 
 # Half the distance between the hips and the shoulders as detectors see them, and how much higher,
 # in metres.
@@ -40,23 +30,11 @@ ANKLE_UP = 0.023
 
 # Landmarks of SMPL's 6890 vertices: published vertex ids (smplx.vertex_ids, VertexJointSelector).
 _SMPL_VERTICES = {
-    "nose": 332,
-    "right_eye": 6260,
-    "left_eye": 2800,
-    "right_ear": 4071,
-    "left_ear": 583,
-    "left_big_toe": 3216,
-    "left_small_toe": 3226,
-    "left_heel": 3387,
-    "right_big_toe": 6617,
-    "right_small_toe": 6624,
-    "right_heel": 6787,
-    "left_thumb": 2746,
-    "left_index": 2319,
-    "left_pinky": 2673,
-    "right_thumb": 6191,
-    "right_index": 5782,
-    "right_pinky": 6133,
+    **{"nose": 332, "left_eye": 2800, "right_eye": 6260, "left_ear": 583, "right_ear": 4071},
+    **{"left_big_toe": 3216, "left_small_toe": 3226, "left_heel": 3387},
+    **{"right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787},
+    **{"left_thumb": 2746, "left_index": 2319, "left_pinky": 2673},
+    **{"right_thumb": 6191, "right_index": 5782, "right_pinky": 6133},
 }
 
 
@@ -97,11 +75,10 @@ def _default_landmarks(v: np.ndarray, joints: np.ndarray) -> dict[str, list[int]
     ):
         centre = v[eye].mean(0)
         in_front = centre + np.array([0, 0, 0.015])
+        outer = in_front + np.array([sign * 0.014, 0, -0.004])
         result[f"{side}_eye"] = _nearest(skin, in_front, 2)
         result[f"{side}_eye_inner"] = _nearest(skin, in_front - [sign * 0.014, 0, 0], 1)
-        result[f"{side}_eye_outer"] = _nearest(
-            skin, in_front + np.array([sign * 0.014, 0, -0.004]), 1
-        )
+        result[f"{side}_eye_outer"] = _nearest(skin, outer, 1)
         result[f"mouth_{side}"] = _nearest(
             skin, v[result["nose"][0]] + [sign * 0.024, -0.035, -0.028], 1
         )
@@ -140,7 +117,8 @@ def _landmarks(body: BodyArrays) -> dict[str, list[int]]:
     if body.num_vertices == 13524:
         return _default_landmarks(body.v_template, body.J_template)
     raise InvalidInputError(
-        f"Keypoints are known for the default body and SMPL's 6890 vertices, not for {body.num_vertices}.",
+        "Keypoints are known for the default body and SMPL's 6890 vertices, not for "
+        f"{body.num_vertices}.",
         "Use such a body, or fit with keypoint_regressor of your own.",
     )
 
