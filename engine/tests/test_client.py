@@ -18,6 +18,7 @@ from kinflow.errors import CancelledError, EngineError, KinflowError, ProtocolEr
 START = """
 import os, signal, sys, threading, time
 import numpy as np
+from kinflow.client.wire import pack
 from kinflow.errors import KinflowError
 from kinflow.service.server import connect_back
 
@@ -45,6 +46,9 @@ def end():
 threading.Thread(target=end, daemon=True).start()
 server = connect_back(port, token, METHODS, "stub", 0.0)
 say = server._send
+
+def burst(*messages):
+    server._connection.sendall(b"".join(frame for m in messages for frame in pack(m)))
 """
 SERVE = "server.serve(); os._exit(0)"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a script stands for a Python")
@@ -393,17 +397,16 @@ def test_the_reason_that_the_engine_gives_for_hanging_up_is_told(engine_of):
 
 
 def test_a_callback_that_fails_loses_no_reply(engine_of):
-    progress = "say({'id': 1, 'kind': 'progress', 'fraction': 0.5, 'message': ''})"
-    results = "; ".join(f"say({{'id': {n}, 'kind': 'result', 'value': {n}}})" for n in (1, 2))
-    engine = engine_of(f"{progress}; {results}; {SERVE}")
+    progress = {"id": 1, "kind": "progress", "fraction": 0.5, "message": ""}
+    results = [{"id": n, "kind": "result", "value": n} for n in (1, 2)]
+    engine = engine_of(f"burst(*{[progress, *results]}); time.sleep(600)")
 
     def fail(share: float, text: str) -> None:
         raise ZeroDivisionError
 
-    job = engine.submit("echo", fail)
+    job, other = engine.submit("echo", fail), engine.submit("echo")
     with pytest.raises(ZeroDivisionError):
         until(lambda: job.done, engine)
-    other = engine.submit("echo")
     assert (engine.wait(job), engine.wait(other)) == (1, 2)
 
 

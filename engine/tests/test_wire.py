@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -88,6 +88,7 @@ def observation() -> Observation:
 
 
 @settings(max_examples=100, deadline=None)
+@example({"$array": 0, "$$record": {"$": "$list"}, "$float": {"$float": "nan"}}, 1)
 @given(st.dictionaries(st.text(), plain, max_size=4), st.integers(1, 50))
 def test_messages_arrive_as_sent_however_the_stream_is_cut(message, size):
     stream = b"".join(pack(message))

@@ -15,9 +15,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import records
 from ..errors import ProtocolError
-from ..records import FitResult
+from ..records import Camera, FitResult, Hypothesis, Observation, PriorId
 
 Array = NDArray[Any]
 MAX_DEPTH = 24
@@ -30,9 +29,7 @@ DTYPES = {
 }
 _FLOATS = {repr(value): value for value in (math.nan, math.inf, -math.inf)}
 _RECORDS: dict[str, type] = {
-    name: getattr(records, name)
-    for name in ("Camera", "Observation", "FitResult", "Hypothesis", "PriorId")
-    if hasattr(records, name)
+    cls.__name__: cls for cls in (Camera, Observation, FitResult, Hypothesis, PriorId)
 }
 _FIELDS = {name: get_type_hints(cls) for name, cls in _RECORDS.items()}
 _NO_VERTICES, _NO_FACES = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
