@@ -6,25 +6,11 @@ import numpy as np
 
 from ..core.skeleton import JOINT_INDEX
 
-PART_NAMES = tuple(
-    [
-        "none",
-        "head",
-        "torso",
-        "left_upper_arm",
-        "right_upper_arm",
-        "left_forearm",
-        "right_forearm",
-        "left_hand",
-        "right_hand",
-        "left_thigh",
-        "right_thigh",
-        "left_shin",
-        "right_shin",
-        "left_foot",
-        "right_foot",
-    ]
-)
+_PART_NAMES = """
+none head torso left_upper_arm right_upper_arm left_forearm right_forearm left_hand right_hand
+left_thigh right_thigh left_shin right_shin left_foot right_foot
+"""
+PART_NAMES = tuple(_PART_NAMES.split())
 NUM_PARTS = len(PART_NAMES) - 1
 _OF_JOINT = {
     "head": "head",

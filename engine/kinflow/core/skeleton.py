@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-JOINT_NAMES = tuple(
-    [
-        "pelvis",
-        "left_hip",
-        "right_hip",
-        "spine1",
-        "left_knee",
-        "right_knee",
-        "spine2",
-        "left_ankle",
-        "right_ankle",
-        "spine3",
-        "left_foot",
-        "right_foot",
-        "neck",
-        "left_collar",
-        "right_collar",
-        "head",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-        "right_elbow",
-        "left_wrist",
-        "right_wrist",
-        "left_hand",
-        "right_hand",
-    ]
-)
+_JOINT_NAMES = """
+pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3
+left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow
+right_elbow left_wrist right_wrist left_hand right_hand
+"""
+JOINT_NAMES = tuple(_JOINT_NAMES.split())
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 UP = (0, *PARENTS[1:])  # each joint's parent; the root's is itself
 NUM_JOINTS = len(JOINT_NAMES)
