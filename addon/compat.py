@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-VERSION = bpy.app.version
-
 
 def new_shape_key(obj: bpy.types.Object, name: str) -> bpy.types.ShapeKey:
     """A shape key at value 0: from Blender 5.0 on new ones start at 1."""
     key = obj.shape_key_add(name=name, from_mix=False)
     key.value = 0.0
     return key
-
-
-def eevee_engine() -> str:
-    """EEVEE's identifier: BLENDER_EEVEE_NEXT in 4.2 to 4.5, BLENDER_EEVEE in 5.x."""
-    return "BLENDER_EEVEE" if VERSION >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
 
 def prepare_cycles(scene: bpy.types.Scene, samples: int) -> None:

@@ -102,7 +102,6 @@ class KinflowBody(bpy.types.PropertyGroup):
     """
 
     is_body: bpy.props.BoolProperty()
-    uid: bpy.props.StringProperty()
     person_uid: bpy.props.StringProperty()
     mesh_uid: bpy.props.StringProperty()
     prior: bpy.props.StringProperty(default="light")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from kinflow.client import Engine, Job
 from kinflow.errors import EngineError
 from kinflow.records import FitResult, Observation
@@ -17,28 +15,6 @@ observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
 sequence: list[FitResult | None] = []
 running_job: Job | None = None
-
-
-class TimerGaps:
-    """How long a job kept the window waiting: gaps between its timer's events, in seconds."""
-
-    last: TimerGaps | None = None
-
-    def __init__(self) -> None:
-        self.gaps: list[float] = []
-        self._before: float | None = None
-        TimerGaps.last = self
-
-    def tick(self) -> None:
-        """Called at every timer event."""
-        now = time.perf_counter()
-        if self._before is not None:
-            self.gaps.append(now - self._before)
-        self._before = now
-
-    @property
-    def longest(self) -> float:
-        return max(self.gaps, default=0.0)
 
 
 def engine() -> Engine:

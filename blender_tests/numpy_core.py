@@ -8,6 +8,8 @@ Poses the default body as a held-out sample of the prior, takes its keypoints th
 fits them again. Prints one JSON object; ends with an error where a promise is not kept.
 """
 
+# ruff: noqa: E402 - what Blender has not is made unimportable first
+
 from __future__ import annotations
 
 import json
@@ -18,19 +20,19 @@ ABSENT = ("torch", "cv2", "scipy", "PIL", "tyro", "threadpoolctl", "mediapipe", 
 for absent in ABSENT:
     sys.modules[absent] = None  # type: ignore[assignment]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import kinflow.core.solver  # noqa: E402
-from kinflow.bodies.arrays import default_body_arrays  # noqa: E402
-from kinflow.bodies.tables import body_table, keypoint_table  # noqa: E402
-from kinflow.core.arrays import numpy_backend  # noqa: E402
-from kinflow.core.arrays import numpy_namespace as xp  # noqa: E402
-from kinflow.core.body import pose_skeleton  # noqa: E402
+import kinflow.core.solver
+from kinflow.bodies.arrays import default_body_arrays
+from kinflow.bodies.tables import body_table, keypoint_table
+from kinflow.core.arrays import numpy_backend
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.body import pose_skeleton
 from kinflow.core.points import pose_points
-from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle  # noqa: E402
-from kinflow.fitting.fit import fit  # noqa: E402
-from kinflow.priors.arrays import load_prior_arrays  # noqa: E402
-from kinflow.records import Camera, Observation  # noqa: E402
+from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
+from kinflow.fitting.fit import fit
+from kinflow.priors.arrays import load_prior_arrays
+from kinflow.records import Camera, Observation
 
 CAMERA = Camera(900.0, 900.0, 270.0, 360.0, 540, 720)
 WORST_PX, WORST_DEGREES = 3.0, 25.0

@@ -26,44 +26,37 @@ COMPLETE = "kinflow-engine.json"
 SELF_TEST = (
     "import kinflow, torch; kinflow.load_prior('light').sample(1, seed=0); kinflow.load_body()"
 )
-# what pip and the system say -> what it means
+# what pip and the system say (one of the signs, in lower case) -> what it means, what to do
 EXPLANATIONS = (
     (
-        ("DO NOT MATCH THE HASHES", "expected sha256"),
+        "do not match the hashes|expected sha256",
         "A package that was fetched is not the one that kinflow was tested with.",
         "It was not installed. Check the network, the proxy and pip's index, then try again.",
     ),
     (
-        ("No space left", "not enough free space", "Errno 28"),
+        "no space left|not enough free space|errno 28",
         "The disk is full.",
         "Free some space or choose another folder.",
     ),
     (
-        ("Permission denied", "Errno 13", "Read-only file system"),
+        "permission denied|errno 13|read-only file system",
         "The folder cannot be written to.",
         "Choose a folder of your own.",
     ),
     (
-        (
-            "Temporary failure in name resolution",
-            "Failed to establish a new connection",
-            "Network is unreachable",
-            "getaddrinfo failed",
-            "Name or service not known",
-            "Connection refused",
-            "ProxyError",
-            "timed out",
-        ),
+        "temporary failure in name resolution|failed to establish a new connection|timed out|"
+        "network is unreachable|getaddrinfo failed|name or service not known|connection refused|"
+        "proxyerror",
         "The network cannot be reached.",
         "Check the connection and the proxy, then try again.",
     ),
     (
-        ("No matching distribution", "Could not find a version"),
+        "no matching distribution|could not find a version",
         "There is no build of a package for this Python or system.",
         "Choose another Python, best 3.11.",
     ),
     (
-        ("ensurepip", "No module named venv"),
+        "ensurepip|no module named venv",
         "This Python cannot make environments.",
         "Install its venv package (python3-venv) or choose another.",
     ),
@@ -89,7 +82,7 @@ def say(**what: object) -> None:
 def explain(output: str) -> tuple[str, str]:
     """What a failed step's output means, and what to do."""
     for signs, meaning, hint in EXPLANATIONS:
-        if any(sign.lower() in output.lower() for sign in signs):
+        if any(sign in output.lower() for sign in signs.split("|")):
             return meaning, hint
     last = next(
         (line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output"

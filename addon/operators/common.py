@@ -82,7 +82,6 @@ class EngineJob:
             self._job = self.send(context)
         except KinflowError as error:
             return self._fail(context, error)
-        self._gaps = session.TimerGaps()
         session.running_job = self._job
         manager, state = context.window_manager, context.scene.kinflow
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
@@ -98,7 +97,6 @@ class EngineJob:
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        self._gaps.tick()
         try:
             session.engine().poll()
             if not self._job.done:

@@ -49,10 +49,6 @@ def find_bodies() -> list[bpy.types.Object]:
     return [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.kinflow.is_body]
 
 
-def find_body(uid: str) -> bpy.types.Object | None:
-    return next((obj for obj in find_bodies() if obj.kinflow.uid == uid), None)
-
-
 def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
     """The body's mesh, by id, not by name; None where the user deleted it."""
     wanted = armature.kinflow.mesh_uid
@@ -75,9 +71,8 @@ def create_body(
     uid = uuid.uuid4().hex
     mesh["kinflow_mesh_uid"] = uid
     properties = armature.kinflow
-    properties.is_body, properties.prior = True, prior
-    properties.prior_checksum = load_prior_arrays(prior).checksum
-    properties.uid, properties.mesh_uid = uuid.uuid4().hex, uid
+    properties.is_body, properties.mesh_uid = True, uid
+    properties.prior, properties.prior_checksum = load_prior_arrays(prior).id
     set_rest_bones(context, armature, arrays.J_template)
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import bpy
 import gpu
 import numpy as np
@@ -105,8 +107,7 @@ def _draw_points(
             continue
         size = radius * (1.5 if index == grabbed else 1.0) * (1.0 if _is_seen(point) else 0.6)
         ring = [(places[index][0] + size * x, places[index][1] + size * y) for x, y in _CIRCLE]
-        pairs = zip(ring[:-1], ring[1:], strict=True)
-        triangles = [corner for a, b in pairs for corner in (tuple(places[index]), a, b)]
+        triangles = [corner for a, b in pairwise(ring) for corner in (tuple(places[index]), a, b)]
         shader.uniform_float("color", GRABBED if index == grabbed else _colour(point))
         batch_for_shader(shader, "TRIS", {"pos": triangles}).draw(shader)
 
