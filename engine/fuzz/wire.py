@@ -35,7 +35,7 @@ BOUND = 60.0  # seconds until an answer: for a bug, not for a slow machine
 CASES = 8  # frames a connection
 
 
-class Finding(Exception):
+class BrokenPromiseError(Exception):
     """A case that broke a promise."""
 
 
@@ -235,15 +235,15 @@ def against_server(stream: list[bytes]) -> str:
         except ConnectionError:
             pass  # it hung up on bytes it had not read
         except TimeoutError:
-            raise Finding("the server neither answers nor closes") from None
+            raise BrokenPromiseError("the server neither answers nor closes") from None
         except ProtocolError as error:
-            raise Finding(f"the server's own answer is malformed: {error}") from error
+            raise BrokenPromiseError(f"the server's own answer is malformed: {error}") from error
         with contextlib.suppress(OSError):
             ours.shutdown(socket.SHUT_RDWR)
         for thread in (server, sender):
             thread.join(BOUND)
             if thread.is_alive():
-                raise Finding("the server hangs after the connection ended")
+                raise BrokenPromiseError("the server hangs after the connection ended")
     return outcome
 
 
@@ -281,7 +281,7 @@ def against_client(stream: list[bytes], chance: random.Random) -> str:
         while not link.ready:
             link.poll(0.1)
             if link.error or time.monotonic() > deadline:
-                raise Finding(f"the handshake failed: {link.error}")
+                raise BrokenPromiseError(f"the handshake failed: {link.error}")
         engine._process, engine._link = _Process(), link  # type: ignore[assignment]
         job = engine.submit("fit", lambda share, text: None, observations=[])
         data = b"".join(stream)
@@ -291,11 +291,11 @@ def against_client(stream: list[bytes], chance: random.Random) -> str:
         while not job.done and time.monotonic() < deadline:
             engine.poll(0.05)
         if not job.done:
-            raise Finding("the job does not end")
+            raise BrokenPromiseError("the job does not end")
         engine.close()
         sender.join(BOUND)
     if job.error is not None and not isinstance(job.error, KinflowError):
-        raise Finding(f"a foreign error: {job.error!r}")
+        raise BrokenPromiseError(f"a foreign error: {job.error!r}")
     return "value" if job.error is None else "error"
 
 
@@ -308,7 +308,7 @@ def _cuts(data: bytes, chance: random.Random) -> list[bytes]:
 
 
 def case(seed: int, number: int) -> tuple[str, int]:
-    """One case. -> how it ended, and of how many frames it was. Raises Finding."""
+    """One case. -> how it ended, and of how many frames it was. Raises BrokenPromiseError."""
     chance = random.Random(f"{seed}-{number}")
     stream = frames(REPLIES if number % 2 else REQUESTS, chance)
     try:
@@ -316,13 +316,13 @@ def case(seed: int, number: int) -> tuple[str, int]:
             return f"client: {against_client(stream, chance)}", len(stream)
         return f"server: {against_server(stream)}", len(stream)
     except Exception as error:
-        raise Finding(f"wire, seed {seed}, case {number}: {error!r}") from error
+        raise BrokenPromiseError(f"wire, seed {seed}, case {number}: {error!r}") from error
 
 
 def run(minutes: float, seed: int) -> dict[str, int]:
     """Cases for so long. -> how many frames, and how many cases ended in which way.
 
-    Raises Finding, with the seed and number of the case, for the first broken promise.
+    Raises BrokenPromiseError, with the seed and number of the case, for the first broken promise.
     """
     counts: Counter[str] = Counter()
     deaths: list[str] = []
@@ -340,7 +340,9 @@ def run(minutes: float, seed: int) -> dict[str, int]:
             counts["frames"] += count
             counts[outcome] += 1
             if deaths:
-                raise Finding(f"wire, seed {seed}, case {number}: a thread died: {deaths}")
+                raise BrokenPromiseError(
+                    f"wire, seed {seed}, case {number}: a thread died: {deaths}"
+                )
             number += 1
     finally:
         threading.excepthook = hook
