@@ -137,9 +137,7 @@ def _check(
         )
 
 
-def _with_focal(
-    people: list[Observation], cameras: list[Camera], means: Means
-) -> list[Camera]:
+def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) -> list[Camera]:
     """Cameras, with the focal length looked for where neither caller nor observation has one."""
     rows = [i for i, p in enumerate(people) if p.camera is None and _usable(p)]
     # sharpened scales would make energies of different lenses incomparable

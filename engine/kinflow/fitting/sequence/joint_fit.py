@@ -70,12 +70,11 @@ def fit_sequence(
     arguments, CancelledError where progress returns False.
     """
     people = list(observations)
-    config = config or SequenceConfig()
+    config, report = config or SequenceConfig(), progress or _silent
     numbers = _numbers(people, frames)
     if not people:
         return []
     lens = camera or people[0].camera or people[0].assumed_camera()
-    report = progress or _silent
     single = fit(
         people,
         body=body,
@@ -94,12 +93,18 @@ def fit_sequence(
     means = Means(arrays, prior_of(prior), backend_for(device), config.frame)
     clip = _Clip([people[i] for i in fitted], lens, [numbers[i] for i in fitted])
     start = _chosen([single[i] for i in fitted], clip, means)
-    frames_ = _frames(clip, means, start, "ba" in losses, seed)
-    state, energy = _in_windows(frames_, start, clip.times, config, report)
-    solution = Solution(state, energy, energy == energy)
-    owner = means.backend.asarray(np.arange(len(fitted)))
-    joint = dict(zip(fitted, results_of(frames_, solution, owner), strict=True))
+    together = _frames(clip, means, start, "ba" in losses, seed)
+    results = _solved(together, start, clip, config, report)
+    joint = dict(zip(fitted, results, strict=True))
     return [replace(joint[i], timings=r.timings) if i in joint else r for i, r in enumerate(single)]
+
+
+def _solved(
+    people: People, start: State, clip: _Clip, config: SequenceConfig, report: Report
+) -> list[FitResult]:
+    state, energy = _in_windows(people, start, clip.times, config, report)
+    owner = people.means.backend.asarray(np.arange(len(people)))
+    return results_of(people, Solution(state, energy, energy == energy), owner)
 
 
 def _silent(fraction: float, message: str) -> bool | None:
