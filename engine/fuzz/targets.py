@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import io
 import json
-import operator
 import pickle
 import struct
 import tempfile
@@ -18,8 +16,18 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from kinflow.bodies.arrays import DEFAULT_BODY
+from kinflow.bodies.files import load_body_arrays
+from kinflow.drawing.overlay import overlay
+from kinflow.mocap import read_amass, read_amc, read_bvh
+from kinflow.perception.formats import read_observations, read_part_map
+from kinflow.perception.model_people import load_models, observe_with_models
+from kinflow.perception.models import read_card
+from kinflow.perception.photos import as_photo, read_photo, write_upright
+from kinflow.priors.arrays import load_prior_arrays
+from kinflow.records import Camera, FitResult, Hypothesis
 from kinflow.tensorfile import read_tensors, write_tensors
 
 from .mutate import (
@@ -47,10 +55,6 @@ class Target:
     read: Callable[[Path], object]
     seconds: float = 20.0
     bounded: bool = True
-
-
-def _call(module: str, name: str) -> Any:
-    return operator.attrgetter(name)(importlib.import_module(f"kinflow.{module}"))
 
 
 # -- bodies --------------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ def make_body_tensors(rng: Random) -> dict[str, bytes]:
 
 def read_prior(folder: Path) -> object:
     """The prior, and a pose of it."""
-    prior = _call("priors.arrays", "load_prior_arrays")(folder / "x.safetensors")
+    prior = load_prior_arrays(folder / "x.safetensors")
     return prior.decode(np.zeros((1, prior.dim)))
 
 
@@ -165,7 +169,6 @@ def read_prior(folder: Path) -> object:
 
 @lru_cache
 def _fit_arrays() -> dict[str, np.ndarray]:
-    records = importlib.import_module("kinflow.records")
     arrays = {
         "global_orient": np.zeros(3),
         "body_pose": np.zeros((23, 3)),
@@ -175,10 +178,10 @@ def _fit_arrays() -> dict[str, np.ndarray]:
         "joints": np.zeros((24, 3)),
     }
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    minimum = records.Hypothesis(**arrays, energy=1.0, keypoint_error_px=2.0, log_prob=-3.0)
-    result = records.FitResult(
+    minimum = Hypothesis(**arrays, energy=1.0, keypoint_error_px=2.0, log_prob=-3.0)
+    result = FitResult(
         **arrays,
-        camera=records.Camera(500.0, 500.0, 4.0, 3.0, 8, 6),
+        camera=Camera(500.0, 500.0, 4.0, 3.0, 8, 6),
         vertices=np.zeros((4, 3), np.float32),
         faces=np.zeros((2, 3), np.int32),
         keypoint_error_px=2.0,
@@ -201,6 +204,15 @@ def make_fit(rng: Random) -> dict[str, bytes]:
         header = damage_json(rng, json.loads(bytes(arrays["header"])))
         arrays["header"] = np.frombuffer(json_bytes(rng, header), np.uint8)
     return {"x.npz": npz(rng, arrays, rng.randrange(3))}
+
+
+def read_fit(folder: Path) -> object:
+    """The result, and what is done with one: drawn, written, told."""
+    result = FitResult.load(folder / "x.npz")
+    overlay(np.zeros((24, 32, 3), np.uint8), [result])
+    result.to_obj(folder / "x.obj")
+    result.save(folder / "again.npz")
+    return json.dumps([result.summary(), result.parameters()])
 
 
 # -- motion --------------------------------------------------------------------------------------
@@ -281,8 +293,6 @@ _SUFFIXES = ("jpg", "png", "webp", "tiff", "bmp", "gif", "ppm", "jp2", "avif", "
 
 @lru_cache
 def _photo(index: int) -> bytes:
-    from PIL import Image
-
     suffix = _SUFFIXES[index % len(_SUFFIXES)]
     pixels = np.random.default_rng(index).integers(0, 255, (24, 32, 3), np.uint8)
     image = Image.fromarray(pixels)
@@ -315,19 +325,17 @@ def make_photo(rng: Random) -> dict[str, bytes]:
 
 def make_part_map(rng: Random) -> dict[str, bytes]:
     """A PNG of part labels."""
-    from PIL import Image
-
     labels = np.random.default_rng(0).integers(0, 15, (24, 32), np.uint8)
     stream = io.BytesIO()
     Image.fromarray(labels).save(stream, "PNG")
     return {"x.png": damage_image(rng, stream.getvalue())}
 
 
-def read_photo(folder: Path) -> object:
+def read_photos(folder: Path) -> object:
     """The photo, its upright copy, and that copy again."""
-    photo = _call("perception.photos", "read_photo")(folder / "x.jpg")
-    copy = _call("perception.photos", "write_upright")(photo, folder / "upright")
-    return _call("perception.photos", "read_photo")(copy)
+    photo = read_photo(folder / "x.jpg")
+    copy = write_upright(photo, folder / "upright")
+    return read_photo(copy)
 
 
 def make_keypoints(rng: Random) -> dict[str, bytes]:
@@ -397,34 +405,31 @@ def make_card(rng: Random) -> dict[str, bytes]:
 
 def read_model(folder: Path) -> object:
     """Keypoints of a photo by the model."""
-    networks = _call("perception.model_people", "load_models")([folder / "x.toml"])
-    photo = _call("perception.photos", "as_photo")(np.zeros((48, 64, 3), np.uint8))
-    return _call("perception.model_people", "observe_with_models")(photo, networks, None)
+    networks = load_models([folder / "x.toml"])
+    photo = as_photo(np.zeros((48, 64, 3), np.uint8))
+    return observe_with_models(photo, networks, None)
 
 
-def _reader(module: str, name: str, *files: str) -> Callable[[Path], object]:
-    def read(folder: Path) -> object:
-        here = [folder / file for file in files if (folder / file).exists()]
-        return _call(module, name)(*here)
+def _reader(read: Callable[..., object], *files: str) -> Callable[[Path], object]:
+    def read_folder(folder: Path) -> object:
+        return read(*(folder / file for file in files if (folder / file).exists()))
 
-    return read
+    return read_folder
 
 
-_load_body = ("bodies.files", "load_body_arrays")
+Image.init()
 TARGETS = {
-    "pickle": Target(make_pickle, _reader(*_load_body, "x.pkl")),
-    "body-npz": Target(make_body_npz, _reader(*_load_body, "x.npz")),
-    "body-tensors": Target(make_body_tensors, _reader(*_load_body, "x.safetensors")),
+    "pickle": Target(make_pickle, _reader(load_body_arrays, "x.pkl")),
+    "body-npz": Target(make_body_npz, _reader(load_body_arrays, "x.npz")),
+    "body-tensors": Target(make_body_tensors, _reader(load_body_arrays, "x.safetensors")),
     "prior": Target(make_prior, read_prior),
-    "fit": Target(make_fit, _reader("records", "FitResult.load", "x.npz")),
-    "bvh": Target(make_bvh, _reader("mocap", "read_bvh", "x.bvh", "x.bvh.gz")),
-    "amc": Target(make_amc, _reader("mocap", "read_amc", "x.amc", "x.asf")),
-    "amass": Target(make_amass, _reader("mocap", "read_amass", "x.npz")),
-    "photo": Target(make_photo, read_photo),
-    "part-map": Target(make_part_map, _reader("perception.formats", "read_part_map", "x.png")),
-    "keypoints": Target(
-        make_keypoints, _reader("perception.formats", "read_observations", "x.json")
-    ),
-    "card": Target(make_card, _reader("perception.models", "read_card", "x.toml")),
+    "fit": Target(make_fit, read_fit),
+    "bvh": Target(make_bvh, _reader(read_bvh, "x.bvh", "x.bvh.gz")),
+    "amc": Target(make_amc, _reader(read_amc, "x.amc", "x.asf")),
+    "amass": Target(make_amass, _reader(read_amass, "x.npz")),
+    "photo": Target(make_photo, read_photos),
+    "part-map": Target(make_part_map, _reader(read_part_map, "x.png")),
+    "keypoints": Target(make_keypoints, _reader(read_observations, "x.json")),
+    "card": Target(make_card, _reader(read_card, "x.toml")),
     "model": Target(make_model, read_model, seconds=120.0, bounded=False),
 }

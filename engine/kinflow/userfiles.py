@@ -1,6 +1,6 @@
 """What every reader of other people's files shares: regular files alone, bounded, typed errors.
 
-A reader states its limit in MB; the environment variable KINFLOW_MAX_MB replaces it for a user who
+A reader states its limit in MB; the environment variable KINFLOW_MAX_MB raises it for a user who
 trusts a larger file.
 """
 
@@ -38,9 +38,9 @@ _WHY = {
 
 
 def limit_bytes(default_mb: int) -> int:
-    """A reader's limit in bytes: its own, or the user's from KINFLOW_MAX_MB."""
+    """A reader's limit in bytes: its own, or a larger one from KINFLOW_MAX_MB."""
     stated = os.environ.get(LIMIT_VARIABLE, "")
-    return (int(stated) if stated.isdecimal() and len(stated) < 10 else default_mb) * _MB
+    return max(default_mb, int(stated) if stated.isdecimal() and len(stated) < 10 else 0) * _MB
 
 
 def check_size(

@@ -138,7 +138,7 @@ def test_postscript_in_the_guise_of_a_photo_starts_no_ghostscript(tmp_path, monk
 
 def test_a_photo_that_unpacks_to_too_much_says_how_to_allow_it(tmp_path, monkeypatch):
     Image.fromarray(np.zeros((700, 700, 3), np.uint8)).save(tmp_path / "p.png")
-    monkeypatch.setenv("KINFLOW_MAX_MB", "1")
+    monkeypatch.setattr(photos, "MAX_MB", 1)
     with pytest.raises(PhotoError, match="KINFLOW_MAX_MB"):
         read_photo(tmp_path / "p.png")
     monkeypatch.setenv("KINFLOW_MAX_MB", "2")
@@ -193,11 +193,11 @@ def test_the_focal_length_survives_a_second_look_at_the_upright_copy(tmp_path):
 
 
 def test_a_bvh_that_unpacks_to_gigabytes_is_refused_before_it_has(tmp_path, monkeypatch):
-    monkeypatch.setenv("KINFLOW_MAX_MB", "8")
+    monkeypatch.setattr("kinflow.mocap.bvh.MAX_MB", 8)
     with gzip.open(tmp_path / "b.bvh.gz", "wb", 1) as stream:
         for _ in range(64):
             stream.write(b"\n" * 1_000_000)
-    with pytest.raises(AssetError, match="8 MB.*KINFLOW_MAX_MB"):
+    with pytest.raises(AssetError, match=r"8 MB.*KINFLOW_MAX_MB"):
         read_bvh(tmp_path / "b.bvh.gz")
 
 
@@ -331,5 +331,5 @@ def test_numbers_without_measure_are_a_sentence(tmp_path, text):
 
 def test_json_that_would_fill_the_memory_is_refused_before_it_is_parsed(tmp_path):
     (tmp_path / "k.json").write_text("[" + "[]," * 20_000_000 + "[]]")
-    with pytest.raises(InvalidInputError, match="2048 MB.*KINFLOW_MAX_MB"):
+    with pytest.raises(InvalidInputError, match=r"2048 MB.*KINFLOW_MAX_MB"):
         read_observations(tmp_path / "k.json")
