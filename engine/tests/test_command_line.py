@@ -134,7 +134,7 @@ def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
     out = str(tmp_path / "file" / "o")
     assert main(["observe", str(tmp_path / "a.png"), "--out", out, "--json"]) == 1
     captured = capsys.readouterr()
-    assert "Not a directory" in captured.err and not json.loads(captured.out)["ok"]
+    assert "cannot be written" in captured.err and not json.loads(captured.out)["ok"]
 
 
 @pytest.fixture
@@ -202,7 +202,22 @@ def test_people_who_are_no_longer_found_leave_no_part_map(tmp_path, monkeypatch,
     names = {}
     for count in (2, 1, 0):
         assert main([*words, "--out", str(tmp_path / "o")]) == (0 if count else 1)
-        names[count] = {path.name for path in (tmp_path / "o").iterdir()}
+        names[count] = {path.name for path in (tmp_path / "o").iterdir()} - {"observed.sqlite"}
     one = {f"{s}.{kind}" for s in ("a", "a-2") for kind in ("observation.json", "observed.png")}
     one |= {"a.0.parts.png", "a-2.0.parts.png"}
     assert names == {2: one | {"a.1.parts.png", "a-2.1.parts.png"}, 1: one, 0: set()}
+
+
+def test_two_photos_of_one_name_are_observed_under_two_names(tmp_path, monkeypatch):
+    from kinflow import Observation
+
+    person = Observation(np.ones((17, 2)), np.ones(17))
+    monkeypatch.setattr("kinflow.perception.observe", lambda path, **_: [person])
+    for folder in ("a", "b", "a"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        write_photo(tmp_path / folder / "p.png")
+        assert (
+            main(["observe", str(tmp_path / folder / "p.png"), "--out", str(tmp_path / "o")]) == 0
+        )
+    names = {path.name for path in (tmp_path / "o").iterdir()}
+    assert names == {"p.observation.json", "p-2.observation.json", "observed.sqlite"}
