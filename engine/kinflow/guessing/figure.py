@@ -19,7 +19,7 @@ from ..priors.prior import Prior
 from ..threads import one_thread
 from .inputs import KEYPOINT_SET, Inputs, part_pixels
 from .look import Evidence, Tables, gauss_newton, on_keypoints
-from .network import Seen, State
+from .network import State, View
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class Figure:
         return skin_sample(self.body.arrays, self.body.backend)
 
     @torch.no_grad()
-    def look(self, state: State, inputs: Inputs) -> Seen:
+    def look(self, state: State, inputs: Inputs) -> View:
         """How a state looks beside what was observed (`network.Look`); in numpy on a CPU."""
         evidence = evidence_of(inputs)
         if self.body.device.type != "cpu":
             answer = (state.z, state.root, state.betas)
-            return Seen(*gauss_newton(xp, self.tables(), answer, evidence))
+            return View(*gauss_newton(xp, self.tables(), answer, evidence))
         place = numpy_backend(to_numpy(state.z).dtype)
         host = (to_numpy(state.z), to_numpy(state.root), to_numpy(state.betas))
         with one_thread():
             shown = gauss_newton(numpy_namespace, self.tables(place), host, _on_host(evidence))
-        return Seen(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
+        return View(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
 
 
 def evidence_of(inputs: Inputs) -> Evidence:
