@@ -152,7 +152,7 @@ class _Operations(dict[int, Callable[[Any], None]]):
 
 
 _KEPT = b"\x80\x95.(0122NIJKMLFGSTUVXBC\x8a\x8b\x8c\x8d\x8e\x88\x89)t\x85\x86\x87]l}ghjpqrc\x93\x94"
-_OWN = {
+_REPLACED = {
     b"R": _InertUnpickler.reduce,
     b"\x81": _InertUnpickler.reduce,  # NEWOBJ: a class is a name too
     b"i": _InertUnpickler.instance,
@@ -177,7 +177,7 @@ def load_inert(raw: bytes) -> Any:
     """
     unpickler = _InertUnpickler(io.BytesIO(raw), encoding="latin1")
     kept = {code: _PythonReader.dispatch[code] for code in _KEPT}
-    unpickler.dispatch = _Operations(kept | {code[0]: own for code, own in _OWN.items()})
+    unpickler.dispatch = _Operations(kept | {code[0]: action for code, action in _REPLACED.items()})
     return unpickler.load()
 
 

@@ -9,6 +9,7 @@ from ..core.rotations import axis_angle_to_matrix
 from ..core.skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
+MAX_TILT = 15.0  # degrees
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
 LEG_JOINTS = tuple(
     JOINT_INDEX[f"{side}_{joint}"] - 1
@@ -46,17 +47,16 @@ def mix_bodies(
     lower_up: np.ndarray,
     generator: np.random.Generator,
     count: int,
-    degrees: float = 15.0,
 ) -> np.ndarray:
     """Upper bodies on the legs of other frames, where the pelvis stands alike in both.
 
     upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis
     frames, upper_up (N, 3) and lower_up (M, 3). Pairs whose pelvis tilts differ by more than
-    `degrees` are refused. Returns (at most count, 23, 3, 3).
+    MAX_TILT are refused. Returns (at most count, 23, 3, 3).
     """
     a = generator.integers(0, len(upper), 4 * count)
     b = generator.integers(0, len(lower), 4 * count)
-    alike = np.einsum("ni,ni->n", upper_up[a], lower_up[b]) > np.cos(np.radians(degrees))
+    alike = np.einsum("ni,ni->n", upper_up[a], lower_up[b]) > np.cos(np.radians(MAX_TILT))
     a, b = a[alike][:count], b[alike][:count]
     mixed = upper[a].copy()
     mixed[:, list(LEG_JOINTS)] = lower[b][:, list(LEG_JOINTS)]
