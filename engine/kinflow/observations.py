@@ -31,17 +31,13 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) ->
 
 
 def pinhole(points: Any, depth: Any, focal: Any, centre: Any) -> Any:
-    """Pixels (..., 2) of points (..., 3) at depths (..., 1): focal * xy / depth + centre, of any
-    arrays.
-    """
+    """Points (..., 3) at depths (..., 1) -> pixels (..., 2), focal * xy / depth + centre."""
     return points[..., :2] / depth * focal + centre
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera, OpenCV axes (x right, y down, z forward), in pixels of the upright full
-    photo.
-    """
+    """Pinhole camera, OpenCV axes (x right, y down, z forward), px of the upright full photo."""
 
     fx: float
     fy: float
@@ -73,9 +69,7 @@ class Camera:
 
     @staticmethod
     def guess(width: int, height: int, fov_degrees: float | None = None) -> Camera:
-        """Camera of a stated horizontal field of view, else of a normal lens: focal length = the
-        diagonal.
-        """
+        """Of a stated horizontal field of view, else a normal lens: focal length = the diagonal."""
         if fov_degrees is not None:
             focal = 0.5 * width / np.tan(0.5 * np.radians(fov_degrees))
         else:

@@ -1,6 +1,4 @@
-"""What goes in and comes out, numpy only: Camera, Observation, FitResult, Hypothesis and their file
-forms.
-"""
+"""What goes in and comes out, and its files: Camera, Observation, FitResult, Hypothesis (numpy)."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ class PriorId(NamedTuple):
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One minimum of the fit: the parameters of `FitResult`, its energy, keypoint error and
-    log-probability.
-    """
+    """One minimum of the fit: parameters as in `FitResult`, energy, error and log-probability."""
 
     global_orient: NumpyArray
     body_pose: NumpyArray
@@ -150,9 +146,7 @@ class FitResult:
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
 
     def to_obj(self, path: str | os.PathLike[str]) -> None:
-        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame turned
-        upright).
-        """
+        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame, upright)."""
         upright = self.vertices * np.array([1.0, -1.0, -1.0])
         with open(path, "w", encoding="ascii") as stream:
             stream.write("# kinflow fit, metres, Y up\n")

@@ -1,6 +1,4 @@
-"""A body's arrays in numpy alone: what Blender builds its mesh and rig from, and what tables are
-made of.
-"""
+"""A body's arrays in numpy alone: what Blender builds a mesh and rig of, and tables are made of."""
 
 from __future__ import annotations
 

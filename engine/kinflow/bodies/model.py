@@ -143,9 +143,7 @@ class Body:
         betas: Tensor | None,
         transl: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Parameters, checked and completed. -> rotations (B, 24, 3, 3), betas (B, 10), transl (B,
-        3).
-        """
+        """Checked and completed. -> rotations (B, 24, 3, 3), betas (B, 10), transl (B, 3)."""
         stated = [p for p in (global_orient, body_pose, betas, transl) if p is not None]
         batch = max((len(p) for p in stated), default=1)
 

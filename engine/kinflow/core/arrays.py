@@ -24,26 +24,20 @@ _PER_PERSON = "per_person"
 
 
 def is_numpy(xp: Namespace) -> bool:
-    """Whether arrays of this namespace live in this process's memory and shapes may depend on
-    data.
-    """
+    """Whether arrays live in this process's memory, and shapes may depend on data."""
     return xp is numpy_namespace
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where arrays live: a namespace, a floating dtype of it, and a device of it (None: its
-    own).
-    """
+    """Where arrays live: a namespace, a floating dtype of it, a device of it (None: its own)."""
 
     xp: Namespace
     dtype: Any
     device: Any = None
 
     def asarray(self, values: Any) -> Array:
-        """Anything that numpy understands; floating values in the backend's dtype, others as they
-        are.
-        """
+        """What numpy understands; floating values in the backend's dtype, others as they are."""
         array = np.asarray(values)
         if array.dtype.kind == "f":
             if is_numpy(self.xp):
@@ -52,9 +46,7 @@ class Backend:
         return self.xp.asarray(np.array(array), device=self.device)
 
     def record(self, record: T) -> T:
-        """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved
-        here.
-        """
+        """A dataclass of numpy arrays (nested, in tuples and mappings too), moved here."""
         return cast(T, _moved(record, self))
 
 
@@ -101,9 +93,7 @@ def per_person(**more: Any) -> Any:
 
 
 def pick(record: T, rows: Array) -> T:
-    """The same record for some of its people: every `per_person` field by rows, nested records
-    too.
-    """
+    """Some of a record's people: every `per_person` field by rows, nested records too."""
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(record):  # type: ignore[arg-type]
         if field.metadata.get(_PER_PERSON):
@@ -197,16 +187,12 @@ def arange_like(xp: Namespace, count: int, like: Array) -> Array:
 
 
 def in_batch(xp: Namespace, table: Array, index: Array) -> Array:
-    """Of each person's table the rows that the person's index names. (S, N, ...), (S, M) -> (S, M,
-    ...).
-    """
+    """Each person's rows of each person's table. (S, N, ...), index (S, M) -> (S, M, ...)."""
     return table[arange_like(xp, table.shape[0], table)[:, None], index]
 
 
 def any_used(xp: Namespace, weights: Array) -> Array | slice:
-    """Columns (S, M) that weigh something for anybody; all of them where shapes must not depend on
-    data.
-    """
+    """Columns (S, M) that weigh something for anybody; all where shapes must not depend on data."""
     return np.flatnonzero((weights > 0).any(0)) if is_numpy(xp) else slice(None)
 
 
@@ -241,9 +227,7 @@ def _solve_each(a: NumpyArray, b: NumpyArray) -> NumpyArray:
 
 
 def cholesky(xp: Namespace, a: Array) -> Array:
-    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for the items that are
-    none.
-    """
+    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for what is none."""
     if not is_numpy(xp):
         factor, info = xp.linalg.cholesky_ex(a)
         return xp.where((info == 0)[..., None, None], factor, xp.nan)

@@ -61,9 +61,7 @@ class BodyTable:
 
     @staticmethod
     def of(joints: NumpyArray, joint_dirs: NumpyArray, columns: NumpyArray) -> BodyTable:
-        """joints (24, 3), joint_dirs (24, 3, 10), columns (K,): which of SMPL's 207 features are
-        used.
-        """
+        """joints (24, 3), joint_dirs (24, 3, 10), columns (K,): the used of SMPL's 207 features."""
         bones = joint_dirs - joint_dirs[list(UP)]
         bones[0] = joint_dirs[0]
         joint, row, column = columns // 9 + 1, columns % 9 // 3, columns % 3

@@ -1,6 +1,4 @@
-"""The pinhole camera (OpenCV: x right, y down, z forward) and where a posed body stands before
-it.
-"""
+"""The pinhole camera (OpenCV: x right, y down, z forward), and where a body stands before it."""
 
 from __future__ import annotations
 

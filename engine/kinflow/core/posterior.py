@@ -121,9 +121,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """value (S,) nats = 0.5 weight |offset|^2 of one block, offset (S, n); its rows would be
-    sparse.
-    """
+    """value (S,) nats = 0.5 weight |offset|^2 of one block, offset (S, n): its rows are sparse."""
 
     value: Array
     block: str

@@ -45,9 +45,7 @@ class SolverConfig:
 
 @dataclass(frozen=True)
 class Solution:
-    """state (a record of people), energy (S,) nats, converged (S,) bool, iterations that were
-    run.
-    """
+    """state (a record of people), energy (S,) nats, converged (S,) bool, iterations run."""
 
     state: Any = per_person()
     energy: Array = per_person()

@@ -76,9 +76,7 @@ class People:
         return self.means.backend.xp.mean(self.problem.lens.focal, axis=-1)
 
     def scaled(self, scale: Array) -> People:
-        """The same with a Laplace scale (N, 1) px for the keypoints that state none of their
-        own.
-        """
+        """The same with a Laplace scale (N, 1) px for the keypoints that state none."""
         xp, term = self.means.backend.xp, self.keypoints()
         stated = xp.isfinite(self.sigma)
         scales = xp.where(stated, self.sigma, scale * xp.ones_like(term.confidence))
@@ -156,9 +154,7 @@ def _hints(
 
 
 def _trunk_roll(points: np.ndarray, confidence: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Lean of the trunk on the photo from shoulders and hips; 0 where they are not seen. ->
-    (N,).
-    """
+    """Lean of the trunk on the photo by shoulders and hips; 0 where they are not seen. -> (N,)."""
     ends = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     index = [names.index(n) for n in ends]
     up = points[:, index[:2]].mean(1) - points[:, index[2:]].mean(1)

@@ -1,6 +1,4 @@
-"""Plain first-order solvers on the same energy: references for the second-order one, slow and
-simple.
-"""
+"""First-order solvers on the same energy: references for the second-order one, slow and simple."""
 
 from __future__ import annotations
 

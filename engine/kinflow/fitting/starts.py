@@ -1,6 +1,4 @@
-"""Where the solver starts: the zero-mean latent under four global rotations, and what a caller
-brings.
-"""
+"""Where the solver starts: the mean latent under four global rotations, and what callers bring."""
 
 from __future__ import annotations
 
@@ -110,9 +108,7 @@ def state_of(starts: Sequence[Start], codes: np.ndarray, means: Means) -> State:
 
 
 def code_of(start: Start, means: Means) -> np.ndarray:
-    """The start's latent under this prior; a code of another is encoded again from the pose.
-    (D,).
-    """
+    """The start's latent (D,) under this prior; another's is encoded again from the pose."""
     mark = getattr(start, "prior", PriorId("", ""))
     if mark == means.prior.id and len(start.z) == means.prior.dim:
         return np.asarray(start.z, np.float64)

@@ -38,9 +38,7 @@ class Guess:
 
 @lru_cache(maxsize=2)
 def _prior(device: torch.device) -> Prior:
-    """The prior that the network answers in, kept: reading it again takes as long as a step of the
-    network.
-    """
+    """The prior that the network answers in, kept: reading it takes as long as the network."""
     return load_prior("light").to(device)
 
 

@@ -1,6 +1,4 @@
-"""What the regressor is shown of a state: its keypoints, and Gauss-Newton's step towards the
-photo.
-"""
+"""What the regressor is shown of a state: keypoints, and Gauss-Newton's step towards the photo."""
 
 from __future__ import annotations
 
@@ -64,9 +62,7 @@ class _Rows:
 
 
 def on_keypoints(xp: Namespace, points: Array, evidence: Evidence) -> Array:
-    """Translation that puts keypoints (B, 17, 3) m on the observed ones; differentiable. -> (B,
-    3).
-    """
+    """Translation (B, 3) that puts keypoints (B, 17, 3) m on the observed ones; differentiable."""
     scale = PLACING_SHARE * evidence.side
     return perspective_translation(xp, points, evidence.targets, evidence.lens, scale)
 

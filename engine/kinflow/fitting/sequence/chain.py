@@ -1,6 +1,4 @@
-"""All frames of a window at once: their own residuals, one shape, and smoothness between
-neighbours.
-"""
+"""All frames of a window at once: their residuals, one shape, smoothness between neighbours."""
 
 from __future__ import annotations
 
