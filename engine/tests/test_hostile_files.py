@@ -119,9 +119,12 @@ def test_heic_and_avif_without_their_reader_name_the_extra(tmp_path, monkeypatch
         read_photo(tmp_path / "p.jpg")
 
 
-def test_avif_is_read_where_pillow_knows_it(tmp_path):
+def test_avif_is_read_where_pillow_knows_it_and_copied_for_blender(tmp_path):
     Image.fromarray(PIXELS).save(tmp_path / "p.avif")
-    assert read_photo(tmp_path / "p.avif").rgb.shape == PIXELS.shape
+    photo = read_photo(tmp_path / "p.avif")
+    assert photo.rgb.shape == PIXELS.shape
+    copy = write_upright(photo, tmp_path / "cache")
+    assert Image.open(copy).format == "PNG"
 
 
 def test_postscript_in_the_guise_of_a_photo_starts_no_ghostscript(tmp_path, monkeypatch):
