@@ -206,10 +206,15 @@ def read_bvh(
     motion, fps = parser.motion(len(joints), channels)
     joint_map = joint_map or _choose_map({j.name for j in joints}, path)
     if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
-        raise InvalidInputError(f"joint_map names {sorted(unknown)}, which are no SMPL joints.")
+        raise InvalidInputError(
+            f"joint_map names {sorted(unknown)}, which are no SMPL joints.",
+            f"SMPL's are {', '.join(JOINT_INDEX)}.",
+        )
     world = _world_rotations(joints, motion, joint_map)
     if "pelvis" not in world:
-        raise InvalidInputError(f"{path}: no joint is mapped to the pelvis.")
+        raise InvalidInputError(
+            f"{path}: no joint is mapped to the pelvis.", "Give joint_map with the hips' name."
+        )
     rotations = local_rotations(world, len(motion))
     root = joints[0]
     transl = np.tile(root.offset, (len(motion), 1))

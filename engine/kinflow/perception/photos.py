@@ -159,7 +159,8 @@ def as_photo(image: str | os.PathLike | np.ndarray, fov_degrees: float | None = 
     ):
         raise PhotoError(
             "An image array should be (H, W, 3) uint8 of at least 16 px, "
-            f"not {image.shape} {image.dtype}."
+            f"not {image.shape} {image.dtype}.",
+            "Convert it to 8-bit RGB.",
         )
     height, width = image.shape[:2]
     return Photo(np.ascontiguousarray(image), Camera.guess(width, height, fov_degrees), False, None)
