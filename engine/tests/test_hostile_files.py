@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 from test_mocap import ASF, write_bvh
 
+from kinflow.bodies.smpl_files import read_smpl
 from kinflow.errors import AssetError, InvalidInputError, KinflowError, PhotoError
 from kinflow.mocap import read_amass, read_amc, read_bvh
 from kinflow.perception import photos
 from kinflow.perception.formats import read_observations, read_part_map, write_observations
 from kinflow.perception.photos import read_photo, write_upright
-from kinflow.records import Camera, Observation
+from kinflow.records import Camera, FitResult, Observation
 from kinflow.tensorfile import read_tensors, write_tensors
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes and bytes in names are POSIX")
@@ -32,6 +33,8 @@ READERS = {
     "bvh.gz": (read_bvh, "x.bvh.gz"),
     "amass": (read_amass, "x.npz"),
     "tensors": (read_tensors, "x.safetensors"),
+    "body": (read_smpl, "x.pkl"),
+    "fit": (FitResult.load, "x.npz"),
 }
 every_reader = pytest.mark.parametrize(("read", "name"), READERS.values(), ids=READERS)
 
@@ -45,8 +48,8 @@ def test_a_pipe_is_refused_at_once(tmp_path, read, name):
     os.mkfifo(tmp_path / name)
     code = (
         "import sys; from kinflow.errors import KinflowError\n"
-        f"from {read.__module__} import {read.__name__} as read\n"
-        "try: read(sys.argv[1])\nexcept KinflowError as error: print(error)"
+        f"from {read.__module__} import {read.__qualname__.split('.')[0]}\n"
+        f"try: {read.__qualname__}(sys.argv[1])\nexcept KinflowError as error: print(error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / name)],
