@@ -7,7 +7,7 @@ stands here knows how a step is solved (`core.solver`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,14 +66,6 @@ class State:
         """The same state with these blocks."""
         main = {n: values.get(n, getattr(self, n)) for n in ("z", "root", "betas", "transl")}
         return State(**main, more={n: values.get(n, v) for n, v in self.more.items()})
-
-    def mapped(self, change: Callable[[Array], Array]) -> State:
-        """Every block changed alike, moved elsewhere for example."""
-        return self.with_blocks({name: change(self.block(name)) for name in self.names()})
-
-    def names(self) -> tuple[str, ...]:
-        """Of all blocks."""
-        return ("z", "root", "betas", "transl", *self.more)
 
 
 class PosedState:

@@ -97,14 +97,12 @@ def brought(people: People, starts: Sequence[Start | None]) -> Candidates | None
 
 def state_of(starts: Sequence[Start], codes: np.ndarray, means: Means) -> State:
     """Starts as one state, with latent codes (S, D)."""
-    backend = means.backend
 
     def stack(name: str) -> np.ndarray:
         return np.stack([np.asarray(getattr(s, name), np.float64) for s in starts])
 
     root = axis_angle_to_matrix(numpy_namespace, stack("global_orient"))
-    state = State(codes, root, stack("betas"), stack("transl"))
-    return state.mapped(lambda array: backend.asarray(np.asarray(array, np.float64)))
+    return means.backend.record(State(codes, root, stack("betas"), stack("transl")))
 
 
 def code_of(start: Start, means: Means) -> np.ndarray:

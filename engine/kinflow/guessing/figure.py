@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..bodies.model import Body
 from ..bodies.tables import body_table, keypoint_table, skin_sample
-from ..core.arrays import Backend, numpy_backend, numpy_namespace, to_numpy
+from ..core.arrays import Backend, mapped, numpy_backend, numpy_namespace, to_numpy
 from ..core.body import pose_skeleton
 from ..core.camera import Lens, Targets, project
 from ..core.points import pose_points
@@ -54,7 +54,8 @@ class Figure:
         place = numpy_backend(to_numpy(state.z).dtype)
         host = (to_numpy(state.z), to_numpy(state.root), to_numpy(state.betas))
         with one_thread():
-            shown = gauss_newton(numpy_namespace, self.tables(place), host, _on_host(evidence))
+            observed = mapped(to_numpy, evidence)
+            shown = gauss_newton(numpy_namespace, self.tables(place), host, observed)
         return View(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
 
 
@@ -67,15 +68,6 @@ def evidence_of(inputs: Inputs) -> Evidence:
         inputs.crop[:, 2],
         pixels,
         labels,
-    )
-
-
-def _on_host(evidence: Evidence) -> Evidence:
-    targets, lens = evidence.targets, evidence.lens
-    return Evidence(
-        Targets(to_numpy(targets.keypoints), to_numpy(targets.confidence)),
-        Lens(to_numpy(lens.focal), to_numpy(lens.centre)),
-        *(to_numpy(a) for a in (evidence.side, evidence.pixels, evidence.labels)),
     )
 
 
