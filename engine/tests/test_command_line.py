@@ -16,8 +16,9 @@ import pytest
 from crowd import make_crowd, write_people, write_photo
 from PIL import Image
 
-from kinflow import KinflowError, cli
+from kinflow import KinflowError
 from kinflow.cli import main
+from kinflow.commands import table
 
 QUICK = ("--losses", "ka", "--no-overlay")
 
@@ -49,16 +50,16 @@ def _report(out: Path) -> list[dict[str, str]]:
 def test_every_command_is_listed_with_a_line_of_help(words, capsys):
     assert main(words) == (0 if words else 2)
     listed = capsys.readouterr().out
-    for name, entry in cli._COMMANDS.commands.items():
+    for name, entry in table._COMMANDS.commands.items():
         line = next(line for line in listed.splitlines() if f"• {name} " in line)
-        assert cli._help(entry) in line
+        assert table._help(entry) in line
 
 
 @pytest.mark.parametrize("group", ["prior", "train", "body", "bench"])
 def test_a_group_alone_lists_its_commands(group, capsys):
     assert main([group]) == 2
     listed = capsys.readouterr().out
-    assert all(f"• {name} " in listed for name in cli._COMMANDS.commands[group].commands)
+    assert all(f"• {name} " in listed for name in table._COMMANDS.commands[group].commands)
 
 
 def test_a_list_of_commands_loads_no_torch():
