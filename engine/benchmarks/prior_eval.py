@@ -52,6 +52,7 @@ from .sample_quality import (
 
 DRAWS = 10
 CHUNK = 200
+THREADS = 2
 REFERENCE = "vposer"
 
 
@@ -203,6 +204,7 @@ def run(
     per_clip: int = 5, draws: int = DRAWS, names: tuple[str, ...] = ()
 ) -> dict[str, dict[str, float]]:
     """Prints the tables; returns the mean error of each prior and task."""
+    torch.set_num_threads(THREADS)
     body = load_body()
     held_out, clip = load_poses(HELDOUT, per_clip)
     validation, _ = load_poses(VALIDATION, per_clip)
