@@ -7,6 +7,8 @@ fused Adam call. Tested against autograd through `core.flow`.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -196,7 +198,7 @@ def _shapes(architecture: str, dim: int) -> dict[str, tuple[int, ...]]:
     if architecture == "light":
         return shapes | {"log_slope": (NUM_DENSE - 1,)}
     sizes = (dim // 2, HIDDEN, HIDDEN, dim // 2)
-    for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         # index 0 of the second axis is the scale network, 1 the shift network
         shapes[f"w{layer}"] = (NUM_DENSE - 1, 2, fan_out, fan_in)
         shapes[f"b{layer}"] = (NUM_DENSE - 1, 2, 1, fan_out)
