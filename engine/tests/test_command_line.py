@@ -184,6 +184,31 @@ def test_workers_end_when_their_parent_is_killed(endless):
     assert command.communicate(timeout=60)[0] == ""
 
 
+# A photo that ends whoever works on it, as one does that needs more memory than there is.
+_DEADLY = """
+import os, sys, kinflow.batch.work as work
+def deadly(unit, settings):
+    if any("03.png" in source.path for source in unit):
+        os._exit(1)
+    return {s.key: work.Finished([[s.key, 0, "converged", "", "", "", 1, ""]]) for s in unit}
+work.process = deadly
+if __name__ == "__main__":
+    from kinflow.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_photo_that_ends_its_workers_costs_only_itself(tmp_path):
+    photos, files = make_crowd(tmp_path, 10)
+    (tmp_path / "deadly.py").write_text(_DEADLY)
+    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
+    command = [sys.executable, tmp_path / "deadly.py", *words]
+    assert subprocess.run(command, capture_output=True).returncode == 1
+    rows = {Path(row["photo"]).name: row for row in _report(tmp_path / "o")}
+    assert len(rows) == 10 and rows.pop("03.png")["message"].endswith("out of memory).")
+    assert {row["status"] for row in rows.values()} == {"converged"}
+
+
 def test_people_who_are_no_longer_found_leave_no_part_map(tmp_path, monkeypatch, capsys):
     from kinflow import Observation
 
