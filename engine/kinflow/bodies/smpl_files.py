@@ -95,7 +95,7 @@ def _check_shape(path: Path, name: str, array: np.ndarray, wanted: tuple[int, ..
 
 
 def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """SMPL's arrays of an official .pkl or .npz of SMPL, SMPL-H or SMPL-X, for `make_body`.
+    """SMPL's arrays of an official .pkl or .npz of SMPL, SMPL-H or SMPL-X, for `smpl_arrays`.
 
     v_template (V, 3) m, shapedirs (V, 3, 10), posedirs (207, 3V), J_regressor (24, V),
     lbs_weights (V, 24), faces (F, 3). SMPL-H's and SMPL-X's body joints are kept; fingers, jaw and

@@ -75,9 +75,9 @@ def asarray_like(xp: Namespace, values: NumpyArray, like: Array) -> Array:
     return values.astype(like.dtype) if is_numpy(xp) else xp.asarray(values).to(like)
 
 
-def index_like(xp: Namespace, index: NumpyArray, like: Array) -> Array:
-    """Row numbers of the host on the device of another array."""
-    return index if is_numpy(xp) else xp.asarray(index, device=like.device)
+def put_beside(xp: Namespace, values: NumpyArray, like: Array) -> Array:
+    """An array of the host on the device of another array, in its own dtype."""
+    return values if is_numpy(xp) else xp.asarray(values, device=like.device)
 
 
 def to_numpy(array: Array) -> NumpyArray:

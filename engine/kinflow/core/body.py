@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records import NumpyArray
-from .arrays import (
-    Array,
-    Namespace,
-    contiguous,
-    eye_like,
-    zeros_like,
-)
+from .arrays import Array, Namespace, contiguous, eye_like, zeros_like
 from .skeleton import NUM_JOINTS, PARENTS, UP
 
 NUM_BETAS = 10

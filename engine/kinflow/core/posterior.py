@@ -102,7 +102,7 @@ class PosedState:
 
 @dataclass(frozen=True)
 class Rows:
-    """value (S,) nats, residual (S, M), rows (S, M, WIDTH) as of `core.body`, both times the root
+    """value (S,) nats, residual (S, M), rows (S, M, WIDTH) as of `core.points`, both times the root
     of the reweighted form's weights; `more`: rows (S, M, n) by blocks of the term's own."""
 
     value: Array

@@ -115,12 +115,11 @@ def gather(observations: Sequence[Observation], cameras: Sequence[Camera], means
         backend.asarray(np.array([[c.fx, c.fy] for c in cameras], np.float64)),
         backend.asarray(np.array([[c.cx, c.cy] for c in cameras], np.float64)),
     )
-    decoder = means.prior.decoder(backend)
-    table_ = body_table(means.body, backend)
-    problem = Problem(backend.xp, table_, decoder, ONE_PERSON, lens, tuple(terms))
-    roll = backend.asarray(_trunk_roll(points, confidence, NAMES[name]))
-    sigma_ = backend.asarray(sigma[:, which])
-    return People(list(observations), list(cameras), means, problem, sigma_, roll)
+    body, decoder = body_table(means.body, backend), means.prior.decoder(backend)
+    problem = Problem(backend.xp, body, decoder, ONE_PERSON, lens, tuple(terms))
+    roll = _trunk_roll(points, confidence, NAMES[name])
+    numbers = (backend.asarray(a) for a in (sigma[:, which], roll))
+    return People(list(observations), list(cameras), means, problem, *numbers)
 
 
 def _sigma(person: Observation) -> np.ndarray:

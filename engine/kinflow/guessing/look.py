@@ -54,7 +54,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Rows:
-    """rows (B, M, WIDTH) as of `core.body`, what is missing (B, M) and the weights (B, M)."""
+    """rows (B, M, WIDTH) as of `core.points`, what is missing (B, M) and the weights (B, M)."""
 
     rows: Array
     miss: Array
@@ -137,7 +137,7 @@ def _pixel_rows(
     part: loss BA with its matches held fixed.
 
     Vertices are taken for rigid points that hang on their joints by their skinning weights: d p / d
-    w_a = -W_a [p - t_a]_x with the names of `core.body`; what shape does to them is left to the
+    w_a = -W_a [p - t_a]_x with the names of `core.points`; what shape does to them is left to the
     keypoints.
     """
     skin, pixels, labels = tables.skin, evidence.pixels, evidence.labels[..., None]
