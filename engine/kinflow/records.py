@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import AssetError, InvalidInputError
-from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, pinhole
-from .userfiles import read_npz
+from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_shape, pinhole
+from .userfiles import read_npz, replacing
 
 __all__ = [
     "KEYPOINT_SETS",
@@ -85,21 +84,14 @@ class FitResult:
     photo: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a .npz without pickles."""
+        """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
-            arrays[f"hypotheses_{name}"] = (
-                np.stack([getattr(h, name) for h in self.hypotheses])
-                if self.hypotheses
-                else np.zeros(0, np.float32)
-            )
+            arrays[f"hypotheses_{name}"] = np.array([getattr(h, name) for h in self.hypotheses])
         header = self.summary() | {"kinflow_kind": "fit", "format_version": RESULT_VERSION}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        path = Path(path)
-        temporary = path.with_name(path.name + ".part")
-        with open(temporary, "wb") as stream:
+        with replacing(path) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(stream, **arrays)
-        os.replace(temporary, path)
 
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
@@ -133,14 +125,7 @@ class FitResult:
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
             return FitResult(**rest | {"hypotheses": tuple(hypotheses)})
-        except (
-            KeyError,
-            TypeError,
-            IndexError,
-            ValueError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if isinstance(error, InvalidInputError):
                 raise AssetError(f"{path}: {error.message}", again) from error
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
@@ -164,31 +149,19 @@ class FitResult:
 
     def parameters(self) -> dict[str, Any]:
         """Parameters in SMPL's names, and joints in SMPL's order, as JSON."""
-        names = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
-        return {name: getattr(self, name).tolist() for name in names}
+        return {name: getattr(self, name).tolist() for name in _HYPOTHESIS_ARRAYS}
 
 
-_RESULT_ARRAYS = (
-    "global_orient",
-    "body_pose",
-    "betas",
-    "transl",
-    "z",
-    "vertices",
-    "joints",
-    "faces",
-    "keypoint_errors_px",
-)
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
+_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px")
 
 
 def _shaped(array: NumpyArray, name: str) -> NumpyArray:
-    shapes = {"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)}
-    shapes |= {"joints": (24, 3), "vertices": (-1, 3), "faces": (-1, 3)}
-    shape = shapes.get(name, (-1,))
-    if array.ndim != len(shape) or any(
-        w not in (-1, n) for w, n in zip(shape, array.shape, strict=True)
-    ):
+    shapes: dict[str, tuple[int | None, ...]] = {
+        **{"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)},
+        **{"joints": (24, 3), "vertices": (None, 3), "faces": (None, 3)},
+    }
+    if not has_shape(array, shapes.get(name, (None,))):
         raise ValueError(f"'{name}'")
     return array
 

@@ -85,9 +85,8 @@ def parsing(
         yield
     except KinflowError:
         raise
-    except (
-        Exception
-    ) as reason:  # zipfile, pickle, Pillow, json: some twenty kinds, several unlisted
+    # zipfile, pickle, Pillow, json: some twenty kinds, several unlisted
+    except Exception as reason:
         text = str(reason).strip().splitlines() or [type(reason).__name__]
         raise error(
             f"{path} is damaged{f' or no {kind}' if kind else ''}: {text[0][:200]}.", hint
@@ -139,10 +138,7 @@ def numbered_lines(raw: bytes, path: str | os.PathLike) -> Iterator[tuple[int, s
 
 
 def array_of(
-    data: bytes | memoryview,
-    dtype: str | np.dtype,
-    shape: tuple[int, ...],
-    fortran: bool = False,
+    data: bytes | memoryview, dtype: str | np.dtype, shape: tuple[int, ...], fortran: bool = False
 ) -> np.ndarray:
     """A read-only array of numbers whose bytes are all there. Raises ValueError."""
     kind = np.dtype(dtype)

@@ -124,8 +124,8 @@ def _result(person: _Person, solved: _Solved, rows: Sequence[int]) -> FitResult:
     result = _record(person, best, *_status(converged, best.keypoint_error_px, best.betas))
     errors, _ = keypoint_errors(_projected(person, solved, rows[0]), observation)
     part_iou, mask_iou = overlaps(means.body, result.vertices, camera, observation)
-    measured = {"keypoint_errors_px": errors, "part_iou": part_iou, "mask_iou": mask_iou}
-    return replace(result, hypotheses=hypotheses, **measured)
+    result = replace(result, hypotheses=hypotheses, keypoint_errors_px=errors)
+    return replace(result, part_iou=part_iou, mask_iou=mask_iou)
 
 
 def _projected(person: _Person, solved: _Solved, row: int) -> np.ndarray:
