@@ -126,5 +126,5 @@ def skin(xp: Namespace, table: SkinTable, skeleton: Skeleton) -> Array:
         (skeleton.world.reshape((*carried.shape[:2], 9)), skeleton.place - carried), axis=-1
     )
     blend = table.lbs_weights @ transforms
-    turned = blend[..., :9].reshape((*vertices.shape, 3)) * vertices[..., None, :]
-    return xp.sum(turned, axis=-1) + blend[..., 9:]
+    turned = blend[..., :9].reshape((*vertices.shape, 3)) @ vertices[..., None]
+    return turned[..., 0] + blend[..., 9:]
