@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import AssetError, InvalidInputError
 from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_shape, pinhole
-from .userfiles import read_npz, replacing
+from .userfiles import MALFORMED, read_npz, replacing
 
 __all__ = [
     "KEYPOINT_SETS",
@@ -20,6 +20,7 @@ __all__ = [
     "Hypothesis",
     "NumpyArray",
     "Observation",
+    "Parameters",
     "PriorId",
     "pinhole",
 ]
@@ -36,29 +37,10 @@ class PriorId(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """One minimum of the fit: parameters as in `FitResult`, energy, error and log-probability."""
+class Parameters:
+    """SMPL's parameters in the camera's frame, float32, and the latent code z (D,) of the pose.
 
-    global_orient: NumpyArray
-    body_pose: NumpyArray
-    betas: NumpyArray
-    transl: NumpyArray
-    z: NumpyArray
-    joints: NumpyArray
-    energy: float
-    keypoint_error_px: float
-    log_prob: float
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """A fitted person. float32: global_orient (3,), body_pose (23, 3) axis-angle, betas (10,),
-    transl (3,), z (D,), vertices (V, 3) and joints (24, 3) in metres in the camera frame, faces (F,
-    3) of the body that was fitted.
-
-    keypoint_error_px: mean distance of the usable keypoints, confidence-weighted;
-    `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
-    part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
+    global_orient (3,) and body_pose (23, 3): axis-angle, radians; betas (10,); transl (3,) metres.
     """
 
     global_orient: NumpyArray
@@ -66,6 +48,28 @@ class FitResult:
     betas: NumpyArray
     transl: NumpyArray
     z: NumpyArray
+
+
+@dataclass(frozen=True)
+class Hypothesis(Parameters):
+    """One minimum of the fit: its energy (nats), keypoint error and log-probability."""
+
+    joints: NumpyArray
+    energy: float
+    keypoint_error_px: float
+    log_prob: float
+
+
+@dataclass(frozen=True)
+class FitResult(Parameters):
+    """A fitted person: vertices (V, 3) and joints (24, 3) in metres in the camera's frame, float32,
+    faces (F, 3) of the body that was fitted.
+
+    keypoint_error_px: mean distance of the usable keypoints, confidence-weighted;
+    `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
+    part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
+    """
+
     camera: Camera
     vertices: NumpyArray
     joints: NumpyArray
@@ -124,8 +128,11 @@ class FitResult:
             rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
+            faces, count = rest["faces"], len(rest["vertices"])
+            if count and faces.size and not 0 <= faces.min() <= faces.max() < count:
+                raise ValueError("'faces'")
             return FitResult(**rest | {"hypotheses": tuple(hypotheses)})
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except MALFORMED as error:
             if isinstance(error, InvalidInputError):
                 raise AssetError(f"{path}: {error.message}", again) from error
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
@@ -163,7 +170,7 @@ def _shaped(array: NumpyArray, name: str) -> NumpyArray:
     }
     if not has_shape(array, shapes.get(name, (None,))):
         raise ValueError(f"'{name}'")
-    return array
+    return array.astype(np.int32 if name == "faces" else np.float32)
 
 
 def _number(value: float) -> float | None:

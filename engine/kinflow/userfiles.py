@@ -24,6 +24,8 @@ from .errors import AssetError, KinflowError
 
 LIMIT_VARIABLE = "KINFLOW_MAX_MB"
 MAX_LINE, MAX_LINES = 1 << 20, 5_000_000
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a file whose container is whole and whose contents are wrong makes its reader raise."""
 _MB = 1 << 20
 _NUMPY_HEADER = re.compile(
     r"\{'descr': '([<>|=]?[biuf?]\d{0,2})', 'fortran_order': (True|False), "
