@@ -13,14 +13,13 @@ from ..bodies.files import load_body_arrays
 from ..core.arrays import is_numpy
 from ..errors import CancelledError, InvalidInputError
 from ..priors.arrays import PosePrior, prior_of
-from ..records import Camera, FitResult, Observation
+from ..records import Camera, FitResult, Observation, Parameters
 from .backend import Report, backend_for, iterations, share, silent
 from .config import LOSSES, MIN_KEYPOINTS, NEAR_START, SOLVERS, STARTS, FitConfig
 from .focal import estimate_focal
 from .people import Means, gather
 from .results import failed_result, results_of
 from .stages import Search, begin, body_parts, coarse, fine, other_depths, shared_shape, sharpen
-from .starts import Start
 
 if TYPE_CHECKING:
     from ..priors.prior import Prior
@@ -47,7 +46,7 @@ def fit(
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),
     solver: str = "lm",
-    starts: Sequence[Start | None] | str | None = None,
+    starts: Sequence[Parameters | None] | str | None = None,
     shared_betas: bool = False,
     device: str = "auto",
     seed: int = 0,
@@ -143,7 +142,7 @@ def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) 
 
 def _guessed(
     people: list[Observation], cameras: list[Camera], means: Means, device: str
-) -> Sequence[Start | None]:
+) -> Sequence[Parameters | None]:
     from ..bodies.model import Body, torch_backend
     from ..devices import pick_device
     from ..guessing.guess import guess
@@ -161,7 +160,7 @@ def _in_batches(
     cameras: list[Camera],
     means: Means,
     task: _Task,
-    starts: Sequence[Start | None] | None,
+    starts: Sequence[Parameters | None] | None,
     report: Report,
 ) -> list[FitResult]:
     results: dict[int, FitResult] = {}
@@ -199,7 +198,7 @@ class _Batch:
 
     people: list[Observation]
     cameras: list[Camera]
-    starts: list[Start | None] | None
+    starts: list[Parameters | None] | None
 
 
 def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
