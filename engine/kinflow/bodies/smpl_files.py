@@ -87,13 +87,6 @@ def _checked(fields: dict[str, Any], path: Path, name: str) -> np.ndarray:
     return array
 
 
-def _check_shape(path: Path, name: str, array: np.ndarray, wanted: tuple[int, ...]) -> None:
-    if array.shape != wanted:
-        raise AssetError(
-            f"{path}: field '{name}' has shape {array.shape} and should have {wanted}.", _AGAIN
-        )
-
-
 def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """SMPL's arrays of an official .pkl or .npz of SMPL, SMPL-H or SMPL-X, for `smpl_arrays`.
 
@@ -121,7 +114,9 @@ def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
         "posedirs": (count, 3, 9 * (joints - 1)),
     }
     for name, wanted in shapes.items():
-        _check_shape(path, name, fields[name], wanted)
+        if (shape := fields[name].shape) != wanted:
+            text = f"{path}: field '{name}' has shape {shape} and should have {wanted}."
+            raise AssetError(text, _AGAIN)
     if len(faces) and (faces.min() < 0 or faces.max() >= count):
         raise AssetError(f"{path}: field 'f' names vertices that are not there.", _AGAIN)
     shapedirs = fields["shapedirs"][:, :, :10].astype(np.float64)

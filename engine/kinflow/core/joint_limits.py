@@ -33,10 +33,7 @@ MEASURES = tuple(
 
 
 def joint_excess(xp: Namespace, poses: Array) -> Array:
-    """By how many radians each measured joint is beyond its range; negative inside.
-
-    (N, 23, 3, 3) -> (N, 14), by `MEASURES`.
-    """
+    """Radians beyond each range, negative inside. (N, 23, 3, 3) -> (N, 14), by `MEASURES`."""
     excess = []
     for side in ("left_", "right_"):
         for short, (axis, (low, high)) in HINGES.items():

@@ -87,10 +87,7 @@ def matrix_to_sixd(xp: Namespace, matrix: Array) -> Array:
 
 
 def project_to_rotation(xp: Namespace, matrix: Array) -> Array:
-    """Nearest rotation in Frobenius norm (orthogonal Procrustes); NaN for what is not finite.
-
-    (..., 3, 3) -> (..., 3, 3).
-    """
+    """Nearest rotation (Frobenius); NaN for what is not finite. (..., 3, 3) -> (..., 3, 3)."""
     # LAPACK refuses a whole batch for one bad matrix
     finite = xp.all(xp.isfinite(matrix), axis=(-2, -1))[..., None, None]
     u, _, vh = xp.linalg.svd(xp.where(finite, matrix, eye_like(xp, 3, matrix)))

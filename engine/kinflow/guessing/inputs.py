@@ -61,10 +61,7 @@ class Inputs:
 
 
 def keypoint_crop(keypoints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Square about the keypoints of any confidence.
-
-    (N, 17, 2) px, (N, 17) -> (N, 3): x, y of the corner and side, px.
-    """
+    """Square about the keypoints. (N, 17, 2) px, (N, 17) -> (N, 3): corner x, y, side, px."""
     visible = (confidence > 0)[..., None]
     low = np.where(visible, keypoints, np.inf).min(1)
     high = np.where(visible, keypoints, -np.inf).max(1)
@@ -173,10 +170,7 @@ def coco_keypoints(person: Observation) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
-    """The crop (x, y, side) of an image, 0 where it leaves the image.
-
-    (H, W[, C]) uint8 -> (CROP, CROP[, C]).
-    """
+    """The crop (x, y, side) of an image, 0 outside. (H, W[, C]) uint8 -> (CROP, CROP[, C])."""
     x, y, side = (float(v) for v in crop)
     height, width = image.shape[:2]
     low = np.floor([x, y]).astype(int)
