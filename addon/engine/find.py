@@ -1,7 +1,5 @@
 """Finding a Python that has the engine."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

@@ -1,7 +1,5 @@
 """One photo through the add-on's own operators."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Put results of the engine into the scene: the one undo step of a fit."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 

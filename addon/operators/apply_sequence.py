@@ -1,7 +1,5 @@
 """Key the fits of a sequence: the one undo step of it."""
 
-from __future__ import annotations
-
 import bpy
 
 from .. import preferences, session

@@ -1,7 +1,5 @@
 """What several operators share: the active body, engine jobs in a window and without one."""
 
-from __future__ import annotations
-
 import time
 
 import bpy

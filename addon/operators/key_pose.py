@@ -1,7 +1,5 @@
 """Key the pose at the current frame."""
 
-from __future__ import annotations
-
 import bpy
 
 from .common import BodyOperator, active_body

@@ -1,7 +1,5 @@
 """Swap left and right."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.mocap.clip import mirror_pose

@@ -1,7 +1,5 @@
 """Grab a keypoint over the photo; the body follows, refitted live from the last solution."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.client import Job

@@ -1,7 +1,5 @@
 """Step through the minima that a fit found."""
 
-from __future__ import annotations
-
 import bpy
 
 from .common import BodyOperator, active_body, needs

@@ -1,7 +1,5 @@
 """A pose as an asset."""
 
-from __future__ import annotations
-
 import bpy
 
 from .common import BodyOperator, active_body

@@ -1,7 +1,5 @@
 """Read the rig's pose into the sliders."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent, pose

@@ -1,7 +1,5 @@
 """The mean pose."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 

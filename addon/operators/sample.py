@@ -1,7 +1,5 @@
 """A random believable pose."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Exaggerate or calm the pose along the latent."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent

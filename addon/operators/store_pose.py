@@ -1,7 +1,5 @@
 """Two poses to blend between along the latent."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent

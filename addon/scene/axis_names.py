@@ -1,7 +1,5 @@
 """Human-readable names of the first latent axes."""
 
-from __future__ import annotations
-
 # Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident
 # meaning keep their number.
 NAMES: dict[str, tuple[str, ...]] = {

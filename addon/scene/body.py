@@ -1,7 +1,5 @@
 """The rigged body: mesh with shape keys, armature of SMPL's 24 joints, live pose correctives."""
 
-from __future__ import annotations
-
 import uuid
 
 import bpy

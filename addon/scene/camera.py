@@ -1,7 +1,5 @@
 """A camera matched to the photo, with the photo behind the scene."""
 
-from __future__ import annotations
-
 import bpy
 from mathutils import Matrix
 

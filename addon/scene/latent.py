@@ -4,8 +4,6 @@ They mean something only under the prior that made them, whose checksum the body
 another one is loaded, the pose is re-encoded from the rig, never decoded.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from pathlib import Path

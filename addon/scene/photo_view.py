@@ -1,7 +1,5 @@
 """Between pixels of the photo and pixels of a viewport that looks through the photo's camera."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import bpy

@@ -1,7 +1,5 @@
 """Pose and shape of a body: SMPL's rotations and betas, pose bones and shape keys."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The active person's keypoints over the photo: seen in camera view, and grabbed there."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import bpy

@@ -1,7 +1,5 @@
 """What was found in the photo, limb by limb and point by point."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import limbs

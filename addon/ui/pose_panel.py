@@ -1,7 +1,5 @@
 """Pose sliders, presets, blending; sampling; further axes; shape sliders."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.bodies.arrays import default_body_arrays
