@@ -14,6 +14,7 @@ from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_sh
 from .userfiles import MALFORMED, read_npz, replacing
 
 __all__ = [
+    "FITTED",
     "KEYPOINT_SETS",
     "Camera",
     "FitResult",
@@ -26,7 +27,9 @@ __all__ = [
 ]
 RESULT_VERSION = 2
 MAX_RESULT_MB = 256
-STATUSES = ("converged", "max_iterations", "too_few_keypoints", "failed")
+FITTED = ("converged", "max_iterations")
+"""Statuses of a fit that can be shown."""
+STATUSES = (*FITTED, "too_few_keypoints", "failed")
 
 
 class PriorId(NamedTuple):

@@ -21,6 +21,9 @@ CROP = 64
 KEYPOINT_SET = "coco17"
 NUM_KEYPOINTS = 17
 CROP_MARGIN = 1.4  # keypoints end at ankles, wrists and eyes; bodies do not
+MOST_PHOTOS = (
+    4.0  # a crop so many times as large as the photo shows nothing, and its rim is endless
+)
 HEAT_DEVIATION = 1.5
 PART_PIXELS = 48
 NUM_PLANES = 1 + NUM_KEYPOINTS + NUM_PARTS
@@ -173,12 +176,15 @@ def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
     """The crop (x, y, side) of an image, 0 outside. (H, W[, C]) uint8 -> (CROP, CROP[, C])."""
     x, y, side = (float(v) for v in crop)
     height, width = image.shape[:2]
+    nothing = np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
+    if not side < MOST_PHOTOS * max(height, width):
+        return nothing
     low = np.floor([x, y]).astype(int)
     high = np.maximum(np.ceil([x + side, y + side]).astype(int), low + 1)
     (left, top), (right, bottom) = np.maximum(low, 0), np.maximum(high, 0)
     inner = image[top:bottom, left:right]
     if not inner.size:
-        return np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
+        return nothing
     rims = (max(0, -low[1]), max(0, high[1] - height), max(0, -low[0]), max(0, high[0] - width))
     if any(rims):
         inner = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=(0, 0, 0))
