@@ -7,8 +7,9 @@ from typing import Any
 
 import bpy
 
+from kinflow.records import FITTED
+
 from .. import session
-from ..operators.common import FITTED
 from .studio import Output, clear_scene, save_scene
 
 

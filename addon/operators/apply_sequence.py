@@ -2,10 +2,11 @@
 
 import bpy
 
+from kinflow.records import FITTED
+
 from .. import preferences, session
 from ..scene import body
 from .apply_fit import put_camera, show_result
-from .common import FITTED
 from .key_pose import key_bones
 
 

@@ -4,13 +4,13 @@ import bpy
 
 from kinflow.client import Job
 from kinflow.errors import KinflowError
-from kinflow.records import FitResult
+from kinflow.records import FITTED, FitResult
 
 from .. import session
 from ..scene import camera, keypoints, limbs
 from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import body_of_person, show_result
-from .common import AT_WORK, FITTED, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
+from .common import AT_WORK, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
 from .refit import submit_refit
 
 

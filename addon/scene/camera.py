@@ -24,10 +24,7 @@ def camera_height() -> float:
 def match_camera(
     context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float
 ) -> bpy.types.Object:
-    """Makes or updates the photo's camera: level, at `height` metres, looking along +Y.
-
-    Sets the render's size too.
-    """
+    """The photo's camera, and the render's size: level, at `height` metres, looking along +Y."""
     scene = context.scene
     obj = find_camera()
     if obj is None:

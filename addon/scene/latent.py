@@ -23,6 +23,17 @@ from . import pose
 PAGE_NAMES = tuple(f"latent_{page}" for page in range(5))
 PAGE_SIZE = 32
 DEFAULT = "light"
+# Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident
+# meaning keep their number.
+AXIS_NAMES: dict[str, tuple[str, ...]] = {
+    "light": ("Raise Arms", "Stride", "Crouch", "Right Foot Back", "Bend Elbows")
+}
+
+
+def axis_label(prior: str, index: int) -> str:
+    """Name of an axis where it has an evident meaning, else its number."""
+    names = AXIS_NAMES.get(prior, ())
+    return names[index] if index < len(names) else f"Axis {index + 1}"
 
 
 @lru_cache(maxsize=4)
