@@ -189,9 +189,7 @@ def _world_rotations(
 
 
 def read_bvh(
-    path: str | os.PathLike,
-    joint_map: dict[str, str] | None = None,
-    metres_per_unit: float = 0.01,
+    path: str | os.PathLike, joint_map: dict[str, str] | None = None, metres_per_unit: float = 0.01
 ) -> Clip:
     """Reads a .bvh or .bvh.gz whose rest pose is a T-pose facing +Z.
 
