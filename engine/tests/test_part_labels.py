@@ -35,6 +35,7 @@ def test_the_shipped_network_is_small():
 
 
 def test_an_exported_network_gives_in_opencv_what_it_gives_in_torch(tmp_path):
+    pytest.importorskip("onnx")
     torch.manual_seed(0)
     network, planes = PartNetwork(), torch.rand(1, 18, CROP, CROP)
     export_part_network(network, tmp_path / "part-network.onnx")

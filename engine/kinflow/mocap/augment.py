@@ -11,12 +11,8 @@ from .clip import mirror_pose
 
 MAX_TILT = 15.0  # degrees
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
-LEG_JOINTS = tuple(
-    JOINT_INDEX[f"{side}_{joint}"] - 1
-    for side in ("left", "right")
-    for joint in ("hip", "knee", "ankle", "foot")
-)
-UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
+_LEG = ("hip", "knee", "ankle", "foot")
+LEG_JOINTS = [JOINT_INDEX[f"{side}_{joint}"] - 1 for side in ("left", "right") for joint in _LEG]
 
 
 def thin(body_pose: np.ndarray, degrees: float = 2.0) -> np.ndarray:
@@ -34,9 +30,8 @@ def hand_noise(body_pose: np.ndarray, generator: np.random.Generator) -> np.ndar
     """Isotropic noise of HAND_NOISE radians on both hand joints. (N, 23, 3, 3) -> same."""
     result = body_pose.copy()
     for joint in HAND_JOINTS:
-        result[:, joint - 1] = axis_angle_to_matrix(
-            xp, generator.normal(0, HAND_NOISE, (len(body_pose), 3))
-        )
+        vectors = generator.normal(0, HAND_NOISE, (len(body_pose), 3))
+        result[:, joint - 1] = axis_angle_to_matrix(xp, vectors)
     return result
 
 
@@ -59,7 +54,7 @@ def mix_bodies(
     alike = np.einsum("ni,ni->n", upper_up[a], lower_up[b]) > np.cos(np.radians(MAX_TILT))
     a, b = a[alike][:count], b[alike][:count]
     mixed = upper[a].copy()
-    mixed[:, list(LEG_JOINTS)] = lower[b][:, list(LEG_JOINTS)]
+    mixed[:, LEG_JOINTS] = lower[b][:, LEG_JOINTS]
     return mixed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,25 +40,19 @@ def load_clips(folder: str | Path) -> list[Clip]:
     """Every BVH below a folder, in name order, with the shoulders' motion shared."""
     paths = sorted(p for pattern in ("*.bvh", "*.bvh.gz") for p in Path(folder).glob(pattern))
     if not paths:
-        raise AssetError(
-            f"No BVH clips in {folder}.", "Give the folder that holds the .bvh or .bvh.gz files."
-        )
-    clips = [read_bvh(path) for path in paths]
-    return [
-        Clip(c.name, c.fps, c.global_orient, share_shoulder_motion(c.body_pose), c.transl)
-        for c in clips
-    ]
+        hint = "Give the folder that holds the .bvh or .bvh.gz files."
+        raise AssetError(f"No BVH clips in {folder}.", hint)
+    clips = (read_bvh(path) for path in paths)
+    return [replace(c, body_pose=share_shoulder_motion(c.body_pose)) for c in clips]
 
 
 def real_poses(clips: list[Clip], split: str, every: int = 3) -> RealPoses:
     """Unaugmented poses of a split, each `every`-th frame; hands at rest."""
     chosen = [clip for clip in clips if split_of(clip.name) == split]
-    return RealPoses(
-        np.concatenate([c.body_pose[::every] for c in chosen]).astype(np.float32),
-        np.concatenate([c.global_orient[::every] for c in chosen]).astype(np.float32),
-        np.concatenate([np.full(len(c.body_pose[::every]), i) for i, c in enumerate(chosen)]),
-        tuple(c.name for c in chosen),
-    )
+    poses = [c.body_pose[::every].astype(np.float32) for c in chosen]
+    roots = np.concatenate([c.global_orient[::every] for c in chosen]).astype(np.float32)
+    number = np.repeat(np.arange(len(chosen)), [len(p) for p in poses])
+    return RealPoses(np.concatenate(poses), roots, number, tuple(c.name for c in chosen))
 
 
 def training_pool(
@@ -71,29 +65,26 @@ def training_pool(
     """
     generator = np.random.default_rng(seed)
     train = [clip for clip in clips if split_of(clip.name) == "train"]
-    poses, families, ups = [], [], []
-    for clip in train:
-        kept = thin(clip.body_pose)
-        poses.append(clip.body_pose[kept])
-        ups.append(clip.global_orient[kept][:, 1])
-        families += [family_of(clip.name)] * len(kept)
-    real, up = np.concatenate(poses), np.concatenate(ups)
+    kept = [_thinned(clip) for clip in train]
+    real, up = (np.concatenate(column) for column in zip(*kept, strict=True))
+    families = np.repeat([family_of(c.name) for c in train], [len(poses) for poses, _ in kept])
     _, inverse, counts = np.unique(families, return_inverse=True, return_counts=True)
     weights = (np.sqrt(counts) / counts)[inverse]
 
-    upper = [real, *(c.body_pose[thin(c.body_pose)] for c in upper_clips)]
-    upper_up = [up, *(c.global_orient[thin(c.body_pose)][:, 1] for c in upper_clips)]
-    extra = len(upper[0])
-    favour = np.concatenate(
-        (np.arange(extra), np.repeat(np.arange(extra, sum(map(len, upper))), 6))
+    # upper-body clips are few: six times each
+    extra = [_thinned(clip) for clip in upper_clips]
+    upper, upper_up = (
+        np.concatenate((a, *(np.repeat(b, 6, axis=0) for b in more)))
+        for a, *more in zip((real, up), *extra, strict=True)
     )
-    all_upper, all_up = np.concatenate(upper)[favour], np.concatenate(upper_up)[favour]
-    mixed = mix_bodies(all_upper, all_up, real, up, generator, len(real))
-    weights = np.concatenate(
-        ((1 - mixed_share) * weights / weights.sum(), np.full(len(mixed), mixed_share / len(mixed)))
-    )
-    both = with_mirrors(np.concatenate((real, mixed)))
-    weights = np.concatenate((weights, weights))
-    return PosePool(
-        hand_noise(both, generator).astype(np.float32), (weights / weights.sum()).astype(np.float64)
-    )
+    mixed = mix_bodies(upper, upper_up, real, up, generator, len(real))
+    rest = np.full(len(mixed), mixed_share / len(mixed))
+    weights = np.tile(np.concatenate(((1 - mixed_share) * weights / weights.sum(), rest)), 2)
+    poses = hand_noise(with_mirrors(np.concatenate((real, mixed))), generator)
+    return PosePool(poses.astype(np.float32), weights / weights.sum())
+
+
+def _thinned(clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """Poses (N, 23, 3, 3) of a thinned clip, and the world's up in their pelvis frames (N, 3)."""
+    kept = thin(clip.body_pose)
+    return clip.body_pose[kept], clip.global_orient[kept][:, 1]

@@ -17,22 +17,12 @@ VALIDATION = (
     r"01_11[ab]|02_04|06_0[89]|07_0[89]|jumping_4|soccer_3|running_4|walking_4[1-3]|"
     r"walking_test_1[67-9]|basketball_signal_5"
 )
-FAMILIES = (
-    ("climb", r"01_"),
-    ("walk", r"02_0[12]|05_01|07_|08_|walking_"),
-    ("run", r"02_03|running_"),
-    ("jump", r"02_04|jumping_"),
-    ("punch", r"02_05"),
-    ("scoop", r"02_06"),
-    ("sword", r"02_0[89]"),
-    ("wash", r"02_10"),
-    ("uneven", r"03_"),
-    ("dance", r"05_"),
-    ("dribble", r"06_"),
-    ("signal", r"basketball_signal"),
-    ("traffic", r"directing"),
-    ("soccer", r"soccer"),
-)
+FAMILIES = {
+    **{"climb": r"01_", "walk": r"02_0[12]|05_01|07_|08_|walking_", "run": r"02_03|running_"},
+    **{"jump": r"02_04|jumping_", "punch": r"02_05", "scoop": r"02_06", "sword": r"02_0[89]"},
+    **{"wash": r"02_10", "uneven": r"03_", "dance": r"05_", "dribble": r"06_"},
+    **{"signal": r"basketball_signal", "traffic": r"directing", "soccer": r"soccer"},
+}
 
 
 def split_of(name: str) -> str:
@@ -45,4 +35,6 @@ def split_of(name: str) -> str:
 
 def family_of(name: str) -> str:
     """The kind of motion, for balancing."""
-    return next((family for family, pattern in FAMILIES if re.match(pattern, name)), "other")
+    return next(
+        (family for family, pattern in FAMILIES.items() if re.match(pattern, name)), "other"
+    )
