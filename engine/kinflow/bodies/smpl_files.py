@@ -1,7 +1,5 @@
 """A user's own SMPL, SMPL-H and SMPL-X files, read without chumpy and without running anything."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

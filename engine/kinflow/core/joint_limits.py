@@ -6,8 +6,6 @@ hyperextension is normal), for the others the angle of the whole rotation agains
 range of that joint (the neck turns by 80).
 """
 
-from __future__ import annotations
-
 import math
 
 from .arrays import Array, Namespace

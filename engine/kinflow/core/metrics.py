@@ -1,7 +1,5 @@
 """Pose errors as papers report them (numpy only)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..records import NumpyArray

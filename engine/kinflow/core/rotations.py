@@ -3,8 +3,6 @@
 6D is the first two columns of the matrix, one after the other (Zhou et al., CVPR 2019).
 """
 
-from __future__ import annotations
-
 from .arrays import Array, Namespace, eye_like
 
 

@@ -6,8 +6,6 @@ Gradient Descent", ECCV 2020). What the planes say decides how far such a step i
 and in which depth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
