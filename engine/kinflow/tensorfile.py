@@ -5,8 +5,6 @@ read here: `uint64 little-endian header length | JSON header | raw arrays`. File
 read by the `safetensors` package and the other way round (tested).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import struct

@@ -67,19 +67,14 @@ def _checked(fields: dict[str, Any], path: Path, name: str) -> np.ndarray:
     dimensions, aliases = _FIELDS[name]
     key = next((k for k in aliases if k in fields), None)
     if key is None:
-        raise AssetError(
-            f"{path}: field '{name}' is missing, or holds Python objects, which are never read.",
-            "Give a complete SMPL, SMPL-H or SMPL-X file.",
-        )
+        why = f"{path}: field '{name}' is missing, or holds Python objects, which are never read."
+        raise AssetError(why, "Give a complete SMPL, SMPL-H or SMPL-X file.")
     with parsing(f"{path}: field '{name}'", _AGAIN):
         value = fields[key]
         array = value if isinstance(value, np.ndarray) else as_array(value)
     if array.ndim != dimensions or array.dtype.kind not in "fiu":
-        raise AssetError(
-            f"{path}: field '{name}' should have {dimensions} dimensions of numbers, "
-            f"not {array.shape} {array.dtype}.",
-            _AGAIN,
-        )
+        wanted = f"should have {dimensions} dimensions of numbers, not {array.shape} {array.dtype}"
+        raise AssetError(f"{path}: field '{name}' {wanted}.", _AGAIN)
     if not (np.abs(array) < MAX_VALUE).all():
         raise AssetError(f"{path}: field '{name}' holds NaN, infinity or the like.", _AGAIN)
     return array
@@ -98,18 +93,13 @@ def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
     fields = {name: _checked(stored, path, name) for name in _FIELDS}
     count, joints = len(fields["v_template"]), len(fields["J_regressor"])
     if not 0 < count <= MAX_VERTICES or joints not in (24, 52, 55):
-        raise AssetError(
-            f"{path}: {joints} joints and {count} vertices are of no body known here.",
-            "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.",
-        )
+        why = f"{path}: {joints} joints and {count} vertices are of no body known here."
+        raise AssetError(why, "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.")
     faces = fields["f"]
-    shapes = {
-        "v_template": (count, 3),
-        "f": (len(faces), 3),
-        "weights": (count, joints),
-        "J_regressor": (joints, count),
+    shapes: dict[str, tuple[int, ...]] = {
+        **{"v_template": (count, 3), "f": (len(faces), 3), "weights": (count, joints)},
+        **{"J_regressor": (joints, count), "posedirs": (count, 3, 9 * (joints - 1))},
         "shapedirs": (count, 3, fields["shapedirs"].shape[2]),
-        "posedirs": (count, 3, 9 * (joints - 1)),
     }
     for name, wanted in shapes.items():
         if (shape := fields[name].shape) != wanted:

@@ -1,7 +1,5 @@
 """Bodies without a photo: sheets of poses for looking at."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Fits over their photo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Meshes drawn on photos."""
 
-from __future__ import annotations
-
 import colorsys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Contact sheets: many pictures on one page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

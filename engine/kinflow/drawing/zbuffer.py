@@ -1,7 +1,5 @@
 """A software z-buffer, vectorised over triangles: works without a screen or a graphics card."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

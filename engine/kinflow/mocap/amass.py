@@ -1,7 +1,5 @@
 """AMASS-style .npz -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

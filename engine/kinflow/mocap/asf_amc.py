@@ -1,7 +1,5 @@
 """Acclaim ASF skeleton + AMC motion (CMU's own files) -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from array import array
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Making little data go far: thinning, balancing, mirroring, upper bodies on other legs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.arrays import numpy_namespace as xp

@@ -1,7 +1,5 @@
 """BVH of any skeleton -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -1,7 +1,5 @@
 """One motion clip as SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A folder of clips -> training poses, validation and test poses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

@@ -7,8 +7,6 @@ range) gives each arm direction a collar rotation; the arm's rotation in the bod
 was captured.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.arrays import numpy_namespace as xp

@@ -4,8 +4,6 @@ Validation clips stand between training and test trials of the same subject wher
 clip that is listed nowhere is for training. Upper-body clips are for training only.
 """
 
-from __future__ import annotations
-
 import re
 
 TEST = (

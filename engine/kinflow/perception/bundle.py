@@ -6,8 +6,6 @@ normalisation metadata inside the models, which are added here, and both models 
 zip.
 """
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

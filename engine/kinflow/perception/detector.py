@@ -1,7 +1,5 @@
 """MediaPipe's Pose Landmarker: people's keypoints with confidence, 3D landmarks and masks."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Keypoint files of others, in and out: OpenPose, COCO and our own JSON; part maps as PNG."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """What networks give: person boxes, keypoints of a crop, body parts; in the photo's pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

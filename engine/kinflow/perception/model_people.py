@@ -1,7 +1,5 @@
 """People by the user's own ONNX models: boxes, then keypoints in each, then parts."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace

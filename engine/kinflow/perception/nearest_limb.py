@@ -1,7 +1,5 @@
 """Each pixel of a mask to the part of the nearest limb: what a part network has to beat."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -5,8 +5,6 @@ memory than there is. So a file is first loaded and run in a child process of bo
 time; what ends that process never reaches this one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import json

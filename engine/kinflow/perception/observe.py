@@ -1,7 +1,5 @@
 """The public `observe`: photos in, people out, best first."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace

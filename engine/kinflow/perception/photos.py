@@ -1,7 +1,5 @@
 """Photos as they are: any common format, upright, 8-bit RGB, bounded in memory."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib

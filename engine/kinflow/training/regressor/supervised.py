@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.random import Generator
+from torch import nn
 
 from ...bodies.files import load_body
 from ...errors import InvalidInputError
@@ -92,11 +94,7 @@ def train_supervised(
 
 
 def drawn_loss(
-    figure: Figure,
-    net: torch.nn.Module,
-    people: People,
-    config: SupervisedConfig,
-    random: np.random.Generator,
+    figure: Figure, net: nn.Module, people: People, config: SupervisedConfig, random: Generator
 ) -> torch.Tensor:
     """Loss FS of drawn people, corrupted anew. -> ()."""
     inputs = make_inputs(people, config.style, random).to(figure.body.device)
