@@ -46,10 +46,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         person = keypoints.active_person(context.scene)
         if self.index >= len(person.keypoints):
-            self.report(
-                {"ERROR"},
-                f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.",
-            )
+            text = f"There is no keypoint {self.index}; this person has {len(person.keypoints)}."
+            self.report({"ERROR"}, text)
             return {"CANCELLED"}
         self._uid, self._before = person.uid, _state(person)
         self._place(person, self.x, self.y)

@@ -54,9 +54,8 @@ def _show_photo(data: bpy.types.Camera, path: str) -> None:
     image = load_photo(path)
     if image is None:  # moved or deleted since it was opened: the fit is still good
         return
-    background = (
-        data.background_images[0] if len(data.background_images) else data.background_images.new()
-    )
+    images = data.background_images
+    background = images[0] if len(images) else images.new()
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
     data.show_background_images = True
