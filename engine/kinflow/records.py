@@ -139,7 +139,7 @@ class FitResult(Parameters):
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
             faces, count = rest["faces"], len(rest["vertices"])
-            if count and faces.size and not 0 <= faces.min() <= faces.max() < count:
+            if faces.size and not 0 <= faces.min() <= faces.max() < count:
                 raise ValueError("'faces'")
             return FitResult(**rest | {"hypotheses": tuple(hypotheses)})
         except MALFORMED as error:
