@@ -45,7 +45,7 @@ def digest(folder: Path) -> dict[str, str]:
 def whole(crowd, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("whole")
     outcome = run(list_sources(*crowd), out, QUICK, workers=1)
-    assert (outcome.photos, outcome.people, len(outcome.failed)) == (20, 19, 1)
+    assert (len(outcome.sources), outcome.people, len(outcome.failed)) == (20, 19, 1)
     return out
 
 
@@ -147,7 +147,7 @@ def test_on_a_local_ray_cluster_a_killed_worker_costs_nothing(crowd, tmp_path):
             workers = [
                 p
                 for p in psutil.process_iter(["cmdline"])
-                if "ray::_process" in " ".join(p.info["cmdline"] or [])
+                if "ray::process_alone" in " ".join(p.info["cmdline"] or [])
             ]
             if workers:
                 time.sleep(1.0)

@@ -1,21 +1,19 @@
 """Sources as the frames of one clip: found, tracked, and each person solved as one motion."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CancelledError, KinflowError, PhotoError
-from ..fitting.sequence import SequenceConfig, Track, fit_sequence, track
-from ..records import Camera, FitResult, Observation
+from ..errors import CancelledError, KinflowError
+from ..fitting.sequence import Track, fit_sequence, track
+from ..records import FitResult, Observation
 from .journal import Journal
 from .sources import Source, read_frames
-from .stream import Outcome, Progress, settings_of
-from .work import Settings, check_settings, failed, finish_people, load_models, nobody, pictures
+from .stream import Outcome, Progress, settings_of, silent
+from .work import Settings, check_settings, failed, finish, fit_options, observe_source
 
 MIN_FRAMES = 5
 UNTRACKED = "Nobody here was tracked for long enough."
@@ -26,76 +24,34 @@ def observe_clip(
 ) -> tuple[list[list[Observation]], dict[str, str]]:
     """People of every frame, and the reason for each frame that shows nobody or is unreadable."""
     people, reasons = [], {}
-    images = read_frames([s for s in sources if s.frame is not None])
-    with_masks = "ba" in settings.losses
-    for index, source in enumerate(sources):
+    for index, (source, image) in enumerate(zip(sources, read_frames(sources), strict=True)):
         if progress(index / len(sources), f"frame {index + 1} of {len(sources)}") is False:
             raise CancelledError("The fit was cancelled.")
-        found: list[Observation] = []
-        try:
-            found = _observe(source, images, settings)
-        except KinflowError as error:
-            reasons[source.key] = str(error)
-        else:
-            if not found:
-                reasons[source.key] = nobody(source.key)
-        # the masks of a long clip would fill the memory, and are needed only for their own loss
-        people.append(
-            [replace(p, photo=source.index, mask=p.mask if with_masks else None) for p in found]
-        )
+        in_frame, reason = observe_source(source, image, settings)
+        if reason:
+            reasons[source.key] = reason
+        if "ba" not in settings.losses:  # the masks of a long clip would fill the memory
+            in_frame = [replace(person, mask=None) for person in in_frame]
+        people.append(in_frame)
     return people, reasons
 
 
-def _observe(
-    source: Source, images: Iterator[np.ndarray | PhotoError], settings: Settings
-) -> list[Observation]:
-    """People of one frame: the next image where it is a video's, else its file."""
-    from ..perception import observe
-
-    image = source.path if source.frame is None else next(images)
-    if isinstance(image, PhotoError):
-        raise image
-    return observe(image, fov_degrees=settings.fov, models=settings.models, search=settings.search)
-
-
-def fit_track(
-    one: Track, settings: Settings, progress: Progress, config: SequenceConfig | None = None
-) -> list[FitResult]:
-    """One tracked person as one motion."""
-    body, prior = load_models(settings.body, settings.prior)
-    camera = one.people[0].camera
-    same = all(p.camera == camera for p in one.people)
-    return fit_sequence(
-        one.people,
-        frames=one.frames,
-        body=body,
-        prior=prior,
-        camera=camera if same else _common(one.people),
-        losses=settings.losses,
-        device=settings.device,
-        seed=settings.seed,
-        progress=progress,
-        config=config,
-    )
-
-
-def _common(people: Sequence[Observation]) -> Camera | None:
-    """The frames' cameras with their median focal length."""
-    cameras = [p.camera for p in people if p.camera is not None]
-    if not cameras:
-        return None
-    return replace(
-        cameras[0],
-        fx=float(np.median([c.fx for c in cameras])),
-        fy=float(np.median([c.fy for c in cameras])),
-    )
+def fit_track(one: Track, settings: Settings, progress: Progress) -> list[FitResult]:
+    """One tracked person as one motion, seen with the median of the frames' focal lengths."""
+    cameras = [p.camera for p in one.people if p.camera is not None]
+    camera = None
+    if cameras:
+        fx, fy = np.median([(c.fx, c.fy) for c in cameras], axis=0)
+        camera = replace(cameras[0], fx=float(fx), fy=float(fy))
+    options = fit_options(settings) | {"camera": camera, "progress": progress}
+    return fit_sequence(one.people, frames=one.frames, **options)
 
 
 def run_clip(
     sources: Sequence[Source],
     out: Path,
     settings: Settings,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     restart: bool = False,
 ) -> Outcome:
     """Fits everybody who is seen in at least MIN_FRAMES frames.
@@ -105,12 +61,11 @@ def run_clip(
     """
     started = time.perf_counter()
     check_settings(settings)
-    report = progress or _silent
     with Journal(out, settings_of(settings, sequence=True), restart) as journal:
         named = journal.name(sources)
         done = 0 if all(journal.has(source) for source in named) else len(named)
         if done:
-            _fit_clip(journal, named, settings, report)
+            _fit_clip(journal, named, settings, progress)
         people, reasons = journal.write_report(named)
     return Outcome(tuple(named), done, people, reasons, time.perf_counter() - started)
 
@@ -129,28 +84,18 @@ def _fit_clip(
     fitted: dict[int, list[tuple[int, tuple[Observation, FitResult]]]] = {}
     for number, one in enumerate(tracks):
         begin, length = 0.6 + 0.3 * number / len(tracks), 0.3 / len(tracks)
-        results = fit_track(
-            one, settings, _share_of(progress, begin, length, f"person {number + 1}: ")
-        )
+        fitting = _share_of(progress, begin, length, f"person {number + 1}: ")
+        results = fit_track(one, settings, fitting)
         for frame, person, result in zip(one.frames, one.people, results, strict=True):
             # what depends on the clock alone would make two runs differ
             fitted.setdefault(frame, []).append((number, (person, replace(result, timings={}))))
-    images = read_frames([s for s in sources if s.frame is not None])
-    for index, source in enumerate(sources):
+    for index, (source, image) in enumerate(zip(sources, read_frames(sources), strict=True)):
         progress(0.9 + 0.1 * index / len(sources), "writing")
-        image = next(images, None) if source.frame is not None else None
         if index in fitted:
-            finished = finish_people(source, fitted[index])
-            if not isinstance(image, PhotoError):
-                results = [result for _, (_, result) in fitted[index]]
-                finished.files.update(pictures(source, image, results, settings))
+            finished = finish(source, image, fitted[index], settings)
         else:
             finished = failed(source, reasons.get(source.key, UNTRACKED))
         journal.commit({source.key: finished}, [source])
-
-
-def _silent(share: float, text: str) -> None:
-    """Progress that nobody asked for."""
 
 
 def _share_of(progress: Progress, begin: float, length: float, prefix: str = "") -> Progress:

@@ -1,22 +1,18 @@
 """The same units on a Ray cluster (extra `cluster`); results are written once, here."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import KinflowError
-from .pool import Unit, lost
-from .sources import Source
-from .work import Finished, Settings, process
+from .pool import Answers, Unit, lost
+from .work import Settings, process_alone
 
+_QUIET = {"include_dashboard": False, "log_to_driver": False}
 AHEAD = 2  # units in flight a core
 
 
-def run_on_ray(
-    units: Iterable[Unit], settings: Settings, address: str
-) -> Iterator[dict[str, Finished]]:
+def run_on_ray(units: Iterable[Unit], settings: Settings, address: str) -> Answers:
     """Units as they are finished.
 
     address: "local" for this machine alone, else a cluster's address ("auto", host:port). Photos
@@ -29,7 +25,11 @@ def run_on_ray(
         raise KinflowError("Ray is not installed.", "pip install 'kinflow[cluster]'") from error
     begun_here = not ray.is_initialized()
     if begun_here:
-        _connect(ray, address)
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, **_QUIET)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            sentence = f"The Ray cluster '{address}' cannot be reached: {error}"
+            raise KinflowError(sentence, "Check the address, or use --ray local.") from error
     try:
         yield from _answers(ray, units, settings)
     finally:
@@ -37,26 +37,10 @@ def run_on_ray(
             ray.shutdown()
 
 
-def _connect(ray: Any, address: str) -> None:
-    try:
-        ray.init(
-            address=address,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise KinflowError(
-            f"The Ray cluster '{address}' cannot be reached: {error}",
-            "Check the address, or use --ray local.",
-        ) from error
-
-
-def _answers(ray: Any, units: Iterable[Unit], settings: Settings) -> Iterator[dict[str, Finished]]:
+def _answers(ray: Any, units: Iterable[Unit], settings: Settings) -> Answers:
     """Ray replaces workers that die; a unit whose workers die again and again is taken apart."""
-    task = ray.remote(
-        num_cpus=1, max_retries=3, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}
-    )(_process)
+    environment = {"env_vars": {"OMP_NUM_THREADS": "1"}}
+    task = ray.remote(num_cpus=1, max_retries=3, runtime_env=environment)(process_alone)
     waiting = iter(units)
     flying: dict[object, Unit] = {}
     alone: set[Unit] = set()
@@ -81,16 +65,3 @@ def _answers(ray: Any, units: Iterable[Unit], settings: Settings) -> Iterator[di
         if isinstance(answer, KinflowError):
             raise answer
         yield answer
-
-
-def _process(unit: tuple[Source, ...], settings: Settings) -> dict[str, Finished] | KinflowError:
-    """A task: a settings error is handed back as a value, so that Ray does not try it again."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        return process(unit, settings)
-    except KinflowError as error:
-        return error

@@ -5,10 +5,9 @@ done after its files are in place, and its files are noted as its own before tha
 moment of a kill, the next run knows which files belong to nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
+import io
 import json
 import os
 import re
@@ -16,11 +15,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..errors import InvalidInputError, KinflowError
+from ..records import FITTED
 from .sources import Source, fold, name_sources
-from .work import COLUMNS, FITTED, Finished
+from .work import COLUMNS, Finished
 
 VERSION = 2
 NAME = "journal.sqlite"
@@ -34,9 +34,11 @@ _SCHEMA = (
     "CREATE INDEX files_of ON files (identity)",
     f"PRAGMA user_version = {VERSION}",
 )
+_IN_USE = ("is in use by another run", "Wait for its end, or give another --out.")
+_UNWRITABLE = ("cannot be written", "Check its permissions, or give another --out.")
 _SENTENCES = {
-    sqlite3.SQLITE_BUSY: ("is in use by another run", "Wait for its end, or give another --out."),
-    sqlite3.SQLITE_LOCKED: ("is in use by another run", "Wait for its end, or give another --out."),
+    sqlite3.SQLITE_BUSY: _IN_USE,
+    sqlite3.SQLITE_LOCKED: _IN_USE,
     sqlite3.SQLITE_FULL: ("has no space left", "Make room; the same command goes on from here."),
 }
 
@@ -70,7 +72,7 @@ class Journal:
             stale = "SELECT name FROM files JOIN photos USING (identity) WHERE rows IS NULL"
             self._remove(self._database.execute(stale).fetchall())
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,18 +108,13 @@ class Journal:
         self._database.execute("UPDATE run SET settings = ?", (header,))
 
     def _one(self, query: str, *values: Any) -> Any:
-        row = self._database.execute(query, values).fetchone()
-        return None if row is None else row[0]
+        return (self._database.execute(query, values).fetchone() or (None,))[0]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         self._database.execute("BEGIN EXCLUSIVE")
-        try:
+        with self._database:
             yield
-        except BaseException:
-            self._database.rollback()
-            raise
-        self._database.execute("COMMIT")
 
     @contextlib.contextmanager
     def _plain_errors(self) -> Iterator[None]:
@@ -126,9 +123,7 @@ class Journal:
             yield
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            what, hint = _SENTENCES.get(
-                code, ("cannot be written", "Check its permissions, or give another --out.")
-            )
+            what, hint = _SENTENCES.get(code, _UNWRITABLE)
             raise KinflowError(f"The folder {self.folder} {what}.", hint) from error
         except sqlite3.DatabaseError as error:
             raise InvalidInputError(f"{self.path} is damaged.", _AGAIN) from error
@@ -144,12 +139,13 @@ class Journal:
         New ones get free names, noted before any work; what this journal wrote is no source.
         """
         with self._plain_errors():
-            known = {
-                identity: os.fsdecode(stem)
-                for identity, stem in self._database.execute("SELECT identity, stem FROM photos")
-            }
-            inside = {s.identity: os.path.basename(s.path) for s in sources if self._holds(s.path)}
-            written = {i for i, name in inside.items() if self._wrote(name)}
+            stems = self._database.execute("SELECT identity, stem FROM photos")
+            known = {identity: os.fsdecode(stem) for identity, stem in stems}
+            folder = os.path.abspath(self.folder)
+            places = {s.identity: os.path.split(os.path.abspath(s.path)) for s in sources}
+            inside = {i: name for i, (holder, name) in places.items() if holder == folder}
+            ours = "SELECT 1 FROM files WHERE name = ?"
+            written = {i for i, name in inside.items() if self._one(ours, os.fsencode(name))}
             reserved = {fold(_PICTURE.sub("", n)) for n in inside.values() if _PICTURE.search(n)}
             kept = [s for s in sources if s.identity not in written]
             named = name_sources(kept, known, reserved)
@@ -159,12 +155,6 @@ class Journal:
                     [(s.identity, os.fsencode(s.stem)) for s in named],
                 )
         return [replace(source, index=index) for index, source in enumerate(named)]
-
-    def _holds(self, path: str) -> bool:
-        return os.path.dirname(os.path.abspath(path)) == os.path.abspath(self.folder)
-
-    def _wrote(self, name: str) -> bool:
-        return bool(self._one("SELECT count(*) FROM files WHERE name = ?", os.fsencode(name)))
 
     def has(self, source: Source) -> bool:
         """Whether it is done, and its files are still those that it was done from."""
@@ -184,27 +174,35 @@ class Journal:
         """
         done = [(source, finished[source.key]) for source in sources]
         files = {name: data for _, one in done for name, data in one.files.items()}
+        query = "UPDATE photos SET stamp = ?, rows = ?, failure = ? WHERE identity = ?"
         with self._plain_errors():
-            try:
-                for name, data in files.items():
-                    _write(self.folder / f"{name}{self._unfinished}", data)
-                earlier = self._claim(done)
-                for name in files:
-                    os.replace(self.folder / f"{name}{self._unfinished}", self.folder / name)
-            except BaseException:
-                for name in files:
-                    (self.folder / f"{name}{self._unfinished}").unlink(missing_ok=True)
-                raise
+            earlier = self._place(files, done)
             self._remove([(name,) for name in earlier if os.fsdecode(name) not in files])
             _sync(self.folder)
             with self._transaction():
-                self._database.executemany(
-                    "UPDATE photos SET stamp = ?, rows = ?, failure = ? WHERE identity = ?",
-                    [
-                        (json.dumps(s.stamp()), json.dumps(one.rows), one.failure, s.identity)
-                        for s, one in done
-                    ],
-                )
+                for source, one in done:
+                    noted = (json.dumps(source.stamp()), json.dumps(one.rows), one.failure)
+                    self._database.execute(query, (*noted, source.identity))
+
+    def _place(
+        self, files: Mapping[str, bytes], done: Sequence[tuple[Source, Finished]] = ()
+    ) -> list[bytes]:
+        """Puts files in place that are claimed when all are written. -> as `_claim`."""
+        unfinished = {name: self.folder / f"{name}{self._unfinished}" for name in files}
+        try:
+            for name, data in files.items():
+                with open(unfinished[name], "wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            earlier = self._claim(done)
+            for name, path in unfinished.items():
+                os.replace(path, self.folder / name)
+        except BaseException:
+            for path in unfinished.values():
+                path.unlink(missing_ok=True)
+            raise
+        return earlier
 
     def _claim(self, done: Sequence[tuple[Source, Finished]]) -> list[bytes]:
         """Notes the files that are about to come. -> those of the photos' earlier results."""
@@ -232,39 +230,21 @@ class Journal:
 
         -> people fitted, and the reason for each source that failed.
         """
-        good, failed = 0, {}
-        target = self.folder / "report.csv"
-        unfinished = self.folder / f"report.csv{self._unfinished}"
+        good, failed, text = 0, {}, io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
         query = "SELECT rows, failure FROM photos WHERE identity = ? AND rows IS NOT NULL"
         with self._plain_errors():
-            try:
-                # a name that is no UTF-8 is shown with its bytes as \xNN
-                with open(
-                    unfinished, "w", newline="", encoding="utf-8", errors="backslashreplace"
-                ) as stream:
-                    writer = csv.writer(stream)
-                    writer.writerow(COLUMNS)
-                    for source in sources:
-                        found = self._database.execute(query, (source.identity,)).fetchone()
-                        if found is None:
-                            continue
-                        rows = json.loads(found[0])
-                        writer.writerows(rows)
-                        good += sum(row[2] in FITTED for row in rows)
-                        if found[1]:
-                            failed[source.key] = found[1]
-                os.replace(unfinished, target)
-            except BaseException:
-                unfinished.unlink(missing_ok=True)
-                raise
+            for source in sources:
+                for rows, failure in self._database.execute(query, (source.identity,)).fetchall():
+                    people = json.loads(rows)
+                    writer.writerows(people)
+                    good += sum(person[2] in FITTED for person in people)
+                    if failure:
+                        failed[source.key] = failure
+            # a name that is no UTF-8 is shown with its bytes as \xNN
+            self._place({"report.csv": text.getvalue().encode("utf-8", "backslashreplace")})
         return good, failed
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -1,23 +1,22 @@
 """Worker processes on this machine, each of which finds and fits whole units."""
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import KinflowError
 from .sources import Source
-from .work import Finished, Settings, failed, process
+from .work import Finished, Settings, failed
 from .worker import serve
 
 Unit = tuple[Source, ...]
+Answers = Generator[dict[str, Finished], None, None]
 TRIES = 3  # a unit that is taken apart is another batch, and its last bits are others
 WORKER_BYTES = 1.5 * 2**30
 GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)."
@@ -25,9 +24,9 @@ GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)
 
 def usual_workers(device: str) -> int:
     """A worker a core, as far as memory reaches, at most 4 where they share a GPU."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -36,19 +35,12 @@ def usual_workers(device: str) -> int:
     if device != "cpu":
         import torch
 
-        workers = min(workers, 4) if torch.cuda.is_available() else workers
+        if torch.cuda.is_available():
+            return min(workers, 4)
     return workers
 
 
-def run_here(units: Iterable[Unit], settings: Settings) -> Iterator[dict[str, Finished]]:
-    """In this very process: no start-up to wait for, for a handful of photos."""
-    for unit in units:
-        yield process(unit, settings)
-
-
-def run_in_processes(
-    units: Iterable[Unit], settings: Settings, workers: int
-) -> Iterator[dict[str, Finished]]:
+def run_in_processes(units: Iterable[Unit], settings: Settings, workers: int) -> Answers:
     """Units as they are finished, in any order.
 
     A worker that dies is replaced and its unit tried again, in the end photo by photo. At most
@@ -59,9 +51,9 @@ def run_in_processes(
         for _ in range(workers):
             crew.hire()
         while crew.workers:
-            for connection in wait([w.connection for w in crew.workers]):
-                worker = next(w for w in crew.workers if w.connection is connection)
-                answer = crew.answer_of(worker)
+            by_connection: dict[Any, _Worker] = {w.connection: w for w in crew.workers}
+            for connection in wait(list(by_connection)):
+                answer = crew.answer_of(by_connection[connection])
                 if isinstance(answer, KinflowError):
                     raise answer
                 if answer is not None:
@@ -98,11 +90,10 @@ class _Crew:
         work = self._next()
         if work is None:
             return
-        ours, theirs = multiprocessing.get_context("spawn").Pipe()
-        child = multiprocessing.get_context("spawn").Process(
-            target=serve, args=(theirs,), daemon=True
-        )
-        with _one_thread_each(), _deaf_to_interrupts():
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        child = context.Process(target=serve, args=(theirs,), daemon=True)
+        with _as_workers_start():
             child.start()
         theirs.close()
         self.workers.append(_Worker(child, ours, *work))
@@ -152,32 +143,25 @@ class _Crew:
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Read when the libraries are loaded: a worker a core leaves no core for their threads."""
+def _as_workers_start() -> Iterator[None]:
+    """What a process that starts now has of this one: one thread, no ear for Ctrl-C.
+
+    Numbers of threads are read when libraries are loaded; a worker a core leaves no core for them.
+    This process hears a Ctrl-C as soon as that is done.
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
+    before = {name: os.environ[name] for name in names if name in os.environ}
     os.environ.update(dict.fromkeys(names, "1"))
+    can_block = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else set()
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A process that starts now never hears Ctrl-C; this one hears it as soon as that is done."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def lost(source: Source) -> dict[str, Finished]:

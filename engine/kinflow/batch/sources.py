@@ -1,7 +1,5 @@
 """What is to be fitted: photos of folders, of patterns, and the frames of videos, in order."""
 
-from __future__ import annotations
-
 import glob
 import os
 import stat
@@ -18,6 +16,7 @@ from ..errors import InvalidInputError, PhotoError
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 PHOTO_SUFFIXES |= {".heic", ".heif", ".avif"}  # with the extra kinflow[heif]
 VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+Image = np.ndarray | PhotoError | None  # a video's, (H, W, 3) uint8 RGB, or why not; else None
 LONGEST_STEM = 200  # bytes: file systems allow 255, and the results' suffixes come after it
 
 
@@ -80,11 +79,8 @@ def list_sources(inputs: Sequence[Path], keypoint_files: Sequence[Path] = ()) ->
     for file in keypoint_files:
         _check_file(file)
     files: list[str | None] = [str(file) for file in keypoint_files]
-    sources = [
-        Source(path, "", index, frame, file)
-        for index, (((_, frame), path), file) in enumerate(zip_longest(expanded.items(), files))
-    ]
-    return name_sources(sources)
+    pairs = enumerate(zip_longest(expanded.items(), files))
+    return name_sources([Source(p, "", i, frame, file) for i, (((_, frame), p), file) in pairs])
 
 
 def name_sources(
@@ -174,30 +170,26 @@ def _frames(path: Path) -> int:
     return count
 
 
-def read_frames(sources: Iterable[Source]) -> Iterator[np.ndarray | PhotoError]:
-    """Frames (H, W, 3) uint8 RGB in the order of the sources; an unreadable one is its error.
-
-    One frame is in memory at a time.
-    """
+def read_frames(sources: Iterable[Source]) -> Iterator[Image]:
+    """Frames in the order of the sources, one in memory at a time; None for a photo."""
     import cv2
 
     video, opened, position = None, None, -1
     try:
         for source in sources:
-            if source.path != opened:
+            if source.frame is None:
+                yield None
+                continue
+            if video is None or source.path != opened:
                 if video is not None:
                     video.release()
                 video, opened, position = cv2.VideoCapture(source.path), source.path, 0
-            assert video is not None and source.frame is not None
             if source.frame != position:
                 video.set(cv2.CAP_PROP_POS_FRAMES, source.frame)
             good, image = video.read()
             position = source.frame + 1
-            yield (
-                image[..., ::-1].copy()
-                if good
-                else PhotoError(f"Frame {source.frame} of {source.path} cannot be read.")
-            )
+            lost = PhotoError(f"Frame {source.frame} of {source.path} cannot be read.")
+            yield image[..., ::-1].copy() if good else lost
     finally:
         if video is not None:
             video.release()

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import KinflowError
-from ..records import FitResult, Observation
-from .sources import Source, read_frames
+from ..errors import KinflowError, PhotoError
+from ..records import FITTED, FitResult, Observation
+from .sources import Image, Source, read_frames
 
 if TYPE_CHECKING:
     from ..bodies.model import Body
     from ..priors.prior import Prior
 
+# of a photo, with their numbers in it
+People = Sequence[tuple[int, tuple[Observation, FitResult]]]
 COLUMNS = (
     "photo",
     "person",
@@ -29,7 +30,6 @@ COLUMNS = (
     "hypotheses",
     "message",
 )
-FITTED = ("converged", "max_iterations")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,6 @@ class Settings:
     search: str = "thorough"
     device: str = "auto"
     seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"losses": list(self.losses), "models": list(self.models)}
 
 
 @dataclass(frozen=True)
@@ -71,19 +68,10 @@ def check_settings(settings: Settings) -> None:
 
     Raises KinflowError.
     """
-    from ..fitting.fit import fit
     from ..perception import model_people
 
-    body, prior = load_models(settings.body, settings.prior)
-    model_people.load_models([Path(m) for m in settings.models])
-    fit(
-        [],
-        body=body,
-        prior=prior,
-        losses=settings.losses,
-        device=settings.device,
-        starts=settings.start,
-    )
+    model_people.load_models(settings.models)
+    _fit([], settings)
 
 
 @lru_cache(maxsize=1)
@@ -95,34 +83,46 @@ def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
     return load_body(body), load_prior(prior)
 
 
+def fit_options(settings: Settings) -> dict[str, Any]:
+    """What `fit` and `fit_sequence` are called with alike."""
+    body, prior = load_models(settings.body, settings.prior)
+    same = {name: getattr(settings, name) for name in ("losses", "device", "seed")}
+    return same | {"body": body, "prior": prior}
+
+
 def process(unit: Sequence[Source], settings: Settings) -> dict[str, Finished]:
     """Finds and fits everybody in a unit. -> by the sources' keys.
 
     A photo that fails becomes a row; only wrong settings raise (KinflowError).
     """
+    images = list(read_frames(unit))
     people: list[Observation] = []
     reasons: dict[str, str] = {}
-    frames: dict[str, np.ndarray] = {}
-    for source in unit:
-        try:
-            found = _observe(source, settings, frames)
-        except KinflowError as error:
-            reasons[source.key] = str(error)
-        except Exception as error:  # one odd photo must not end a run of a hundred thousand
-            reasons[source.key] = f"{source.key} could not be read: {type(error).__name__}: {error}"
-        else:
-            if not found:
-                reasons[source.key] = nobody(source.key)
-            people += [replace(person, photo=source.index) for person in found]
+    for source, image in zip(unit, images, strict=True):
+        in_photo, reasons[source.key] = observe_source(source, image, settings)
+        people += in_photo
     pairs = list(zip(people, _fit(people, settings), strict=True))
     finished = {}
-    for source in unit:
-        if source.key in reasons:
-            finished[source.key] = failed(source, reasons[source.key])
+    for source, image in zip(unit, images, strict=True):
+        mine = [pair for pair in pairs if pair[0].photo == source.index]
+        if mine:
+            finished[source.key] = finish(source, image, list(enumerate(mine)), settings)
         else:
-            mine = [pair for pair in pairs if pair[0].photo == source.index]
-            finished[source.key] = _finish(source, mine, frames.get(source.key), settings)
+            finished[source.key] = failed(source, reasons[source.key])
     return finished
+
+
+def process_alone(unit: Sequence[Source], settings: Settings) -> dict[str, Finished] | KinflowError:
+    """`process` in a worker: with one thread, and wrong settings as a value that can be sent."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        return process(unit, settings)
+    except KinflowError as error:
+        return error
 
 
 def nobody(name: str) -> str:
@@ -130,17 +130,16 @@ def nobody(name: str) -> str:
     return f"No person was found in {name}. Try a photo with a larger, clearer person."
 
 
-def _finish(
-    source: Source,
-    people: Sequence[tuple[Observation, FitResult]],
-    frame: np.ndarray | None,
-    settings: Settings,
-) -> Finished:
-    """Rows and files of a photo with fitted people. frame: the picture, where it is a video's."""
-    results = [result for _, result in people]
-    finished = finish_people(source, list(enumerate(people)))
+def finish(source: Source, image: Image, people: People, settings: Settings) -> Finished:
+    """Rows and files of a photo with fitted people."""
+    unfitted = [r.message or r.status for _, (_, r) in people if r.status not in FITTED]
+    finished = Finished(
+        [_row(source, number, person, result) for number, (person, result) in people],
+        {f"{source.stem}.{number}.npz": result.to_npz() for number, (_, result) in people},
+        f"{source.key}: {unfitted[0]}" if unfitted else "",
+    )
     try:
-        finished.files.update(pictures(source, frame, results, settings))
+        finished.files.update(_pictures(source, image, people, settings))
     except Exception as error:  # the fits are kept, and the report says what is missing
         missing = f"The overlay could not be drawn: {error}"
         for row in finished.rows:
@@ -149,21 +148,21 @@ def _finish(
     return finished
 
 
-def finish_people(
-    source: Source, people: Sequence[tuple[int, tuple[Observation, FitResult]]]
-) -> Finished:
-    """Rows and .npz files of a photo's people, who are given with their numbers."""
-    unfitted = [r.message or r.status for _, (_, r) in people if r.status not in FITTED]
-    return Finished(
-        [row_of(source, number, person, result) for number, (person, result) in people],
-        {f"{source.stem}.{number}.npz": result.to_npz() for number, (_, result) in people},
-        f"{source.key}: {unfitted[0]}" if unfitted else "",
-    )
+def observe_source(
+    source: Source, image: Image, settings: Settings
+) -> tuple[list[Observation], str]:
+    """-> people, and why there are none."""
+    try:
+        people = _observe(source, image, settings)
+    except KinflowError as error:
+        return [], str(error)
+    except Exception as error:  # one odd photo must not end a run of a hundred thousand
+        return [], f"{source.key} could not be read: {type(error).__name__}: {error}"
+    reason = "" if people else nobody(source.key)
+    return [replace(person, photo=source.index) for person in people], reason
 
 
-def _observe(
-    source: Source, settings: Settings, frames: dict[str, np.ndarray]
-) -> list[Observation]:
+def _observe(source: Source, image: Image, settings: Settings) -> list[Observation]:
     from ..perception import observe
     from ..perception.formats import read_observations
     from ..perception.photos import read_photo
@@ -172,38 +171,25 @@ def _observe(
         camera = read_photo(source.path, settings.fov).camera
         people = read_observations(source.keypoint_file)
         return [replace(p, camera=p.camera or camera, image_path=source.path) for p in people]
-    if source.frame is None:
-        return observe(
-            source.path, fov_degrees=settings.fov, models=settings.models, search=settings.search
-        )
-    (image,) = read_frames([source])
-    if isinstance(image, KinflowError):
+    if isinstance(image, PhotoError):
         raise image
-    frames[source.key] = image
-    return observe(image, fov_degrees=settings.fov, models=settings.models, search=settings.search)
+    return observe(
+        source.path if image is None else image,
+        fov_degrees=settings.fov,
+        models=settings.models,
+        search=settings.search,
+    )
 
 
 def _fit(people: list[Observation], settings: Settings) -> list[FitResult]:
     from ..fitting.fit import fit
 
-    if not people:
-        return []
-    body, prior = load_models(settings.body, settings.prior)
-    results = fit(
-        people,
-        body=body,
-        prior=prior,
-        losses=settings.losses,
-        device=settings.device,
-        seed=settings.seed,
-        starts=settings.start,
-    )
+    results = fit(people, starts=settings.start, **fit_options(settings))
     # what depends on the clock alone would make two runs differ
     return [replace(r, timings={}) for r in results]
 
 
-def row_of(source: Source, number: int, person: Observation, result: FitResult) -> list[Any]:
-    """A person's row of the report."""
+def _row(source: Source, number: int, person: Observation, result: FitResult) -> list[Any]:
     share = result.keypoint_error_px / max(1.0, person.height_px())
     overlap = "" if result.mask_iou is None else f"{result.mask_iou:.3f}"
     return [
@@ -218,33 +204,32 @@ def row_of(source: Source, number: int, person: Observation, result: FitResult) 
     ]
 
 
-def pictures(
-    source: Source, frame: np.ndarray | None, results: list[FitResult], settings: Settings
-) -> dict[str, bytes]:
-    """The pictures that the settings ask for, by name. frame: (H, W, 3), where it is a video's."""
+def _pictures(source: Source, image: Image, people: People, settings: Settings) -> dict[str, bytes]:
+    """The pictures that the settings ask for, by name."""
     from ..drawing.overlay import hypothesis_strip, overlay
     from ..perception.photos import read_photo
 
     files: dict[str, bytes] = {}
     if not settings.overlay and not settings.hypotheses:
         return files
-    rgb = read_photo(source.path).rgb if frame is None else frame
+    if isinstance(image, PhotoError):
+        raise image
+    rgb = read_photo(source.path).rgb if image is None else image
     if settings.overlay:
-        files[f"{source.stem}.overlay.png"] = png_bytes(overlay(rgb, results))
+        files[f"{source.stem}.overlay.png"] = _png(overlay(rgb, [r for _, (_, r) in people]))
     if settings.hypotheses:
         body, _ = load_models(settings.body, settings.prior)
-        for i, result in enumerate(results):
+        for number, (_, result) in people:
             if result.hypotheses:
-                files[f"{source.stem}.{i}.hypotheses.png"] = png_bytes(
-                    hypothesis_strip(rgb, result, body)
-                )
+                strip = hypothesis_strip(rgb, result, body)
+                files[f"{source.stem}.{number}.hypotheses.png"] = _png(strip)
     return files
 
 
-def png_bytes(rgb: np.ndarray) -> bytes:
+def _png(rgb: np.ndarray) -> bytes:
     """(H, W, 3) uint8 -> the bytes of a PNG."""
-    from PIL import Image
+    import PIL.Image
 
     stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "PNG")
+    PIL.Image.fromarray(rgb).save(stream, "PNG")
     return stream.getvalue()

@@ -1,14 +1,11 @@
 """A worker process's life. Nothing heavy is imported before it watches its parent."""
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from multiprocessing.connection import Connection
-from typing import Any
 
 
 def serve(connection: Connection) -> None:
@@ -19,23 +16,12 @@ def serve(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import cv2
-    import torch
+    from .work import process_alone
 
-    from ..errors import KinflowError
-    from .work import process
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     with contextlib.suppress(EOFError, OSError):
         settings = connection.recv()
         while True:
-            unit = connection.recv()
-            try:
-                answer: Any = process(unit, settings)
-            except KinflowError as error:
-                answer = error
-            connection.send(answer)
+            connection.send(process_alone(connection.recv(), settings))
 
 
 def _end_with_parent() -> None:

@@ -1,21 +1,17 @@
 """fit: photos, folders and videos in, people out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from ..batch.sources import Source, list_sources
+from ..batch.stream import Outcome, run
+from ..batch.work import Settings
 from ..errors import CancelledError, KinflowError
 from .common import Common, progress, say
-
-if TYPE_CHECKING:
-    from ..batch.sources import Source
-    from ..batch.stream import Outcome
-    from ..batch.work import Settings
 
 SHOWN_FAILURES = 100
 
@@ -61,8 +57,6 @@ class Fit(Common):
 
 
 def run_fit(command: Fit) -> dict[str, Any]:
-    from ..batch.sources import list_sources
-
     if command.sequence and (command.ray or command.observations):
         raise KinflowError(
             "A sequence is solved as a whole, on one machine, from photos.",
@@ -76,15 +70,14 @@ def run_fit(command: Fit) -> dict[str, Any]:
     shown = dict(islice(outcome.failed.items(), SHOWN_FAILURES))
     for reason in shown.values():
         say(reason)
-    before = outcome.photos - outcome.done
-    say(
-        f"{outcome.people} people in {outcome.photos - len(outcome.failed)} photos"
-        + (f" ({before} photos were done before)" if before else "")
-        + f", {outcome.seconds:.1f} s; see {command.out / 'report.csv'}"
-    )
+    photos = len(outcome.sources)
+    before = photos - outcome.done
+    earlier = f" ({before} photos were done before)" if before else ""
+    good = f"{outcome.people} people in {photos - len(outcome.failed)} photos"
+    say(f"{good}{earlier}, {outcome.seconds:.1f} s; see {command.out / 'report.csv'}")
     return {
         "people": outcome.people,
-        "photos": outcome.photos,
+        "photos": photos,
         "done": outcome.done,
         "failed": shown,
         "failed_count": len(outcome.failed),
@@ -92,8 +85,6 @@ def run_fit(command: Fit) -> dict[str, Any]:
 
 
 def _settings(command: Fit, sources: list[Source]) -> Settings:
-    from ..batch.work import Settings
-
     clip = command.sequence or any(source.frame is not None for source in sources)
     return Settings(
         prior=command.prior,
@@ -112,7 +103,6 @@ def _settings(command: Fit, sources: list[Source]) -> Settings:
 
 def _fit(command: Fit, sources: list[Source], settings: Settings) -> Outcome:
     from ..batch.clip import run_clip
-    from ..batch.stream import run
 
     with progress("fitting") as show:
         if command.sequence:

@@ -1,12 +1,10 @@
 """observe, overlay, compare."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -14,10 +12,8 @@ from ..batch.journal import Journal
 from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
+from ..records import FitResult, Observation
 from .common import Common, progress, say
-
-if TYPE_CHECKING:
-    from ..records import Observation
 
 NAMES = "observed.sqlite"
 
@@ -68,13 +64,13 @@ def run_observe(command: Observe) -> dict[str, Any]:
         for index, source in enumerate(sources):
             show(index / len(sources), Path(source.path).name)
             people: list[Observation] = []
+            reason = nobody(source.path)
             try:
                 people = _observe(source, command)
             except KinflowError as error:
-                failed[source.key] = str(error)
-            else:
-                if not people:
-                    failed[source.key] = nobody(source.path)
+                reason = str(error)
+            if not people:
+                failed[source.key] = reason
             _write(source, people, command)
             count += len(people)
     for reason in failed.values():
@@ -127,7 +123,6 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
 
     from ..drawing.overlay import overlay
     from ..perception.photos import read_photo
-    from ..records import FitResult
 
     fits = [FitResult.load(path) for path in command.fits]
     Image.fromarray(overlay(read_photo(command.photo).rgb, fits)).save(command.out)
@@ -138,7 +133,6 @@ def run_compare(command: Compare) -> dict[str, Any]:
     import numpy as np
 
     from ..core.metrics import mpjpe, pa_mpjpe
-    from ..records import FitResult
 
     fit = FitResult.load(command.fit)
     try:
@@ -151,7 +145,6 @@ def run_compare(command: Compare) -> dict[str, Any]:
         "mpjpe_mm": round(1e3 * float(mpjpe(fit.joints, truth)), 1),
         "pa_mpjpe_mm": round(1e3 * pa_mpjpe(fit.joints, truth), 1),
     }
-    print(
-        f"  against its truth: MPJPE {numbers['mpjpe_mm']} mm, PA-MPJPE {numbers['pa_mpjpe_mm']} mm"
-    )
+    mpjpe_mm, pa_mpjpe_mm = numbers.values()
+    print(f"  against its truth: MPJPE {mpjpe_mm} mm, PA-MPJPE {pa_mpjpe_mm} mm")
     return numbers
