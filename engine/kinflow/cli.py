@@ -1,7 +1,5 @@
 """The command line `kinflow ...`; light, because every worker process imports its main module."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Choosing a device: at the edges, never inside the mathematics."""
 
-from __future__ import annotations
-
 import torch
 
 from .errors import InvalidInputError
@@ -14,9 +12,8 @@ def pick_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise InvalidInputError(
-            f"There is no device '{device}'.", "Use auto, cpu or cuda."
-        ) from error
+        sentence = f"There is no device '{device}'."
+        raise InvalidInputError(sentence, "Use auto, cpu or cuda.") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InvalidInputError("There is no CUDA device on this machine.", "Use --device cpu.")
     return chosen

@@ -1,7 +1,5 @@
 """Where kinflow keeps what is no user data."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """bench ...: the benchmarks of a checkout (engine/benchmarks), which the wheel does not carry."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -100,15 +98,8 @@ class BenchRegressor(Common):
     threads: int = 2
 
 
-BENCHES: dict[str, type[Common]] = {
-    "fit": BenchFit,
-    "speed": BenchSpeed,
-    "cuda": BenchCuda,
-    "photos": BenchPhotos,
-    "sequence": BenchSequence,
-    "batch": BenchBatch,
-    "regressor": BenchRegressor,
-}
+_KINDS = (BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchSequence, BenchBatch, BenchRegressor)
+BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}
 
 
 def import_benchmark(name: str) -> ModuleType:

@@ -1,7 +1,5 @@
 """What every command shares: its common options, messages and progress."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import time
@@ -38,9 +36,8 @@ def progress(label: str) -> Iterator[Callable[[float, str], None]]:
             return
         last = now
         end = "\r" if terminal else "\n"
-        print(
-            f"{label} {100 * fraction:3.0f}%  {message:<20}", end=end, file=sys.stderr, flush=True
-        )
+        line = f"{label} {100 * fraction:3.0f}%  {message:<20}"
+        print(line, end=end, file=sys.stderr, flush=True)
 
     try:
         yield show

@@ -1,7 +1,5 @@
 """Checks of an installation, one line each, and what to do about a failure."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import platform
 import socket
@@ -29,76 +27,73 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _versions() -> Check:
+def _versions() -> str:
     names = ("kinflow", "torch", "numpy", "opencv-python", "mediapipe", "pillow")
-    found = {n: _version(n) for n in names}
-    missing = [n for n in ("torch", "numpy", "opencv-python") if found[n] == "missing"]
-    text = f"Python {platform.python_version()}, " + ", ".join(f"{n} {v}" for n, v in found.items())
-    return Check("versions", not missing, text, f"pip install {' '.join(missing)}")
+    versions = {n: _version(n) for n in names}
+    missing = [n for n in ("torch", "numpy", "opencv-python") if versions[n] == "missing"]
+    listed = ", ".join(f"{n} {v}" for n, v in versions.items())
+    text = f"Python {platform.python_version()}, {listed}"
+    if missing:
+        raise KinflowError(text, f"pip install {' '.join(missing)}")
+    return text
 
 
-def _one_cv2() -> Check:
-    kinds = (
-        "opencv-python",
-        "opencv-contrib-python",
-        "opencv-python-headless",
-        "opencv-contrib-python-headless",
-    )
-    found = [k for k in kinds if _version(k) != "missing"]
-    remedy = "Uninstall all of them, then: pip install opencv-python==4.11.0.86"
-    return Check("one cv2", len(found) == 1, ", ".join(found) or "none", remedy)
+def _one_cv2() -> str:
+    kinds = [f"opencv{c}-python{h}" for c in ("", "-contrib") for h in ("", "-headless")]
+    installed = [k for k in kinds if _version(k) != "missing"]
+    if len(installed) != 1:
+        remedy = "Uninstall all of them, then: pip install opencv-python==4.11.0.86"
+        raise KinflowError(", ".join(installed) or "none", remedy)
+    return installed[0]
 
 
-def _device() -> Check:
+def _device() -> str:
     import torch
 
     if torch.cuda.is_available():
-        return Check("device", True, f"CUDA: {torch.cuda.get_device_name(0)}")
-    return Check("device", True, f"CPU, {torch.get_num_threads()} threads (no CUDA device)")
+        return f"CUDA: {torch.cuda.get_device_name(0)}"
+    return f"CPU, {torch.get_num_threads()} threads (no CUDA device)"
 
 
-def _assets() -> Check:
+def _assets() -> str:
     from ..bodies.files import load_body
     from ..priors.prior import SHIPPED, load_prior
 
     body = load_body()
     for name in SHIPPED:
         load_prior(name)
-    return Check(
-        "assets", True, f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}"
-    )
+    return f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}"
 
 
-def _detector() -> Check:
+def _detector() -> str:
     import numpy as np
 
     from ..perception.bundle import find_bundle
     from ..perception.detector import detect
 
     if find_bundle() is None:
-        return Check("detector", False, "no model bundle", "Run: kinflow setup")
+        raise KinflowError("no model bundle", "Run: kinflow setup")
     detect(np.full((64, 64, 3), 127, np.uint8))
-    return Check("detector", True, str(find_bundle()))
+    return str(find_bundle())
 
 
-def _write_access() -> Check:
+def _write_access() -> str:
     from ..paths import cache_folder
 
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()):
-        pass
-    return Check("write access", True, str(cache_folder()))
+        return str(cache_folder())
 
 
-def _ports() -> Check:
+def _ports() -> str:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname(), timeout=2),
     ):
-        return Check("ports", True, "loopback works")
+        return "loopback works"
 
 
-_CHECKS: tuple[tuple[str, Callable[[], Check], str], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("versions", _versions, "Install kinflow again."),
     ("one cv2", _one_cv2, "Keep opencv-python alone."),
     ("device", _device, "Install torch again."),
@@ -114,7 +109,7 @@ def run_checks() -> list[Check]:
     result = []
     for name, check, remedy in _CHECKS:
         try:
-            result.append(check())
+            result.append(Check(name, True, check()))
         except KinflowError as error:
             result.append(Check(name, False, error.message, error.hint or remedy))
         except (ImportError, OSError, RuntimeError) as error:

@@ -1,6 +1,4 @@
-"""prior sample, train, eval, export."""
-
-from __future__ import annotations
+"""prior sample, eval, export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from .common import Common, say
+from .common import Common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +50,8 @@ class PriorExport(Common):
 def run_eval(command: PriorEval) -> dict[str, Any]:
     from .bench import import_benchmark
 
-    return {
-        "errors": import_benchmark("prior_eval").run(
-            command.per_clip, command.draws, command.priors
-        )
-    }
+    run = import_benchmark("prior_eval").run
+    return {"errors": run(command.per_clip, command.draws, command.priors)}
 
 
 def run_export(command: PriorExport) -> dict[str, Any]:
@@ -83,16 +78,3 @@ def run_sample(command: PriorSample) -> dict[str, Any]:
 
         Image.fromarray(pose_sheet(poses)).save(command.sheet)
     return {"out": str(command.out), "n": command.n}
-
-
-def run_train(command: Any) -> dict[str, Any]:
-    from ..training.prior import train_prior
-
-    return {"out": str(train_prior(command, say))}
-
-
-def train_options() -> type:
-    """Options of `prior train`. Looked up late, because they stand beside what loads torch."""
-    from ..training.prior import TrainPrior
-
-    return TrainPrior

@@ -1,7 +1,5 @@
 """setup, doctor, serve."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass
@@ -53,10 +51,8 @@ def run_doctor(command: Doctor) -> dict[str, Any]:
 
     checks = run_checks()
     for check in checks:
-        say(
-            f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}"
-            + ("" if check.ok else f" -> {check.remedy}")
-        )
+        word, remedy = ("ok  ", "") if check.ok else ("FAIL", f" -> {check.remedy}")
+        say(f"{word} {check.name}: {check.detail}{remedy}")
     if not all(check.ok for check in checks):
         raise KinflowError("Not everything is in order.", "See the lines above.")
     return {"checks": {check.name: check.detail for check in checks}}

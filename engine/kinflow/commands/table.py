@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
 
 from ..errors import CancelledError, KinflowError
-from . import bench, bodies, fit, photos, priors, system, training
+from . import bench, bodies, fit, photos, priors, system
 from .common import Common, say
 
 INTERRUPTED = 130  # what shells report of Ctrl-C
@@ -43,6 +46,19 @@ class _NotCalled:
     """Stands for the options of a command that is only listed."""
 
 
+def _training(module: str, what: str, help: str) -> _Command:
+    """A command of kinflow.training, whose options stand beside what loads torch."""
+
+    def load(name: str) -> Any:
+        return getattr(import_module(f"..training.{module}", __package__), name)
+
+    def run(command: Any) -> dict[str, Any]:
+        answer = load(f"train_{what}")(command, say)
+        return {"out": str(answer)} if isinstance(answer, Path) else answer
+
+    return _Command(partial(load, f"Train{what.title()}"), run, help)
+
+
 _COMMANDS = _Group(
     "Bodies from photos: find people, fit them, and look after the models that do it.",
     {
@@ -56,9 +72,7 @@ _COMMANDS = _Group(
         "prior": _Group(
             "Pose priors: train, sample, evaluate, export.",
             {
-                "train": _Command(
-                    priors.train_options, priors.run_train, "Train a pose prior on mocap clips."
-                ),
+                "train": _training("prior", "prior", "Train a pose prior on mocap clips."),
                 "sample": _Command(priors.PriorSample, priors.run_sample),
                 "eval": _Command(priors.PriorEval, priors.run_eval),
                 "export": _Command(priors.PriorExport, priors.run_export),
@@ -67,12 +81,8 @@ _COMMANDS = _Group(
         "train": _Group(
             "Networks: train what labels body parts and what guesses a fit.",
             {
-                "parts": _Command(
-                    training.parts_options, training.run_parts, "Train the body-part network."
-                ),
-                "regressor": _Command(
-                    training.regressor_options, training.run_regressor, "Train the regressor."
-                ),
+                "parts": _training("part_network", "parts", "Train the body-part network."),
+                "regressor": _training("regressor", "regressor", "Train the regressor."),
             },
         ),
         "body": _Group(
@@ -145,10 +155,8 @@ def _run(command: Common, entry: _Command | _Group) -> int:
         if command.json:
             print(json.dumps({"ok": not failed} | answer), flush=True)
         return 1 if failed else 0
-    except CancelledError as error:
-        return _fail(command, error, INTERRUPTED)
     except KinflowError as error:
-        return _fail(command, error, 1)
+        return _fail(command, error, INTERRUPTED if isinstance(error, CancelledError) else 1)
     except BrokenPipeError:
         # who reads the output has gone; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
