@@ -1,8 +1,6 @@
 """Drives the engine process: from Blender's timer without blocking, or from a script with plain
 calls. Imports numpy and the standard library only."""
 
-from __future__ import annotations
-
 from .engine import Engine
 from .job import Job
 

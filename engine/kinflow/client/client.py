@@ -4,8 +4,6 @@ From Blender's timer: `submit`, then `poll` until `job.done`; neither blocks. Th
 this process does. A Client belongs to one thread.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import math

@@ -1,7 +1,5 @@
 """The public API, out of process."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A request from the client's side."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

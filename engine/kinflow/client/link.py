@@ -1,7 +1,5 @@
 """The client's end of the wire: lets the engine in, sends and receives without ever blocking."""
 
-from __future__ import annotations
-
 import contextlib
 import hmac
 import secrets

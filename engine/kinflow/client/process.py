@@ -1,7 +1,5 @@
 """One run of the engine's process: isolated, logged, and gone when its standard input closes."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

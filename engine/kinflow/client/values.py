@@ -4,8 +4,6 @@ A record's form follows from its annotated fields alone, so a new field needs no
 sides check the same rules: what `Encoder` accepts, `Decoder` does.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

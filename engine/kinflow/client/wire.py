@@ -6,8 +6,6 @@ of truth values as bits. A message is one frame, or several: long lists travel a
 frames that have a `list`, and the frame without one ends the message. Nothing is ever unpickled.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import struct

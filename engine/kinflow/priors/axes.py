@@ -1,7 +1,5 @@
 """Latent axes: directions of the isotropic latent, ordered by how far they move the body."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..bodies.arrays import BodyArrays

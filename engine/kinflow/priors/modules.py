@@ -1,7 +1,5 @@
 """The flows as torch modules: parameters to train, under the names that checkpoints have."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 from typing import Any

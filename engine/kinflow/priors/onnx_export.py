@@ -6,8 +6,6 @@ couplings, and the representation's own way to rotations. Weights are stored fro
 nothing is inverted. Only operators that OpenCV's dnn knows.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Flow checkpoints: safetensors with a versioned header (numpy only)."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """People -> fits: one photo, a clip, a folder, a moved keypoint."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace

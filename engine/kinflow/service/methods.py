@@ -1,7 +1,5 @@
 """What the engine can do, by the names that travel: plain functions of decoded parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bodies and priors by name or path, kept from request to request, and what they answer."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Callable
 from functools import lru_cache

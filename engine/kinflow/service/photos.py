@@ -1,7 +1,5 @@
 """Photos -> people."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

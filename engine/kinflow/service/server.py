@@ -1,7 +1,5 @@
 """The request loop. One thread reads frames, the main thread computes."""
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 import logging

@@ -1,7 +1,5 @@
 """What a prior is trained and measured on: captured poses in its representation, lifted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

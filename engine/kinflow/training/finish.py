@@ -3,8 +3,6 @@
 python -m kinflow.training.finish CHECKPOINT OUT
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Starting points of the training."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -7,8 +7,6 @@ joint limits of the flow's own samples,
     L = -E_data[log p(x)] + weight * E_z[ sum_j [excess_j(to_pose(z)) + margin]_+ ]      (radians).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

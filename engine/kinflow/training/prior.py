@@ -1,7 +1,5 @@
 """Training a prior by the paper's recipe or a named other one; resumable, deterministic by seed."""
 
-from __future__ import annotations
-
 import csv
 import math
 import sys

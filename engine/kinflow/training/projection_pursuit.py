@@ -9,8 +9,6 @@ that raises the likelihood most, or push the kink out of the data where none hel
 the next layer. Adam starts from there.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """What the trainings share: how the step size falls, one step of Adam, and a smoothed loss."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Training steps of a prior in chunks, captured as a CUDA graph where there is a GPU."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal
