@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import COUNT, scene
 
 from kinflow import Camera, Observation, fit
 from kinflow.bodies.keypoints import keypoint_regressor
@@ -23,7 +24,6 @@ from kinflow.fitting.sequence import SequenceConfig, fit_sequence, track
 from kinflow.fitting.sequence import path as path_module
 from kinflow.fitting.sequence.chain import Chain
 from kinflow.fitting.sequence.path import best_path
-from scenes import COUNT, scene
 
 CLIPS = Path(__file__).parents[1] / "benchmarks" / "data" / "heldout_clips.npz"
 
