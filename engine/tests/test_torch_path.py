@@ -63,3 +63,14 @@ def test_a_clip_is_fitted_through_torch_too(people, through_torch):
     assert {r.status for r in results} <= {"converged", "max_iterations"}
     joints = np.stack([r.joints for r in results])
     assert np.ptp(joints, axis=0).max() < 0.02
+
+
+def test_a_device_without_memory_is_told_to_who_calls(people, monkeypatch):
+    """The engine then halves the batch; nobody is marked as failed."""
+
+    def full(*arguments):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(fit_module, "begin", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(people, losses=("ka",), device="cpu")

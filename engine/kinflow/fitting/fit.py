@@ -205,9 +205,13 @@ def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[F
     """Everybody together; where that raises, one by one, so that who is the cause fails alone."""
     try:
         return _staged(batch, means, task, report)
-    except CancelledError:
+    except (CancelledError, MemoryError):
         raise
     except Exception as error:  # whatever one person's data makes a library raise
+        if (
+            type(error).__name__ == "OutOfMemoryError"
+        ):  # torch's: who calls may ask for less at once
+            raise
         if len(batch.people) == 1:
             message = f"The fit failed: {error or type(error).__name__}."
             person, camera = batch.people[0], batch.cameras[0]
