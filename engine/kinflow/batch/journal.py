@@ -24,7 +24,7 @@ from .work import COLUMNS, Finished
 
 VERSION = 2
 NAME = "journal.sqlite"
-_AGAIN = "Give another --out, or --restart to fit all of it again."
+_AGAIN = "Give another output folder, or --restart to fit all of it again."
 _PICTURE = re.compile(r"(\.overlay|\.\d+\.hypotheses)\.png$", re.IGNORECASE)
 _SCHEMA = (
     "CREATE TABLE run (settings TEXT NOT NULL)",
@@ -34,8 +34,8 @@ _SCHEMA = (
     "CREATE INDEX files_of ON files (identity)",
     f"PRAGMA user_version = {VERSION}",
 )
-_IN_USE = ("is in use by another run", "Wait for its end, or give another --out.")
-_UNWRITABLE = ("cannot be written", "Check its permissions, or give another --out.")
+_IN_USE = ("is in use by another run", "Wait for its end, or give another output folder.")
+_UNWRITABLE = ("cannot be written", "Check its permissions, or give another output folder.")
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: _IN_USE,
     sqlite3.SQLITE_LOCKED: _IN_USE,
@@ -97,7 +97,7 @@ class Journal:
             self._database.execute("INSERT INTO run VALUES (?)", (header,))
         elif version != VERSION:
             raise InvalidInputError(
-                f"{self.path} is of another kinflow.", "Give another --out, or remove that file."
+                f"{self.path} is of another kinflow.", "Give another output folder, or remove it."
             )
         elif restart:
             self._database.execute("UPDATE photos SET rows = NULL")
