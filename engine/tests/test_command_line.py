@@ -138,6 +138,11 @@ def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
     assert "cannot be written" in captured.err and not json.loads(captured.out)["ok"]
 
 
+def hear_interrupts() -> None:
+    """Whoever starts the tests in the background may have them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def endless(tmp_path):
     """Starts a fit of so many photos that never ends; whatever is left of it goes afterwards."""
@@ -153,6 +158,7 @@ def endless(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
         )
         begun.append(command)
         return command
