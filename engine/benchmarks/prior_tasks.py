@@ -16,9 +16,13 @@ from torch import Tensor
 
 from kinflow.bodies.model import Body, torch_backend
 from kinflow.bodies.tables import skin_table
+from kinflow.core.arrays import per_person, pick
 from kinflow.core.body import NUM_BETAS, Skeleton, SkinTable, pose_skeleton, skin
+from kinflow.core.flow import Decoder
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
+from kinflow.core.solver import SolverConfig, levenberg_marquardt
+from kinflow.core.step import Linearisation, damped_step
 from kinflow.priors.arrays import PosePrior
 
 from .baselines.linear import Mixture
@@ -138,7 +142,7 @@ def solve(
     """
     start = start or Start()
     if not isinstance(prior, Mixture):
-        return _descend(_Energy(prior, body, task, weight, start.middle), start.z)
+        return _descend(prior, body, task, weight, start)
     answers = [solve(component, body, task, weight, start) for component in prior.components]
     offsets = [2 * weight * component.offset for component in prior.components]
     energies = torch.stack([e + o for (_, e), o in zip(answers, offsets, strict=True)])
@@ -147,65 +151,73 @@ def solve(
     return poses[best, torch.arange(len(best))], energies.amin(0)
 
 
-class _Energy:
-    """sum |r(z)|^2 / sigma^2 + w |z - m|^2 of one prior's latent codes (B, D)."""
+@dataclass(frozen=True)
+class Code:
+    """Latent codes (B, D)."""
 
-    def __init__(
-        self, prior: PosePrior, body: Body, task: Task, weight: float, middle: Tensor | None
-    ) -> None:
-        self.decoder, self.body, self.task, self.weight = prior.decoder(TORCH), body, task, weight
-        zero = torch.zeros(len(task.target), prior.dim)
-        self.middle = zero if middle is None else middle[:, : prior.dim]
-        self.scale = task.visible / SIGMA
+    z: Tensor = per_person()
 
-    def _residual(self, skeleton: Skeleton) -> Tensor:
-        joints = skeleton.place - skeleton.place[:, :1]
-        return (joints - self.task.target) * self.scale
 
-    def value(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """-> energy (B,), poses (B, 23, 3, 3)."""
-        poses, _ = self.decoder.decode(xp, z)
-        residual = self._residual(posed(self.body, poses, self.task.view))
-        prior = ((z - self.middle) ** 2).sum(-1)
-        return (residual**2).sum((1, 2)) + self.weight * prior, poses
+@dataclass(frozen=True)
+class Completion:
+    """Half of sum |r(z)|^2 / sigma^2 + w |z - m|^2, as `core.solver` takes it.
 
-    def rows(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals (B, M) of the known coordinates and their rows by z (B, M, D)."""
-        poses, trace = self.decoder.decode(xp, z)
-        skeleton = posed(self.body, poses, self.task.view)
-        place = skeleton.place
+    target (B, 24, 3) m, view (B, 3, 3) and middle m (B, D); scale (24, 3): 1 / sigma of what is
+    known.
+    """
+
+    decoder: Decoder
+    body: Body
+    weight: float
+    scale: Tensor
+    target: Tensor = per_person()
+    view: Tensor = per_person()
+    middle: Tensor = per_person()
+    group: None = None
+    xp = xp
+
+    def pick(self, rows: Tensor) -> Completion:
+        """The same for some of the people."""
+        return pick(self, rows)
+
+    def linearise(self, state: Code) -> Linearisation:
+        """Residuals of the known coordinates, and their rows by the latent."""
+        poses, trace = self.decoder.decode(xp, state.z)
+        skeleton = posed(self.body, poses, self.view)
+        place, known = skeleton.place, self.scale.flatten() > 0
         # joint j moves by w_a x (t_j - t_a) where a's subtree turns, for every a above it
         arm = (place[:, :, None] - place[:, None]) * self.body.table.subtree.T[..., None]
         turns = torch.linalg.cross(arm[:, :, None], torch.eye(3)[None, None, :, None])
         turns = turns[..., 1:, :] * self.scale[..., None, None]  # (B, 24, 3, 23, 3)
-        known = self.scale.flatten() > 0
-        by_turns = turns.flatten(1, 2)[:, known]
-        rows = self.decoder.pull_back(xp, trace, skeleton.world, by_turns)
-        return self._residual(skeleton).flatten(1)[:, known], rows
+        rows = self.decoder.pull_back(xp, trace, skeleton.world, turns.flatten(1, 2)[:, known])
+        residual = (place - place[:, :1] - self.target) * self.scale
+        residual, apart = residual.flatten(1)[:, known], state.z - self.middle
+        energy = 0.5 * residual.square().sum(1) + 0.5 * self.weight * apart.square().sum(1)
+        none, weight = rows[..., :0], torch.full_like(apart[:, :1], self.weight)
+        empty = apart[:, :0]
+        gradient = self.weight * apart
+        return Linearisation(energy, residual, rows, none, weight, gradient, empty, empty)
+
+    def step(self, linear: Linearisation, state: Code, damping: Tensor) -> Code:
+        """The codes after one damped step."""
+        return Code(state.z + damped_step(xp, linear, damping, 0, None)[0])
 
 
-def _descend(energy: _Energy, start: Tensor | None) -> tuple[Tensor, Tensor]:
-    """ITERATIONS of Levenberg-Marquardt with a damping for each person. -> poses, energy."""
-    z = energy.middle.clone() if start is None else start
-    damping = torch.full((len(z),), 1.0)
-    value, _ = energy.value(z)
-    for _ in range(ITERATIONS):
-        residual, rows = energy.rows(z)
-        gradient = (rows.mT @ residual[..., None])[..., 0] + energy.weight * (z - energy.middle)
-        trial = z - _damped_step(rows, gradient, (energy.weight + damping)[:, None])
-        trial_value, _ = energy.value(trial)
-        better = trial_value < value
-        z = torch.where(better[:, None], trial, z)
-        value = torch.where(better, trial_value, value)
-        damping = torch.where(better, damping * 0.3, damping * 6).clamp(1e-4, 1e8)
-    value, poses = energy.value(z)
-    return poses, value
+def completion(
+    prior: PosePrior, body: Body, task: Task, weight: float, middle: Tensor
+) -> Completion:
+    """The task of a prior. middle (B, D)."""
+    scale, decoder = task.visible / SIGMA, prior.decoder(TORCH)
+    return Completion(decoder, body, weight, scale, task.target, task.view, middle)
 
 
-def _damped_step(rows: Tensor, gradient: Tensor, diagonal: Tensor) -> Tensor:
-    """(J'J + d I)^-1 g by Woodbury through the rows (B, M, D), diagonal (B, 1). -> (B, D)."""
-    inner = rows @ rows.mT
-    inner.diagonal(dim1=-2, dim2=-1).add_(diagonal)
-    factor = torch.linalg.cholesky_ex(inner)[0]
-    through = torch.cholesky_solve(rows @ gradient[..., None], factor)
-    return (gradient - (rows.mT @ through)[..., 0]) / diagonal
+def _descend(
+    prior: PosePrior, body: Body, task: Task, weight: float, start: Start
+) -> tuple[Tensor, Tensor]:
+    """-> poses (B, 23, 3, 3), energy (B,) without its half."""
+    zero = torch.zeros(len(task.target), prior.dim)
+    middle = zero if start.middle is None else start.middle[:, : prior.dim]
+    model = completion(prior, body, task, weight, middle)
+    first = Code(middle if start.z is None else start.z)
+    solution = levenberg_marquardt(model, first, SolverConfig(ITERATIONS, tolerance=0.0))
+    return model.decoder.decode(xp, solution.state.z)[0], 2 * solution.energy
