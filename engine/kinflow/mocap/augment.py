@@ -1,4 +1,4 @@
-"""Making little data go far: thinning, balancing, mirroring, upper bodies on other legs."""
+"""Making little data go far: thinning, mirroring, limbs of other poses."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from ..core.skeleton import HAND_JOINTS, JOINT_INDEX
 from .clip import mirror_pose
 
 HAND_NOISE = 0.12  # radians, isotropic: there are no data for the hands
-LEG_JOINTS = tuple(
-    JOINT_INDEX[f"{side}_{joint}"] - 1
+_LEG = ("hip", "knee", "ankle", "foot")
+_ARM = ("collar", "shoulder", "elbow", "wrist", "hand")
+LIMBS = {
+    f"{side} {limb}": tuple(JOINT_INDEX[f"{side}_{joint}"] - 1 for joint in joints)
+    for limb, joints in (("leg", _LEG), ("arm", _ARM))
     for side in ("left", "right")
-    for joint in ("hip", "knee", "ankle", "foot")
-)
-UPPER_JOINTS = tuple(j for j in range(23) if j not in LEG_JOINTS)
+}
+"""Body joints (0 to 22) of the limbs that recombination exchanges."""
 
 
 def thin(body_pose: np.ndarray, degrees: float = 2.0) -> np.ndarray:
     """Indices of frames whose mean joint angle to the last kept frame is at least `degrees`."""
     kept = [0]
     cosine = 1 + 2 * np.cos(np.radians(degrees))
-    for index in range(1, len(body_pose)):
-        trace = np.einsum("jab,jab->j", body_pose[kept[-1]], body_pose[index])
-        if trace.mean() < cosine:
+    flat = body_pose.reshape(len(body_pose), -1)
+    for index in range(1, len(flat)):
+        if flat[kept[-1]] @ flat[index] < cosine * body_pose.shape[1]:
             kept.append(index)
     return np.array(kept)
 
@@ -39,28 +41,16 @@ def hand_noise(body_pose: np.ndarray, generator: np.random.Generator) -> np.ndar
     return result
 
 
-def mix_bodies(
-    upper: np.ndarray,
-    upper_up: np.ndarray,
-    lower: np.ndarray,
-    lower_up: np.ndarray,
-    generator: np.random.Generator,
-    count: int,
-    degrees: float = 15.0,
-) -> np.ndarray:
-    """Upper bodies on the legs of other frames, where the pelvis stands alike in both.
+def recombined(vectors: np.ndarray, others: np.ndarray, take: np.ndarray) -> np.ndarray:
+    """Poses with limbs of others: limb k of row n from others[k, n] where take[k, n].
 
-    upper (N, 23, 3, 3) and lower (M, 23, 3, 3) poses with the world's up direction in their pelvis
-    frames, upper_up (N, 3) and lower_up (M, 3). Pairs whose pelvis tilts differ by more than
-    `degrees` are refused. Returns (at most count, 23, 3, 3).
+    vectors (N, D) in any representation, others (4, N, D), take (4, N) bool -> (N, D).
     """
-    a = generator.integers(0, len(upper), 4 * count)
-    b = generator.integers(0, len(lower), 4 * count)
-    alike = np.einsum("ni,ni->n", upper_up[a], lower_up[b]) > np.cos(np.radians(degrees))
-    a, b = a[alike][:count], b[alike][:count]
-    mixed = upper[a].copy()
-    mixed[:, list(LEG_JOINTS)] = lower[b][:, list(LEG_JOINTS)]
-    return mixed
+    result = vectors.reshape(len(vectors), 23, -1).copy()
+    for joints, other, chosen in zip(LIMBS.values(), others, take, strict=True):
+        rows = np.flatnonzero(chosen)[:, None]
+        result[rows, list(joints)] = other.reshape(result.shape)[rows, list(joints)]
+    return result.reshape(vectors.shape)
 
 
 def with_mirrors(body_pose: np.ndarray) -> np.ndarray:
