@@ -27,11 +27,14 @@ class PriorSample(Common):
 class PriorEval(Common):
     """Compare the shipped priors with others on captured poses.
 
-    The others: a VPoser, Gaussians, none; the poses: held out. Needs a checkout.
+    The others: a VPoser, a mixture, one Gaussian, none; the poses: of performers kept aside, or any
+    file's. Needs a checkout.
     """
 
-    per_clip: int = 5
-    """Poses of each held-out clip."""
+    poses: Path | None = None
+    """An .npz with pose (N, 69) axis-angle, clip (N,) and, optionally, performer (N,)."""
+    per_clip: int = 3
+    """Poses of each clip."""
     draws: int = 10
     """Answers drawn for the best of."""
     priors: tuple[str, ...] = ()
@@ -52,11 +55,9 @@ class PriorExport(Common):
 def run_eval(command: PriorEval) -> dict[str, Any]:
     from .bench import import_benchmark
 
-    return {
-        "errors": import_benchmark("prior_eval").run(
-            command.per_clip, command.draws, command.priors
-        )
-    }
+    evaluation = import_benchmark("prior_eval")
+    plan = evaluation.Plan(command.poses, command.per_clip, command.draws, command.priors)
+    return {"errors": evaluation.run(plan)}
 
 
 def run_export(command: PriorExport) -> dict[str, Any]:
@@ -86,9 +87,9 @@ def run_sample(command: PriorSample) -> dict[str, Any]:
 
 
 def run_train(command: Any) -> dict[str, Any]:
-    from ..training.prior import train_prior
+    from ..training.prior import train_priors
 
-    return {"out": str(train_prior(command, say))}
+    return {"out": [str(path) for path in train_priors(command, say)]}
 
 
 def train_options() -> type:

@@ -33,6 +33,7 @@ class DensityFlow(nn.Module):
         values, vectors = np.linalg.eigh(covariance)
         self.register_buffer("whiten", torch.from_numpy((vectors / np.sqrt(values)).T).float())
         self.register_buffer("mean", torch.from_numpy(mean).float())
+        self.whiten_logdet = -0.5 * float(np.log(values).sum())
         turns = [nn.init.orthogonal_(torch.empty(dim, dim)) for _ in range(NUM_DENSE)]
         self.inverse = nn.ParameterList(nn.Parameter(t) for t in turns)
         self.bias = nn.ParameterList(nn.Parameter(torch.zeros(dim)) for _ in range(NUM_DENSE))
@@ -60,7 +61,7 @@ class DensityFlow(nn.Module):
         pairs = tuple(zip(inverse, -logdet, strict=True))
         flow = Flow(flow.weights, flow.biases, flow.steps, flow.representation, pairs)
         white = (x - self.mean) @ self.whiten.T
-        return flow.log_density(xp, white) + torch.linalg.slogdet(self.whiten)[1]
+        return flow.log_density(xp, white) + self.whiten_logdet
 
     @torch.no_grad()
     def tensors(self) -> dict[str, np.ndarray]:

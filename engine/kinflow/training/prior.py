@@ -140,7 +140,7 @@ def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int,
     report, curve = logs
     torch.manual_seed(seed)
     net = DensityFlow(header, data.mean, data.covariance)
-    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr)
+    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, fused=True)
     random = np.random.default_rng(seed)
     validation = torch.from_numpy(data.validation)
     rows = csv.writer(curve)

@@ -12,7 +12,7 @@ from ..core.upright import NUM_JOINTS, Upright
 from ..mocap.dataset import PosePool
 from .schedule import warm_cosine
 
-HIDDEN, STEPS, BATCH, LR = 32, 3000, 512, 2e-3
+HIDDEN, STEPS, BATCH, LR = 32, 1500, 256, 2e-3
 JITTER = 0.1  # radians at every joint; performers differ by more than one performer shows
 DECAY = 1e-2
 
@@ -39,13 +39,6 @@ def train_upright(pool: PosePool, seed: int) -> Upright:
         loss.backward()
         optimiser.step()
     arrays = [p.detach().numpy() for p in (first.weight, second.weight, first.bias, second.bias)]
-    net = Upright((arrays[0], arrays[1]), (arrays[2], arrays[3]), float(torch.sigmoid(loose)))
+    net = Upright((arrays[0], arrays[1]), (arrays[2], arrays[3]), float(torch.sigmoid(loose).detach()))
     return numpy_backend().record(net)
 
-
-def angles_apart(net: Upright, poses: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Degrees between predicted and true up directions, (N,)."""
-    from ..core.arrays import numpy_namespace
-
-    mean, _ = net.predict(numpy_namespace, poses)
-    return np.degrees(np.arccos(np.clip((mean * up).sum(-1), -1, 1)))
