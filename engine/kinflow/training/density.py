@@ -25,6 +25,7 @@ class DensityFlow(nn.Module):
     inverse: nn.ParameterList
     bias: nn.ParameterList
     whiten: Tensor
+    colour: Tensor
     mean: Tensor
 
     def __init__(self, header: PriorHeader, mean: np.ndarray, covariance: np.ndarray) -> None:
@@ -32,6 +33,7 @@ class DensityFlow(nn.Module):
         self.header, dim = header, len(mean)
         values, vectors = np.linalg.eigh(covariance)
         self.register_buffer("whiten", torch.from_numpy((vectors / np.sqrt(values)).T).float())
+        self.register_buffer("colour", torch.from_numpy(vectors * np.sqrt(values)).float())
         self.register_buffer("mean", torch.from_numpy(mean).float())
         self.whiten_logdet = -0.5 * float(np.log(values).sum())
         turns = [nn.init.orthogonal_(torch.empty(dim, dim)) for _ in range(NUM_DENSE)]
@@ -50,18 +52,26 @@ class DensityFlow(nn.Module):
         for kink in self._kinks():
             kink.slope.data.clamp_(min=SMALLEST_SLOPE)
 
+    def _flow(self, weights: tuple[Tensor, ...], pairs: tuple[tuple[Tensor, Tensor], ...]) -> Flow:
+        """Of whitened data."""
+        parts = dict(self.steps.named_parameters(prefix="steps"))
+        parts |= {f"dense.{i}.weight": w for i, w in enumerate(weights)}
+        parts |= {f"dense.{i}.bias": b for i, b in enumerate(self.bias)}
+        flow = flow_of(parts, self.header)
+        return Flow(flow.weights, flow.biases, flow.steps, flow.representation, pairs)
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density of data (B, D) in nats, (B,)."""
         inverse = tuple(self.inverse)
-        logdet = torch.linalg.slogdet(torch.stack(inverse))[1]
-        parts = dict(self.steps.named_parameters(prefix="steps"))
-        parts |= {f"dense.{i}.weight": w for i, w in enumerate(inverse)}
-        parts |= {f"dense.{i}.bias": b for i, b in enumerate(self.bias)}
-        flow = flow_of(parts, self.header)
-        pairs = tuple(zip(inverse, -logdet, strict=True))
-        flow = Flow(flow.weights, flow.biases, flow.steps, flow.representation, pairs)
+        pairs = tuple(zip(inverse, -torch.linalg.slogdet(torch.stack(inverse))[1], strict=True))
         white = (x - self.mean) @ self.whiten.T
-        return flow.log_density(xp, white) + self.whiten_logdet
+        return self._flow(inverse, pairs).log_density(xp, white) + self.whiten_logdet
+
+    def sample(self, z: Tensor) -> Tensor:
+        """Latent codes (B, D) -> data (B, D), differentiable."""
+        weights = torch.linalg.inv(torch.stack(tuple(self.inverse)))
+        white, _ = self._flow(tuple(weights), ()).to_pose(xp, z)
+        return white @ self.colour.T + self.mean
 
     @torch.no_grad()
     def tensors(self) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import numpy as np
 import torch
@@ -22,11 +22,13 @@ from .data import TrainingData, clip_interval, prepare_data
 from .density import DensityFlow
 from .finish import Companions, extras
 from .schedule import warm_cosine
+from .settle import sample_loss
 
 LIFT = 0.04  # thickness of the lifted data
 CHUNK, LOOK_EVERY = 50, 1000
 SOURCE = "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu; NSF EIA-0196217)"
 Report = Callable[[str], None]
+Logs = tuple[Report, TextIO]
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,20 @@ class Recipe:
     steps: int
     schedule: Literal["exponential", "cosine"]
     eps: float
+    settle: int = 0
+    """Further steps that look at samples too (kinflow.training.settle), from half the rate."""
 
     def lr_at(self, step: int) -> float:
         """Adam's step size."""
+        if step >= self.steps:
+            return 0.5 * self.lr * warm_cosine(step - self.steps, self.settle, 100)
         if self.schedule == "exponential":
             return self.lr * float(0.99 ** (step // 10_000))
         return self.lr * warm_cosine(step, self.steps, 300)
 
 
 RECIPES = {
-    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0),
+    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0, 1250),
     # Zanfir et al. 2020, supplement: batch 64, Adam 1e-4, decay 0.99 every 10,000 steps, 200,000
     # steps; PReLU
     "paper": Recipe(64, 1e-4, 200_000, "exponential", 0.0),
@@ -85,7 +91,8 @@ class TrainPrior:
     def chosen_recipe(self) -> Recipe:
         """The recipe with its steps."""
         recipe = RECIPES[self.recipe]
-        return replace(recipe, steps=self.steps or recipe.steps)
+        steps = self.steps or recipe.steps
+        return replace(recipe, steps=steps, settle=recipe.settle * steps // recipe.steps)
 
 
 def _to_stderr(line: str) -> None:
@@ -123,9 +130,9 @@ def _train(
     header = PriorHeader(architecture, representation, LIFT, SOURCE, eps=recipe.eps)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     with config.out.with_suffix(".csv").open("w", newline="") as curve:
-        tensors, best = minimise(data, recipe, header, config.seed, (report, curve))
+        tensors = minimise(data, recipe, header, config.seed, (report, curve))
     seconds = time.perf_counter() - started
-    recipe_text = f"{config.recipe}, seed {config.seed}, best on validation at step {best}"
+    recipe_text = f"{config.recipe}, seed {config.seed}, {recipe.steps} + {recipe.settle} steps"
     header = replace(header, recipe=recipe_text, notes=_measures(tensors, header, data, report))
     path = config.out.with_suffix(".safetensors")
     save_prior(path, tensors, header, extras(tensors, header, companions))
@@ -133,42 +140,42 @@ def _train(
     return path
 
 
-def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int, logs: tuple):
-    """Adam on the mean negative log-density. -> the arrays that are best on validation, their
-    step.
-    """
+def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int, logs: Logs):
+    """Adam on the mean negative log-density, and at the end on samples. -> a checkpoint's arrays."""
     report, curve = logs
     torch.manual_seed(seed)
     net = DensityFlow(header, data.mean, data.covariance)
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, fused=True)
     random = np.random.default_rng(seed)
-    validation = torch.from_numpy(data.validation)
+    validation, total, started = torch.from_numpy(data.validation), 0.0, time.perf_counter()
     rows = csv.writer(curve)
     rows.writerow(["step", "train_log_prob", "validation_log_prob", "seconds"])
-    best, kept, total, started = -np.inf, ({}, 0), 0.0, time.perf_counter()
-    look_every = max(CHUNK, min(LOOK_EVERY, recipe.steps // CHUNK * CHUNK))
-    for first in range(0, recipe.steps, CHUNK):
-        drawn = torch.from_numpy(data.pool.draw((CHUNK, recipe.batch), LIFT, random))
-        for step, x in enumerate(drawn, first):
-            optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
-            loss = -net.log_prob(x).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            net.restrain()
-            total -= loss.item()
-        done = first + CHUNK
-        if done % look_every == 0 or done >= recipe.steps:
+    last = recipe.steps + recipe.settle
+    for step in range(last):
+        if step % CHUNK == 0:
+            drawn = torch.from_numpy(data.pool.draw((CHUNK, recipe.batch), LIFT, random))
+        x = drawn[step % CHUNK]
+        optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
+        loss = -net.log_prob(x).mean()
+        total -= loss.item()
+        if step >= recipe.steps and step % 2:
+            # every other step, twice as much
+            samples = net.sample(torch.randn_like(x))
+            loss = loss + 2 * sample_loss(samples, x, header.representation)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        net.restrain()
+        if (step + 1) % LOOK_EVERY == 0 or step + 1 == last:
             with torch.no_grad():
                 value = net.log_prob(validation).mean().item()
             seconds = time.perf_counter() - started
-            rows.writerow([done, f"{total / look_every:.3f}", f"{value:.3f}", f"{seconds:.1f}"])
+            mean = total / (step % LOOK_EVERY + 1)
+            rows.writerow([step + 1, f"{mean:.3f}", f"{value:.3f}", f"{seconds:.1f}"])
             curve.flush()
-            report(f"{done:>7}/{recipe.steps}  validation {value:8.3f}  {seconds:5.0f} s")
+            report(f"{step + 1:>7}/{last}  validation {value:8.3f}  {seconds:5.0f} s")
             total = 0.0
-            if value > best:
-                best, kept = value, (net.tensors(), done)
-    return kept
+    return net.tensors()
 
 
 def _measures(
