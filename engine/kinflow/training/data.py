@@ -15,7 +15,7 @@ from ..core.representations import to_vector
 from ..mocap.augment import LIMBS, hand_noise, recombined
 from ..mocap.dataset import CapturedPoses, Recording, captured_poses, training_pool
 
-RECOMBINED_SHARE, LIMB_CHANCE = 0.5, 0.5
+LIMB_CHANCE = 0.5
 
 
 def lift(vector: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
@@ -42,15 +42,17 @@ class Pool:
     def _steps(self) -> np.ndarray:
         return np.cumsum(self.weights) / self.weights.sum()
 
-    def draw(self, shape: tuple[int, ...], sigma: float, random: np.random.Generator) -> np.ndarray:
-        """Lifted poses, drawn with replacement; RECOMBINED_SHARE of them take each limb with
+    def draw(
+        self, shape: tuple[int, ...], sigma: float, random: np.random.Generator, mixed: float = 0.5
+    ) -> np.ndarray:
+        """Lifted poses, drawn with replacement; a share `mixed` of them takes each limb with
         LIMB_CHANCE from another pose. -> (*shape, D).
         """
         count = int(np.prod(shape))
         x = self._rows(count, random)
         others = np.stack([self._rows(count, random) for _ in LIMBS])
         take = random.random((len(LIMBS), count)) < LIMB_CHANCE
-        take &= random.random(count) < RECOMBINED_SHARE
+        take &= random.random(count) < mixed
         x = recombined(x, others, take)
         x += sigma * random.standard_normal(x.shape, np.float32)
         return x.reshape(*shape, -1)

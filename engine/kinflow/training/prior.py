@@ -25,7 +25,8 @@ from .schedule import warm_cosine
 from .settle import sample_loss
 
 LIFT = 0.04  # thickness of the lifted data
-CHUNK, LOOK_EVERY = 50, 1000
+CHUNK, LOOK_EVERY = 50, 500
+MIXED = (0.5, 0.15)  # shares of a batch that are recombined: for the likelihood, then for samples
 SOURCE = "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu; NSF EIA-0196217)"
 Report = Callable[[str], None]
 Logs = tuple[Report, TextIO]
@@ -53,7 +54,7 @@ class Recipe:
 
 
 RECIPES = {
-    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0, 1250),
+    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0, 2500),
     # Zanfir et al. 2020, supplement: batch 64, Adam 1e-4, decay 0.99 every 10,000 steps, 200,000
     # steps; PReLU
     "paper": Recipe(64, 1e-4, 200_000, "exponential", 0.0),
@@ -153,7 +154,8 @@ def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int,
     last = recipe.steps + recipe.settle
     for step in range(last):
         if step % CHUNK == 0:
-            drawn = torch.from_numpy(data.pool.draw((CHUNK, recipe.batch), LIFT, random))
+            mixed = MIXED[step >= recipe.steps]
+            drawn = torch.from_numpy(data.pool.draw((CHUNK, recipe.batch), LIFT, random, mixed))
         x = drawn[step % CHUNK]
         optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
         loss = -net.log_prob(x).mean()
