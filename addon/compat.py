@@ -1,4 +1,4 @@
-"""Every difference between Blender versions, 4.2 LTS to 5.x, in one place."""
+"""Blender data as all versions make it, 4.2 LTS to 5.x: every difference is in this place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ def new_shape_key(obj: bpy.types.Object, name: str) -> bpy.types.ShapeKey:
     key = obj.shape_key_add(name=name, from_mix=False)
     key.value = 0.0
     return key
+
+
+def new_material(name: str, colour: tuple[float, ...], roughness: float) -> bpy.types.Material:
+    """A material of one colour (RGBA)."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = colour
+    shader.inputs["Roughness"].default_value = roughness
+    return material
 
 
 def prepare_cycles(scene: bpy.types.Scene, samples: int) -> None:

@@ -6,15 +6,6 @@ import bpy
 
 from .engine import find, installation
 
-_DEFAULTS = {
-    "engine_python": "",
-    "base_python": "",
-    "install_folder": "",
-    "install_kind": "cpu",
-    "device": "auto",
-    "prior": "light",
-}
-
 
 class KinflowPreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
@@ -92,7 +83,9 @@ class KinflowPreferences(bpy.types.AddonPreferences):
 def get(name: str) -> str:
     """A preference, or its default where the add-on runs without being an installed extension."""
     addon = bpy.context.preferences.addons.get(__package__)
-    return getattr(addon.preferences, name) if addon and addon.preferences else _DEFAULTS[name]
+    if addon and addon.preferences:
+        return getattr(addon.preferences, name)
+    return KinflowPreferences.bl_rna.properties[name].default
 
 
 register, unregister = bpy.utils.register_classes_factory((KinflowPreferences,))

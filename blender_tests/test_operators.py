@@ -100,3 +100,15 @@ def test_the_add_on_unregisters_and_registers_again(registered):
     assert not hasattr(bpy.types.Scene, "kinflow")
     registered.register()
     assert hasattr(bpy.types.Scene, "kinflow")
+
+
+def test_every_modal_operator_tidies_up_when_blender_ends_it():
+    """Blender calls `cancel` when a window is closed or another file is opened."""
+    import inspect
+
+    from addon.operators import _CLASSES
+
+    modal = [cls for cls in _CLASSES if hasattr(cls, "modal")]
+    assert {cls.bl_idname for cls in modal} >= {"kinflow.fit", "kinflow.move_keypoint"}
+    for cls in modal:
+        assert any(inspect.isfunction(vars(c).get("cancel")) for c in cls.__mro__), cls

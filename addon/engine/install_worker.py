@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# the locks are complete; mediapipe's own list would bring a second cv2
+PIP = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
 NEEDED_BYTES = {False: 2_000_000_000, True: 9_000_000_000}
 COMPLETE = "kinflow-engine.json"
 SELF_TEST = (
@@ -119,29 +121,16 @@ def environment_python(folder: Path) -> Path:
 
 def library_steps(python: str, locks: Path, cuda: bool) -> list[Step]:
     """pip's commands for what the locks name; nothing is built, and no hash is taken on trust."""
-    pip = [
-        *(python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
-        # the locks are complete; mediapipe's own list would bring a second cv2
-        *("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r"),
-    ]
-    libraries = [*pip, str(locks / "libraries.lock")]
-    if cuda:
-        return [
-            Step("libraries", (libraries,)),
-            Step("torch", ([*pip, str(locks / "torch-cuda.lock")],)),
-        ]
+    pip = [python, *PIP, "--only-binary", ":all:", "--require-hashes", "-r"]
+    torch = [*pip, str(locks / f"torch-{'cuda' if cuda else 'cpu'}.lock")]
     # PyTorch's own index has the builds without CUDA for Linux; a mirror at hand may have them too
-    torch = [*pip, str(locks / "torch-cpu.lock")]
-    return [
-        Step("libraries", (libraries,)),
-        Step("torch", (torch, [*torch, "--extra-index-url", CPU_INDEX])),
-    ]
+    sources = (torch,) if cuda else (torch, [*torch, "--extra-index-url", CPU_INDEX])
+    return [Step("libraries", ([*pip, str(locks / "libraries.lock")],)), Step("torch", sources)]
 
 
 def kinflow_step(python: str, wheel: Path) -> Step:
     """The engine itself, from the wheel that the add-on carries."""
-    pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    return Step("kinflow", ([*pip, "--no-deps", "--no-index", "--force-reinstall", str(wheel)],))
+    return Step("kinflow", ([python, *PIP, "--no-index", "--force-reinstall", str(wheel)],))
 
 
 def run_step(step: Step, folder: Path) -> None:

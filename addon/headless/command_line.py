@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bpy
 
+from kinflow.batch.sources import PHOTO_SUFFIXES
 from kinflow.errors import KinflowError
 
 from .. import session
@@ -17,7 +18,6 @@ from .folder import fit_many
 from .photo import fit_photo
 from .studio import Output
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 USAGE = (
     "Usage: blender --command kinflow fit PHOTO|FOLDER|PATTERN|VIDEO... --output DIR "
     "[--format blend|glb] [--no-render]"

@@ -42,12 +42,7 @@ def light_scene(context: bpy.types.Context) -> None:
     corners = [(-60, -10, 0), (60, -10, 0), (60, 110, 0), (-60, 110, 0)]
     ground = bpy.data.meshes.new("Ground")
     ground.from_pydata(corners, [], [(0, 1, 2, 3)])
-    material = bpy.data.materials.new("Ground")
-    material.use_nodes = True
-    shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0.16, 0.17, 0.19, 1.0)
-    shader.inputs["Roughness"].default_value = 0.9
-    ground.materials.append(material)
+    ground.materials.append(compat.new_material("Ground", (0.16, 0.17, 0.19, 1.0), 0.9))
     context.collection.objects.link(bpy.data.objects.new("Ground", ground))
 
 

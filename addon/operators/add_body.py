@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..scene import body
+from .common import select_only
 
 
 class KINFLOW_OT_add_body(bpy.types.Operator):
@@ -18,8 +19,5 @@ class KINFLOW_OT_add_body(bpy.types.Operator):
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         armature = body.create_body(context)
-        for obj in context.selected_objects:
-            obj.select_set(False)
-        armature.select_set(True)
-        context.view_layer.objects.active = armature
+        select_only(context, armature)
         return {"FINISHED"}

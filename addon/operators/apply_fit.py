@@ -10,7 +10,7 @@ from kinflow.records import FitResult
 from .. import preferences, session
 from ..scene import body, camera
 from ..scene.parameters import Parameters, apply_parameters
-from .common import FITTED
+from .common import FITTED, select_only
 
 
 class KINFLOW_OT_apply_fit(bpy.types.Operator):
@@ -31,22 +31,25 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
             state.message = bad[0].message if bad else "There is nothing to apply."
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
-        # feet on the ground: y points down in the camera's frame
-        height = max(float(result.vertices[:, 1].max()) for _, result in good)
         photo = bpy.path.abspath(state.photo_path) or None
-        match = camera.match_camera(context, good[0][1].camera, photo, height)
+        height = put_camera(context, [r for _, r in good], photo)
         for uid, result in good:
             armature = body_of_person(uid) or new_body(context, uid)
-            show_result(armature, result, float(match.matrix_world.translation.z))
-        for obj in context.selected_objects:
-            obj.select_set(False)
-        armature.select_set(True)
-        context.view_layer.objects.active = armature
+            show_result(armature, result, height)
+        select_only(context, armature)
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
         state.message = f"{len(good)} fitted, {mean:.1f} px"
         if bad:
             state.message += f"; {len(bad)} not: {bad[0].message}"
         return {"FINISHED"}
+
+
+def put_camera(context: bpy.types.Context, results: list[FitResult], photo: str | None) -> float:
+    """The photo's camera, so high that the lowest foot is on the ground. -> its height, m."""
+    # y points down in the camera's frame
+    height = max(float(result.vertices[:, 1].max()) for result in results)
+    camera.match_camera(context, results[0].camera, photo, height)
+    return height
 
 
 def body_of_person(uid: str) -> bpy.types.Object | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from .. import preferences, session
-from ..scene import body, camera
-from .apply_fit import show_result
+from ..scene import body
+from .apply_fit import put_camera, show_result
 from .common import FITTED
 from .key_pose import key_bones
 
@@ -27,12 +27,11 @@ class KINFLOW_OT_apply_sequence(bpy.types.Operator):
             state.message = "Nobody was found in these photos."
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
-        height = max(float(result.vertices[:, 1].max()) for _, result in good)
-        match = camera.match_camera(context, good[0][1].camera, None, height)
+        height = put_camera(context, [r for _, r in good], None)
         armature = body.create_body(context, "Sequence", preferences.get("prior"))
         first = context.scene.frame_current
         for index, result in good:
-            show_result(armature, result, float(match.matrix_world.translation.z))
+            show_result(armature, result, height)
             key_bones(armature, first + index * self.step)
         context.scene.frame_end = max(context.scene.frame_end, first + good[-1][0] * self.step)
         context.view_layer.objects.active = armature

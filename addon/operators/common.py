@@ -14,6 +14,8 @@ from ..scene.body import find_bodies
 
 POLL_SECONDS = 0.03
 SHOW_SECONDS = 0.25
+PEOPLE_FIRST = "Find the people in the photo first"
+AT_WORK = "The engine is at work: wait for it, or press Esc"
 FITTED = ("converged", "max_iterations")
 """Statuses of a fit that can be shown."""
 
@@ -34,21 +36,33 @@ def active_rig(context: bpy.types.Context) -> bpy.types.Object | None:
     return obj if obj is not None and obj.type == "ARMATURE" and obj.kinflow.is_body else None
 
 
+def needs(operator: type[bpy.types.Operator], condition: object, sentence: str) -> bool:
+    """Whether a condition of `poll` holds; if not, the greyed button says the sentence."""
+    if not condition:
+        operator.poll_message_set(sentence)
+    return bool(condition)
+
+
+def select_only(context: bpy.types.Context, obj: bpy.types.Object) -> None:
+    """Makes an object the selected and the active one."""
+    for other in context.selected_objects:
+        other.select_set(False)
+    obj.select_set(True)
+    context.view_layer.objects.active = obj
+
+
 class BodyOperator:
     """Mixin: needs a body."""
+
+    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         armature = active_body(context)
-        if armature is None:
-            cls.poll_message_set("Select a kinflow body, or add one")
-            return False
-        if armature.library is not None:
-            cls.poll_message_set(
-                "This body is linked from another file: append it, or make a library override"
-            )
-            return False
-        return True
+        linked = "This body is linked from another file: append it, or make a library override"
+        return needs(cls, armature, "Select a kinflow body, or add one") and needs(
+            cls, armature.library is None, linked
+        )
 
 
 class EngineJob:
@@ -64,10 +78,7 @@ class EngineJob:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if session.busy():
-            cls.poll_message_set("The engine is at work: wait for it, or press Esc")
-            return False
-        return True
+        return needs(cls, not session.busy(), AT_WORK)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -8,7 +8,7 @@ from kinflow.client import Job
 
 from .. import preferences, session
 from ..scene import camera, keypoints
-from .common import EngineJob
+from .common import EngineJob, needs
 
 
 class KINFLOW_OT_detect(EngineJob, bpy.types.Operator):
@@ -20,10 +20,8 @@ class KINFLOW_OT_detect(EngineJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not context.scene.kinflow.photo_path:
-            cls.poll_message_set("Open a photo first")
-            return False
-        return super().poll(context)
+        opened = needs(cls, context.scene.kinflow.photo_path, "Open a photo first")
+        return opened and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         path = bpy.path.abspath(context.scene.kinflow.photo_path)

@@ -8,7 +8,7 @@ from kinflow.client import Job
 
 from .. import preferences, session
 from ..scene import keypoints
-from .common import EngineJob
+from .common import PEOPLE_FIRST, EngineJob, needs
 
 
 class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
@@ -27,10 +27,8 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not len(context.scene.kinflow.people):
-            cls.poll_message_set("Find the people in the photo first")
-            return False
-        return super().poll(context)
+        people = context.scene.kinflow.people
+        return needs(cls, len(people), PEOPLE_FIRST) and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         state = context.scene.kinflow

@@ -7,9 +7,11 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from kinflow.batch.sources import PHOTO_SUFFIXES
+
 from ..scene import camera
 
-SUFFIXES = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
+SUFFIXES = ";".join(sorted(PHOTO_SUFFIXES))
 
 
 class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):

@@ -9,6 +9,7 @@ import bpy
 
 from .. import preferences
 from ..engine import installation
+from .common import needs
 
 POLL_SECONDS = 0.25
 
@@ -21,15 +22,9 @@ class KINFLOW_OT_install_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if installation.running():
-            cls.poll_message_set("An installation is running")
-            return False
-        if not getattr(bpy.app, "online_access", True):
-            cls.poll_message_set(
-                "Allow Online Access in Preferences > System, or choose a Python that has kinflow"
-            )
-            return False
-        return True
+        offline = "Allow Online Access in Preferences > System, or choose a Python with kinflow"
+        idle = needs(cls, not installation.running(), "An installation is running")
+        return idle and needs(cls, getattr(bpy.app, "online_access", True), offline)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._begin():
@@ -50,18 +45,14 @@ class KINFLOW_OT_install_engine(bpy.types.Operator):
     def _begin(self) -> bool:
         chosen = preferences.get("base_python")
         python, wheel = installation.base_python(chosen), installation.carried_wheel()
-        if python is None:
-            wanted = chosen or "from 3.11 to 3.14"
-            self.report(
-                {"ERROR"},
-                f"There is no Python {wanted}; install one, or choose it in the preferences",
+        if python is None or wheel is None:
+            wanted = (
+                f"There is no Python {chosen or 'from 3.11 to 3.14'}; install one, or choose it"
             )
-            return False
-        if wheel is None:
-            self.report(
-                {"ERROR"},
-                "This copy of the add-on carries no engine; install the zip from the releases",
+            no_wheel = (
+                "This copy of the add-on carries no engine; install the zip from the releases"
             )
+            self.report({"ERROR"}, no_wheel if python else f"{wanted} in the preferences")
             return False
         folder = preferences.get("install_folder") or str(installation.default_folder())
         installation.begin(

@@ -20,7 +20,6 @@ class KINFLOW_OT_key_pose(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.key_pose"
     bl_label = "Key Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         key_bones(active_body(context), context.scene.frame_current)

@@ -15,7 +15,6 @@ class KINFLOW_OT_mirror_pose(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.mirror_pose"
     bl_label = "Mirror Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)

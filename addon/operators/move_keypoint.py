@@ -12,7 +12,7 @@ from .. import session
 from ..scene import camera, keypoints, limbs
 from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import body_of_person, show_result
-from .common import FITTED, POLL_SECONDS, redraw
+from .common import AT_WORK, FITTED, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
 from .refit import submit_refit
 
 
@@ -42,13 +42,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if keypoints.active_person(context.scene) is None:
-            cls.poll_message_set("Find the people in a photo first")
-            return False
-        if session.busy():
-            cls.poll_message_set("The engine is at work: wait for it, or press Esc")
-            return False
-        return True
+        person = keypoints.active_person(context.scene)
+        return needs(cls, person, PEOPLE_FIRST) and needs(cls, not session.busy(), AT_WORK)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         person = keypoints.active_person(context.scene)

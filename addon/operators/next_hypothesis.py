@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .common import BodyOperator, active_body
+from .common import BodyOperator, active_body, needs
 from .show_hypothesis import show_hypothesis
 
 
@@ -13,16 +13,13 @@ class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.next_hypothesis"
     bl_label = "Next Hypothesis"
-    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
-        if len(active_body(context).kinflow.hypotheses) < 2:
-            cls.poll_message_set("The fit found one explanation only")
-            return False
-        return True
+        sentence = "The fit found one explanation only"
+        return super().poll(context) and needs(
+            cls, len(active_body(context).kinflow.hypotheses) > 1, sentence
+        )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)

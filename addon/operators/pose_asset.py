@@ -13,7 +13,6 @@ class KINFLOW_OT_pose_asset(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.pose_asset"
     bl_label = "Mark as Pose Asset"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)

@@ -6,7 +6,7 @@ import bpy
 from bl_operators.presets import AddPresetBase
 
 from ..scene import latent
-from .common import active_rig
+from .common import active_rig, needs
 
 
 class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
@@ -25,7 +25,4 @@ class KINFLOW_OT_pose_preset_add(AddPresetBase, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if active_rig(context) is None:
-            cls.poll_message_set("Select the body's rig first")
-            return False
-        return True
+        return needs(cls, active_rig(context), "Select the body's rig first")

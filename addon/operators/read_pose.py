@@ -13,7 +13,6 @@ class KINFLOW_OT_read_pose(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.read_pose"
     bl_label = "Read Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)

@@ -9,7 +9,7 @@ from kinflow.records import FitResult
 
 from .. import preferences, session
 from ..scene import keypoints
-from .common import EngineJob
+from .common import EngineJob, needs
 
 
 class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
@@ -22,10 +22,8 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         person = keypoints.active_person(context.scene)
-        if person is None or person.uid not in session.results:
-            cls.poll_message_set("Fit this person first")
-            return False
-        return super().poll(context)
+        fitted = person is not None and person.uid in session.results
+        return needs(cls, fitted, "Fit this person first") and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         self._uid = keypoints.active_person(context.scene).uid

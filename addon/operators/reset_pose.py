@@ -14,7 +14,6 @@ class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.reset_pose"
     bl_label = "Mean Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = active_body(context)

@@ -14,7 +14,6 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.sample"
     bl_label = "Sample Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature, state = active_body(context), context.scene.kinflow

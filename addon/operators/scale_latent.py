@@ -13,7 +13,6 @@ class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.scale_latent"
     bl_label = "Scale Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     factor: bpy.props.FloatProperty(name="Factor", default=0.8, min=0.0, soft_max=2.0)
 

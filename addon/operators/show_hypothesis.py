@@ -14,7 +14,6 @@ class KINFLOW_OT_show_hypothesis(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.show_hypothesis"
     bl_label = "Show Hypothesis"
-    bl_options = {"REGISTER", "UNDO"}
 
     index: bpy.props.IntProperty(name="Hypothesis", min=0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import session
+from .common import needs
 
 
 class KINFLOW_OT_stop_engine(bpy.types.Operator):
@@ -15,10 +16,7 @@ class KINFLOW_OT_stop_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if session.state() == "off":
-            cls.poll_message_set("The engine is not running")
-            return False
-        return True
+        return needs(cls, session.state() != "off", "The engine is not running")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         session.close()

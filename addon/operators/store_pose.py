@@ -13,7 +13,6 @@ class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
 
     bl_idname = "kinflow.store_pose"
     bl_label = "Store Pose"
-    bl_options = {"REGISTER", "UNDO"}
 
     slot: bpy.props.EnumProperty(
         name="End", items=[("A", "A", "The blend begins here"), ("B", "B", "The blend ends here")]

@@ -6,6 +6,7 @@ import bpy
 
 from ..scene import limbs
 from ..scene.keypoints import active_person
+from .common import PEOPLE_FIRST, needs
 
 ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]
 
@@ -21,10 +22,7 @@ class KINFLOW_OT_toggle_limb(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if active_person(context.scene) is None:
-            cls.poll_message_set("Find the people in a photo first")
-            return False
-        return True
+        return needs(cls, active_person(context.scene), PEOPLE_FIRST)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         keypoints = active_person(context.scene).keypoints

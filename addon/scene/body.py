@@ -85,10 +85,16 @@ def create_body(
     armature_data.display_type = "OCTAHEDRAL"
     ground = float(frames.body_points(arrays.v_template)[:, 2].min())
     head = frames.body_points(arrays.J_template[0])
-    armature.pose.bones["pelvis"].location = Vector(
-        bone_axes("pelvis").T @ (np.array([0, 0, head[2] - ground]) - head)
-    )
+    put_pelvis(armature, np.array([0, 0, head[2] - ground]))
     return armature
+
+
+def put_pelvis(armature: bpy.types.Object, place: np.ndarray) -> None:
+    """Moves the pelvis to a place (3,) m in the armature's space; nothing where it was deleted."""
+    bone = armature.pose.bones.get("pelvis")
+    if bone is not None:
+        rest = np.array(bone.bone.matrix_local)
+        bone.location = Vector(rest[:3, :3].T @ (place - rest[:3, 3]))
 
 
 def _create_mesh(context: bpy.types.Context, arrays: BodyArrays, name: str) -> bpy.types.Object:
@@ -122,12 +128,8 @@ def _create_mesh(context: bpy.types.Context, arrays: BodyArrays, name: str) -> b
 def _skin_material() -> bpy.types.Material:
     material = bpy.data.materials.get("kinflow Skin")
     if material is None:
-        material = bpy.data.materials.new("kinflow Skin")
-        material.use_nodes = True
+        material = compat.new_material("kinflow Skin", (0.62, 0.42, 0.33, 1.0), 0.6)
         material.diffuse_color = (0.72, 0.56, 0.48, 1.0)
-        shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-        shader.inputs["Base Color"].default_value = (0.62, 0.42, 0.33, 1.0)
-        shader.inputs["Roughness"].default_value = 0.6
     return material
 
 

@@ -8,27 +8,23 @@ from dataclasses import dataclass, fields
 import bpy
 import numpy as np
 
+from kinflow import records
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import axis_angle_to_matrix
-from kinflow.records import FitResult, Hypothesis, PriorId
+from kinflow.records import PriorId
 
 from . import frames, latent, pose
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """SMPL's parameters in the camera's frame (radians, metres); the latent code and its prior."""
+class Parameters(records.Parameters):
+    """A fit's parameters, and the prior that their latent code belongs to."""
 
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    betas: np.ndarray
-    transl: np.ndarray
-    z: np.ndarray
     prior: PriorId
 
     @classmethod
-    def of(cls, source: FitResult | Hypothesis, prior: PriorId) -> Parameters:
+    def of(cls, source: records.Parameters, prior: PriorId) -> Parameters:
         """Those of a result, or of one of its hypotheses."""
         arrays = {f.name: getattr(source, f.name) for f in fields(cls) if f.name != "prior"}
         return cls(**{name: np.asarray(a, float) for name, a in arrays.items()}, prior=prior)

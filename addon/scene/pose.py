@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import bpy
 import numpy as np
-from mathutils import Vector
 
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.core.arrays import numpy_namespace as xp
@@ -42,26 +41,23 @@ def set_body_pose(armature: bpy.types.Object, rotations: np.ndarray) -> None:
     """
     for name, rotation in zip(JOINT_NAMES[1:], frames.body_rotation(rotations), strict=True):
         bone = armature.pose.bones.get(name)
-        if bone is None:
-            continue
-        axes = np.array(bone.bone.matrix_local.to_3x3())
-        _turn(bone, axes.T @ rotation @ axes)
+        if bone is not None:
+            _turn(bone, rotation)
 
 
-def _turn(bone: bpy.types.PoseBone, basis: np.ndarray) -> None:
+def _turn(bone: bpy.types.PoseBone, rotation: np.ndarray) -> None:
+    """Turns a bone from its rest by a rotation (3, 3) in the armature's axes."""
+    axes = np.array(bone.bone.matrix_local.to_3x3())
     bone.rotation_mode = "QUATERNION"
-    bone.rotation_quaternion = matrix_to_quaternion(xp, basis).tolist()
+    bone.rotation_quaternion = matrix_to_quaternion(xp, axes.T @ rotation @ axes).tolist()
 
 
 def set_root(armature: bpy.types.Object, rotation: np.ndarray, position: np.ndarray) -> None:
     """Turns and places the pelvis in the armature's space. rotation (3, 3), position (3,) m."""
     bone = armature.pose.bones.get("pelvis")
-    if bone is None:
-        return
-    rest = np.array(bone.bone.matrix_local)
-    axes, head = rest[:3, :3], rest[:3, 3]
-    _turn(bone, axes.T @ rotation @ axes)
-    bone.location = Vector(axes.T @ (position - head))
+    if bone is not None:
+        _turn(bone, rotation)
+        body.put_pelvis(armature, position)
 
 
 def read_body_pose(armature: bpy.types.Object) -> np.ndarray:
@@ -103,6 +99,4 @@ def shape_from_betas(armature: bpy.types.Object) -> None:
     place = np.array(pelvis.head) if pelvis is not None else None
     body.set_rest_bones(bpy.context, armature, arrays.joints(betas))
     if place is not None:
-        pelvis = armature.pose.bones["pelvis"]
-        rest = np.array(pelvis.bone.matrix_local)
-        pelvis.location = Vector(rest[:3, :3].T @ (place - rest[:3, 3]))
+        body.put_pelvis(armature, place)

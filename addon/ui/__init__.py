@@ -10,11 +10,8 @@ from . import (
     keypoint_gizmo,
     keypoints_panel,
     output_panel,
-    photo_drop,
     photo_panel,
     pose_panel,
-    pose_presets_menu,
-    shape_panel,
 )
 
 # panels in the order of work, a sub-panel after its parent
@@ -23,14 +20,14 @@ _CLASSES = (
     keypoints_panel.KINFLOW_PT_keypoints,
     keypoints_panel.KINFLOW_PT_keypoint_list,
     fit_panel.KINFLOW_PT_fit,
-    pose_presets_menu.KINFLOW_MT_pose_presets,
+    pose_panel.KINFLOW_MT_pose_presets,
     pose_panel.KINFLOW_PT_pose,
     pose_panel.KINFLOW_PT_sample,
     pose_panel.KINFLOW_PT_more_axes,
-    shape_panel.KINFLOW_PT_shape,
+    pose_panel.KINFLOW_PT_shape,
     output_panel.KINFLOW_PT_animation,
     engine_panel.KINFLOW_PT_engine,
-    photo_drop.KINFLOW_FH_photo,
+    photo_panel.KINFLOW_FH_photo,
     keypoint_gizmo.KINFLOW_GT_keypoints,
     keypoint_gizmo.KINFLOW_GGT_keypoints,
 )

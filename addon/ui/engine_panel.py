@@ -9,7 +9,6 @@ from .sidebar import SidebarPanel
 
 
 class KINFLOW_PT_engine(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_engine"
     bl_label = "Engine"
     bl_options = {"DEFAULT_CLOSED"}
 

@@ -9,7 +9,6 @@ from .sidebar import SidebarPanel
 
 
 class KINFLOW_PT_fit(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_fit"
     bl_label = "Fit"
 
     def draw(self, context: bpy.types.Context) -> None:

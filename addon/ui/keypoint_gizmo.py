@@ -61,7 +61,6 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
 class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
     """Keypoints in camera view"""
 
-    bl_idname = "KINFLOW_GGT_keypoints"
     bl_label = "Photo Keypoints"
     bl_space_type = "VIEW_3D"
     bl_region_type = "WINDOW"

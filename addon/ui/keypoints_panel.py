@@ -10,7 +10,6 @@ from .sidebar import SidebarPanel
 
 
 class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_keypoints"
     bl_label = "Keypoints"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -30,7 +29,6 @@ class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
 
 
 class KINFLOW_PT_keypoint_list(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_keypoint_list"
     bl_label = "All Keypoints"
     bl_parent_id = "KINFLOW_PT_keypoints"
     bl_options = {"DEFAULT_CLOSED"}

@@ -8,7 +8,6 @@ from .sidebar import SidebarPanel
 
 
 class KINFLOW_PT_animation(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_animation"
     bl_label = "Animation and Export"
     bl_options = {"DEFAULT_CLOSED"}
 

@@ -1,15 +1,15 @@
-"""Open a photo, find the people in it."""
+"""Open a photo, from the panel or dropped onto the viewport; find the people in it."""
 
 from __future__ import annotations
 
 import bpy
 
+from ..operators.import_photo import SUFFIXES
 from ..scene.camera import thumbnail
 from .sidebar import SidebarPanel
 
 
 class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_photo"
     bl_label = "Photo"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -29,3 +29,15 @@ class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
             layout.progress(factor=state.job_fraction, text=state.job_text)
         elif state.message:
             layout.label(text=state.message, icon="INFO")
+
+
+class KINFLOW_FH_photo(bpy.types.FileHandler):
+    """Photos dropped onto the 3D viewport"""
+
+    bl_label = "Photo for kinflow"
+    bl_import_operator = "kinflow.import_photo"
+    bl_file_extensions = SUFFIXES
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"

@@ -1,19 +1,36 @@
-"""Pose sliders, presets, blending; sampling; further axes."""
+"""Pose sliders, presets, blending; sampling; further axes; shape sliders."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..operators.common import active_body
+from kinflow.bodies.arrays import default_body_arrays
+
+from ..operators.common import active_body, active_rig
 from ..properties import SLIDERS
 from ..scene import limbs
 from ..scene.axis_names import axis_label
-from ..scene.latent import PAGE_SIZE, prior_of
-from .sidebar import SidebarPanel
+from ..scene.latent import PAGE_SIZE, preset_folder, prior_of
+from .sidebar import BodyPanel, SidebarPanel
+
+
+class KINFLOW_MT_pose_presets(bpy.types.Menu):
+    bl_label = "Pose Presets"
+    preset_operator = "script.execute_preset"
+
+    @property
+    def preset_subdir(self) -> str:
+        """Presets of the active body's prior."""
+        return preset_folder(active_rig(bpy.context))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        if active_rig(context) is not None:
+            bpy.types.Menu.draw_preset(self, context)
+        else:
+            self.layout.label(text="Select the body's rig first")
 
 
 class KINFLOW_PT_pose(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_pose"
     bl_label = "Pose"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -49,14 +66,9 @@ def _draw_blend(layout: bpy.types.UILayout, body: bpy.types.PropertyGroup) -> No
     row.operator("kinflow.store_pose", text="B", depress=bool(body.stored_b)).slot = "B"
 
 
-class KINFLOW_PT_sample(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_sample"
+class KINFLOW_PT_sample(BodyPanel, bpy.types.Panel):
     bl_label = "Sample"
     bl_parent_id = "KINFLOW_PT_pose"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return active_body(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, state = self.layout, context.scene.kinflow
@@ -70,15 +82,10 @@ class KINFLOW_PT_sample(SidebarPanel, bpy.types.Panel):
         layout.operator("kinflow.sample", icon="SHADERFX")
 
 
-class KINFLOW_PT_more_axes(SidebarPanel, bpy.types.Panel):
-    bl_idname = "KINFLOW_PT_more_axes"
+class KINFLOW_PT_more_axes(BodyPanel, bpy.types.Panel):
     bl_label = "More Axes"
     bl_parent_id = "KINFLOW_PT_pose"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return active_body(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         state, armature = context.scene.kinflow, active_body(context)
@@ -90,3 +97,12 @@ class KINFLOW_PT_more_axes(SidebarPanel, bpy.types.Panel):
         for axis in range(max(SLIDERS, first), last):
             text = f"Axis {axis + 1}"
             column.prop(armature.kinflow, name, index=axis - first, text=text, slider=True)
+
+
+class KINFLOW_PT_shape(BodyPanel, bpy.types.Panel):
+    bl_label = "Shape"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for index, name in enumerate(default_body_arrays().shape_names):
+            column.prop(active_body(context).kinflow, "betas", index=index, text=name, slider=True)

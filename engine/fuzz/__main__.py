@@ -55,9 +55,9 @@ def fuzz_files(
     while time.monotonic() < end:
         for name in names:
             deadline = min(end, time.monotonic() + min(SLICE_SECONDS, seconds / len(names)))
-            added, found = run_cases(name, cases[name], deadline)
+            added, new = run_cases(name, cases[name], deadline)
             counts[name] += added
-            for finding in found:
+            for finding in new:
                 if finding.summary() not in findings:
                     findings[finding.summary()] = str(save(finding))
                     print(f"{finding.summary()}\n  {save(finding)}", flush=True)

@@ -103,7 +103,7 @@ def damage_json(rng: Random, value: Any) -> Any:
         else:
             copy[key] = damage_json(rng, copy[key])
         return copy
-    simple = (None, True, "", "x" * 300, "\ud800", [], {}, [[]], *NUMBERS, *FLOATS)
+    simple: tuple[Any, ...] = (None, True, "", "x" * 300, "\ud800", [], {}, [[]], *NUMBERS, *FLOATS)
     other = rng.choice(simple)
     return [[[[other]]]] if rng.random() < 0.1 else other
 

@@ -13,7 +13,15 @@ from .errors import InvalidInputError
 
 NumpyArray = npt.NDArray[Any]
 OBSERVATION_VERSION = 2
+LARGEST_PHOTO = 1e5  # px a side, where a keypoint far off would tell of more
 KEYPOINT_SETS = {"coco17": 17, "blazepose33": 33, "body25": 25}
+
+
+def has_shape(array: NumpyArray, shape: tuple[int | None, ...]) -> bool:
+    """Whether an array has these lengths; None: any."""
+    return array.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    )
 
 
 def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) -> NumpyArray:
@@ -21,9 +29,7 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) ->
         array: NumpyArray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} is not an array of numbers.") from error
-    if array.ndim != len(shape) or any(
-        want is not None and want != have for want, have in zip(shape, array.shape, strict=True)
-    ):
+    if not has_shape(array, shape):
         wanted = tuple("any" if s is None else s for s in shape)
         raise InvalidInputError(f"{name} should have shape {wanted}, not {array.shape}.")
     array.setflags(write=False)
@@ -31,17 +37,13 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str) ->
 
 
 def pinhole(points: Any, depth: Any, focal: Any, centre: Any) -> Any:
-    """Pixels (..., 2) of points (..., 3) at depths (..., 1): focal * xy / depth + centre, of any
-    arrays.
-    """
+    """Points (..., 3) at depths (..., 1) -> pixels (..., 2), focal * xy / depth + centre."""
     return points[..., :2] / depth * focal + centre
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera, OpenCV axes (x right, y down, z forward), in pixels of the upright full
-    photo.
-    """
+    """Pinhole camera, OpenCV axes (x right, y down, z forward), px of the upright full photo."""
 
     fx: float
     fy: float
@@ -51,12 +53,8 @@ class Camera:
     height: int
 
     def __post_init__(self) -> None:
-        values = (self.fx, self.fy, self.cx, self.cy)
-        if (
-            not np.isfinite(values).all()
-            or min(self.fx, self.fy) <= 0
-            or min(self.width, self.height) <= 0
-        ):
+        finite = np.isfinite((self.fx, self.fy, self.cx, self.cy)).all()
+        if not finite or min(self.fx, self.fy, self.width, self.height) <= 0:
             raise InvalidInputError(
                 "A camera needs finite numbers, focal lengths above 0 and a size above 0."
             )
@@ -73,9 +71,7 @@ class Camera:
 
     @staticmethod
     def guess(width: int, height: int, fov_degrees: float | None = None) -> Camera:
-        """Camera of a stated horizontal field of view, else of a normal lens: focal length = the
-        diagonal.
-        """
+        """Of a stated horizontal field of view, else a normal lens: focal length = the diagonal."""
         if fov_degrees is not None:
             focal = 0.5 * width / np.tan(0.5 * np.radians(fov_degrees))
         else:
@@ -124,16 +120,12 @@ class Observation:
             value = getattr(self, name)
             if value is not None or name in ("keypoints", "confidence"):
                 object.__setattr__(self, name, _array(value, dtype, shape, name))
+        size = (self.camera.height, self.camera.width) if self.camera is not None else None
         for name in ("mask", "parts"):
             array = getattr(self, name)
-            if (
-                array is not None
-                and self.camera is not None
-                and array.shape != (self.camera.height, self.camera.width)
-            ):
+            if array is not None and size not in (None, array.shape):
                 raise InvalidInputError(
-                    f"{name} is {array.shape[1]} x {array.shape[0]} and the camera's photo "
-                    f"{self.camera.width} x {self.camera.height}.",
+                    f"{name} is (height, width) {array.shape} and the camera's photo {size}.",
                     "Give maps of the full upright photo.",
                 )
         if self.image_path is not None:
@@ -154,7 +146,7 @@ class Observation:
         points = self.keypoints[self.usable]
         if not len(points):
             return Camera.guess(1000, 1000)
-        width, height = np.maximum(1, np.ceil(points.max(0) * 1.1)).astype(int)
+        width, height = np.clip(np.ceil(points.max(0) * 1.1), 1, LARGEST_PHOTO).astype(int)
         return Camera.guess(int(width), int(height))
 
     def height_px(self) -> float:
@@ -182,16 +174,11 @@ class Observation:
         """Reads `to_json`'s form. Raises InvalidInputError naming the field."""
         try:
             camera = Camera(**data["camera"]) if data.get("camera") else None
-            return Observation(
-                data["keypoints"],
-                data["confidence"],
-                data.get("keypoint_set", "coco17"),
-                camera,
-                data.get("box"),
-                world_landmarks=data.get("world_landmarks"),
-                image_path=data.get("image_path"),
-                photo=int(data.get("photo", 0)),
-                sigma=data.get("sigma"),
-            )
+            rest: dict[str, Any] = {
+                n: data.get(n) for n in ("box", "world_landmarks", "image_path", "sigma")
+            }
+            rest |= {"keypoint_set": data.get("keypoint_set", "coco17"), "camera": camera}
+            photo = int(data.get("photo", 0))
+            return Observation(data["keypoints"], data["confidence"], photo=photo, **rest)
         except (KeyError, TypeError) as error:
             raise InvalidInputError(f"The observation lacks or misspells field {error}.") from error

@@ -1,20 +1,17 @@
-"""What goes in and comes out, numpy only: Camera, Observation, FitResult, Hypothesis and their file
-forms.
-"""
+"""What goes in and comes out, and its files: Camera, Observation, FitResult, Hypothesis (numpy)."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import AssetError, InvalidInputError
-from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, pinhole
-from .userfiles import read_npz
+from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_shape, pinhole
+from .userfiles import MALFORMED, read_npz, replacing
 
 __all__ = [
     "KEYPOINT_SETS",
@@ -23,6 +20,7 @@ __all__ = [
     "Hypothesis",
     "NumpyArray",
     "Observation",
+    "Parameters",
     "PriorId",
     "pinhole",
 ]
@@ -39,9 +37,10 @@ class PriorId(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """One minimum of the fit: the parameters of `FitResult`, its energy, keypoint error and
-    log-probability.
+class Parameters:
+    """SMPL's parameters in the camera's frame, float32, and the latent code z (D,) of the pose.
+
+    global_orient (3,) and body_pose (23, 3): axis-angle, radians; betas (10,); transl (3,) metres.
     """
 
     global_orient: NumpyArray
@@ -49,6 +48,12 @@ class Hypothesis:
     betas: NumpyArray
     transl: NumpyArray
     z: NumpyArray
+
+
+@dataclass(frozen=True)
+class Hypothesis(Parameters):
+    """One minimum of the fit: its energy (nats), keypoint error and log-probability."""
+
     joints: NumpyArray
     energy: float
     keypoint_error_px: float
@@ -56,21 +61,15 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """A fitted person. float32: global_orient (3,), body_pose (23, 3) axis-angle, betas (10,),
-    transl (3,), z (D,), vertices (V, 3) and joints (24, 3) in metres in the camera frame, faces (F,
-    3) of the body that was fitted.
+class FitResult(Parameters):
+    """A fitted person: vertices (V, 3) and joints (24, 3) in metres in the camera's frame, float32,
+    faces (F, 3) of the body that was fitted.
 
     keypoint_error_px: mean distance of the usable keypoints, confidence-weighted;
     `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
     part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
     """
 
-    global_orient: NumpyArray
-    body_pose: NumpyArray
-    betas: NumpyArray
-    transl: NumpyArray
-    z: NumpyArray
     camera: Camera
     vertices: NumpyArray
     joints: NumpyArray
@@ -89,21 +88,14 @@ class FitResult:
     photo: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a .npz without pickles."""
+        """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
-            arrays[f"hypotheses_{name}"] = (
-                np.stack([getattr(h, name) for h in self.hypotheses])
-                if self.hypotheses
-                else np.zeros(0, np.float32)
-            )
+            arrays[f"hypotheses_{name}"] = np.array([getattr(h, name) for h in self.hypotheses])
         header = self.summary() | {"kinflow_kind": "fit", "format_version": RESULT_VERSION}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        path = Path(path)
-        temporary = path.with_name(path.name + ".part")
-        with open(temporary, "wb") as stream:
+        with replacing(path) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(stream, **arrays)
-        os.replace(temporary, path)
 
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
@@ -136,23 +128,17 @@ class FitResult:
             rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
+            faces, count = rest["faces"], len(rest["vertices"])
+            if count and faces.size and not 0 <= faces.min() <= faces.max() < count:
+                raise ValueError("'faces'")
             return FitResult(**rest | {"hypotheses": tuple(hypotheses)})
-        except (
-            KeyError,
-            TypeError,
-            IndexError,
-            ValueError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except MALFORMED as error:
             if isinstance(error, InvalidInputError):
                 raise AssetError(f"{path}: {error.message}", again) from error
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
 
     def to_obj(self, path: str | os.PathLike[str]) -> None:
-        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame turned
-        upright).
-        """
+        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame, upright)."""
         upright = self.vertices * np.array([1.0, -1.0, -1.0])
         with open(path, "w", encoding="ascii") as stream:
             stream.write("# kinflow fit, metres, Y up\n")
@@ -170,33 +156,21 @@ class FitResult:
 
     def parameters(self) -> dict[str, Any]:
         """Parameters in SMPL's names, and joints in SMPL's order, as JSON."""
-        names = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
-        return {name: getattr(self, name).tolist() for name in names}
+        return {name: getattr(self, name).tolist() for name in _HYPOTHESIS_ARRAYS}
 
 
-_RESULT_ARRAYS = (
-    "global_orient",
-    "body_pose",
-    "betas",
-    "transl",
-    "z",
-    "vertices",
-    "joints",
-    "faces",
-    "keypoint_errors_px",
-)
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
+_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px")
 
 
 def _shaped(array: NumpyArray, name: str) -> NumpyArray:
-    shapes = {"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)}
-    shapes |= {"joints": (24, 3), "vertices": (-1, 3), "faces": (-1, 3)}
-    shape = shapes.get(name, (-1,))
-    if array.ndim != len(shape) or any(
-        w not in (-1, n) for w, n in zip(shape, array.shape, strict=True)
-    ):
+    shapes: dict[str, tuple[int | None, ...]] = {
+        **{"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)},
+        **{"joints": (24, 3), "vertices": (None, 3), "faces": (None, 3)},
+    }
+    if not has_shape(array, shapes.get(name, (None,))):
         raise ValueError(f"'{name}'")
-    return array
+    return array.astype(np.int32 if name == "faces" else np.float32)
 
 
 def _number(value: float) -> float | None:

@@ -1,6 +1,6 @@
 """What every reader of other people's files shares: regular files alone, bounded, typed errors.
 
-A reader states its limit in MB; the environment variable KINFLOW_MAX_MB replaces it for a user who
+A reader states its limit in MB; the environment variable KINFLOW_MAX_MB raises it for a user who
 trusts a larger file.
 """
 
@@ -24,6 +24,8 @@ from .errors import AssetError, KinflowError
 
 LIMIT_VARIABLE = "KINFLOW_MAX_MB"
 MAX_LINE, MAX_LINES = 1 << 20, 5_000_000
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a file whose container is whole and whose contents are wrong makes its reader raise."""
 _MB = 1 << 20
 _NUMPY_HEADER = re.compile(
     r"\{'descr': '([<>|=]?[biuf?]\d{0,2})', 'fortran_order': (True|False), "
@@ -38,9 +40,9 @@ _WHY = {
 
 
 def limit_bytes(default_mb: int) -> int:
-    """A reader's limit in bytes: its own, or the user's from KINFLOW_MAX_MB."""
+    """A reader's limit in bytes: its own, or a larger one from KINFLOW_MAX_MB."""
     stated = os.environ.get(LIMIT_VARIABLE, "")
-    return (int(stated) if stated.isdecimal() and len(stated) < 10 else default_mb) * _MB
+    return max(default_mb, int(stated) if stated.isdecimal() and len(stated) < 10 else 0) * _MB
 
 
 def check_size(
@@ -85,9 +87,8 @@ def parsing(
         yield
     except KinflowError:
         raise
-    except (
-        Exception
-    ) as reason:  # zipfile, pickle, Pillow, json: some twenty kinds, several unlisted
+    # zipfile, pickle, Pillow, json: some twenty kinds, several unlisted
+    except Exception as reason:
         text = str(reason).strip().splitlines() or [type(reason).__name__]
         raise error(
             f"{path} is damaged{f' or no {kind}' if kind else ''}: {text[0][:200]}.", hint
@@ -139,10 +140,7 @@ def numbered_lines(raw: bytes, path: str | os.PathLike) -> Iterator[tuple[int, s
 
 
 def array_of(
-    data: bytes | memoryview,
-    dtype: str | np.dtype,
-    shape: tuple[int, ...],
-    fortran: bool = False,
+    data: bytes | memoryview, dtype: str | np.dtype, shape: tuple[int, ...], fortran: bool = False
 ) -> np.ndarray:
     """A read-only array of numbers whose bytes are all there. Raises ValueError."""
     kind = np.dtype(dtype)

@@ -30,7 +30,7 @@ from crowd import make_crowd
 
 PHOTOS = 60
 KINDS = ("batch", "engine")
-MOST_WORKERS = 2  # killed in one run: a unit whose worker dies a third time counts as lost
+MOST_WORKERS = 2  # killed in one run: a unit whose third worker dies is fitted photo by photo
 WAIT = 60.0  # seconds for an orphan before the script gives up
 
 

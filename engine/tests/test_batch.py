@@ -62,7 +62,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bytes(crowd, whole
     with pytest.raises(CancelledError):
         run(sources, tmp_path, QUICK, workers=1, progress=lambda share, text: False)
     assert len(list(tmp_path.glob("*.npz"))) == 7
-    (tmp_path / "03.0.npz.unfinished").write_bytes(b"half")
+    (tmp_path / "03.0.npz.journal-unfinished").write_bytes(b"half")
     outcome = run(sources, tmp_path, QUICK, workers=1)
     assert outcome.done == 12 and digest(tmp_path) == digest(whole)
     assert run(sources, tmp_path, QUICK, workers=1).done == 0

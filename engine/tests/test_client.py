@@ -478,6 +478,22 @@ def test_the_engine_dies_with_its_parent_even_while_it_starts(tmp_path, delay):
 
 
 @on_linux
+def test_the_engine_ends_even_where_no_thread_of_python_gets_a_turn():
+    code = (
+        "import re, sys, kinflow.service.__main__ as service; sys.stdin.readline();"
+        "service._end_even_while_loading(); print('busy', flush=True);"
+        "re.match('(a+)+$', 60 * 'a' + 'b')"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as busy:
+        busy.stdin.write(b"token\n")
+        busy.stdin.flush()
+        assert busy.stdout.readline() == b"busy\n"
+        busy.stdin.close()
+        assert busy.wait(60) == -signal.SIGIO
+
+
+@on_linux
 def test_ctrl_c_in_the_terminal_is_heard_by_the_client_alone(tmp_path):
     code = LAUNCH.format(wait="True")
     parent = subprocess.Popen(

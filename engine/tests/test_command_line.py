@@ -16,8 +16,9 @@ import pytest
 from crowd import make_crowd, write_people, write_photo
 from PIL import Image
 
-from kinflow import KinflowError, cli
+from kinflow import KinflowError
 from kinflow.cli import main
+from kinflow.commands import table
 
 QUICK = ("--losses", "ka", "--no-overlay")
 
@@ -49,16 +50,16 @@ def _report(out: Path) -> list[dict[str, str]]:
 def test_every_command_is_listed_with_a_line_of_help(words, capsys):
     assert main(words) == (0 if words else 2)
     listed = capsys.readouterr().out
-    for name, entry in cli._COMMANDS.commands.items():
+    for name, entry in table._COMMANDS.commands.items():
         line = next(line for line in listed.splitlines() if f"• {name} " in line)
-        assert cli._help(entry) in line
+        assert table._help(entry) in line
 
 
 @pytest.mark.parametrize("group", ["prior", "train", "body", "bench"])
 def test_a_group_alone_lists_its_commands(group, capsys):
     assert main([group]) == 2
     listed = capsys.readouterr().out
-    assert all(f"• {name} " in listed for name in cli._COMMANDS.commands[group].commands)
+    assert all(f"• {name} " in listed for name in table._COMMANDS.commands[group].commands)
 
 
 def test_a_list_of_commands_loads_no_torch():
@@ -134,7 +135,7 @@ def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
     out = str(tmp_path / "file" / "o")
     assert main(["observe", str(tmp_path / "a.png"), "--out", out, "--json"]) == 1
     captured = capsys.readouterr()
-    assert "Not a directory" in captured.err and not json.loads(captured.out)["ok"]
+    assert "cannot be written" in captured.err and not json.loads(captured.out)["ok"]
 
 
 @pytest.fixture
@@ -183,6 +184,31 @@ def test_workers_end_when_their_parent_is_killed(endless):
     assert command.communicate(timeout=60)[0] == ""
 
 
+# A photo that ends whoever works on it, as one does that needs more memory than there is.
+_DEADLY = """
+import os, sys, kinflow.batch.work as work
+def deadly(unit, settings):
+    if any("03.png" in source.path for source in unit):
+        os._exit(1)
+    return {s.key: work.Finished([[s.key, 0, "converged", "", "", "", 1, ""]]) for s in unit}
+work.process = deadly
+if __name__ == "__main__":
+    from kinflow.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_photo_that_ends_its_workers_costs_only_itself(tmp_path):
+    photos, files = make_crowd(tmp_path, 10)
+    (tmp_path / "deadly.py").write_text(_DEADLY)
+    words = ["fit", *photos, "--observations", *files, "--out", tmp_path / "o", "--workers", "2"]
+    command = [sys.executable, tmp_path / "deadly.py", *words]
+    assert subprocess.run(command, capture_output=True).returncode == 1
+    rows = {Path(row["photo"]).name: row for row in _report(tmp_path / "o")}
+    assert len(rows) == 10 and rows.pop("03.png")["message"].endswith("out of memory).")
+    assert {row["status"] for row in rows.values()} == {"converged"}
+
+
 def test_people_who_are_no_longer_found_leave_no_part_map(tmp_path, monkeypatch, capsys):
     from kinflow import Observation
 
@@ -202,7 +228,22 @@ def test_people_who_are_no_longer_found_leave_no_part_map(tmp_path, monkeypatch,
     names = {}
     for count in (2, 1, 0):
         assert main([*words, "--out", str(tmp_path / "o")]) == (0 if count else 1)
-        names[count] = {path.name for path in (tmp_path / "o").iterdir()}
+        names[count] = {path.name for path in (tmp_path / "o").iterdir()} - {"observed.sqlite"}
     one = {f"{s}.{kind}" for s in ("a", "a-2") for kind in ("observation.json", "observed.png")}
     one |= {"a.0.parts.png", "a-2.0.parts.png"}
     assert names == {2: one | {"a.1.parts.png", "a-2.1.parts.png"}, 1: one, 0: set()}
+
+
+def test_two_photos_of_one_name_are_observed_under_two_names(tmp_path, monkeypatch):
+    from kinflow import Observation
+
+    person = Observation(np.ones((17, 2)), np.ones(17))
+    monkeypatch.setattr("kinflow.perception.observe", lambda path, **_: [person])
+    for folder in ("a", "b", "a"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        write_photo(tmp_path / folder / "p.png")
+        assert (
+            main(["observe", str(tmp_path / folder / "p.png"), "--out", str(tmp_path / "o")]) == 0
+        )
+    names = {path.name for path in (tmp_path / "o").iterdir()}
+    assert names == {"p.observation.json", "p-2.observation.json", "observed.sqlite"}

@@ -232,6 +232,15 @@ def test_one_persons_bad_data_fails_that_person_alone(scene, results):
         assert mpjpe(fitted.joints, alone.joints) < 0.02
 
 
+def test_a_keypoint_beyond_every_photo_harms_nobody_else(scene, results):
+    far = scene[1][1].keypoints.copy()
+    far[3] = 1e30
+    lost = Observation(far, np.ones(33), "blazepose33")
+    fitted = fit([scene[1][0], lost], losses=("ka",), device="cpu")[0]
+    assert fitted.status in ("converged", "max_iterations")
+    assert mpjpe(fitted.joints, results[0].joints) < 0.02
+
+
 def test_keypoints_that_state_a_large_scale_of_error_are_believed_less(scene):
     knee = 25  # of BlazePose: nothing else is near it
     sigma = np.full(33, 3.0)

@@ -153,8 +153,11 @@ def test_an_npz_that_unpacks_to_gigabytes_is_refused_with_the_way_to_allow_it(
         "v_template": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", bytes(24))
     }
     write_npz(tmp_path / "s.npz", small)
-    monkeypatch.setenv("KINFLOW_MAX_MB", "0")
+    monkeypatch.setattr("kinflow.bodies.smpl_files.MAX_MB", 0)
     with pytest.raises(AssetError, match="0 MB"):
+        read_smpl(tmp_path / "s.npz")
+    monkeypatch.setenv("KINFLOW_MAX_MB", "1")
+    with pytest.raises(AssetError, match="2 dimensions"):
         read_smpl(tmp_path / "s.npz")
 
 

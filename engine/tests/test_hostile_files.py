@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 from test_mocap import ASF, write_bvh
 
+from kinflow.bodies.smpl_files import read_smpl
 from kinflow.errors import AssetError, InvalidInputError, KinflowError, PhotoError
 from kinflow.mocap import read_amass, read_amc, read_bvh
 from kinflow.perception import photos
 from kinflow.perception.formats import read_observations, read_part_map, write_observations
 from kinflow.perception.photos import read_photo, write_upright
-from kinflow.records import Camera, Observation
+from kinflow.records import Camera, FitResult, Observation
 from kinflow.tensorfile import read_tensors, write_tensors
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes and bytes in names are POSIX")
@@ -32,6 +33,8 @@ READERS = {
     "bvh.gz": (read_bvh, "x.bvh.gz"),
     "amass": (read_amass, "x.npz"),
     "tensors": (read_tensors, "x.safetensors"),
+    "body": (read_smpl, "x.pkl"),
+    "fit": (FitResult.load, "x.npz"),
 }
 every_reader = pytest.mark.parametrize(("read", "name"), READERS.values(), ids=READERS)
 
@@ -45,8 +48,8 @@ def test_a_pipe_is_refused_at_once(tmp_path, read, name):
     os.mkfifo(tmp_path / name)
     code = (
         "import sys; from kinflow.errors import KinflowError\n"
-        f"from {read.__module__} import {read.__name__} as read\n"
-        "try: read(sys.argv[1])\nexcept KinflowError as error: print(error)"
+        f"from {read.__module__} import {read.__qualname__.split('.')[0]}\n"
+        f"try: {read.__qualname__}(sys.argv[1])\nexcept KinflowError as error: print(error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / name)],
@@ -119,9 +122,12 @@ def test_heic_and_avif_without_their_reader_name_the_extra(tmp_path, monkeypatch
         read_photo(tmp_path / "p.jpg")
 
 
-def test_avif_is_read_where_pillow_knows_it(tmp_path):
+def test_avif_is_read_where_pillow_knows_it_and_copied_for_blender(tmp_path):
     Image.fromarray(PIXELS).save(tmp_path / "p.avif")
-    assert read_photo(tmp_path / "p.avif").rgb.shape == PIXELS.shape
+    photo = read_photo(tmp_path / "p.avif")
+    assert photo.rgb.shape == PIXELS.shape
+    copy = write_upright(photo, tmp_path / "cache")
+    assert Image.open(copy).format == "PNG"
 
 
 def test_postscript_in_the_guise_of_a_photo_starts_no_ghostscript(tmp_path, monkeypatch):
@@ -138,7 +144,7 @@ def test_postscript_in_the_guise_of_a_photo_starts_no_ghostscript(tmp_path, monk
 
 def test_a_photo_that_unpacks_to_too_much_says_how_to_allow_it(tmp_path, monkeypatch):
     Image.fromarray(np.zeros((700, 700, 3), np.uint8)).save(tmp_path / "p.png")
-    monkeypatch.setenv("KINFLOW_MAX_MB", "1")
+    monkeypatch.setattr(photos, "MAX_MB", 1)
     with pytest.raises(PhotoError, match="KINFLOW_MAX_MB"):
         read_photo(tmp_path / "p.png")
     monkeypatch.setenv("KINFLOW_MAX_MB", "2")
@@ -193,11 +199,11 @@ def test_the_focal_length_survives_a_second_look_at_the_upright_copy(tmp_path):
 
 
 def test_a_bvh_that_unpacks_to_gigabytes_is_refused_before_it_has(tmp_path, monkeypatch):
-    monkeypatch.setenv("KINFLOW_MAX_MB", "8")
+    monkeypatch.setattr("kinflow.mocap.bvh.MAX_MB", 8)
     with gzip.open(tmp_path / "b.bvh.gz", "wb", 1) as stream:
         for _ in range(64):
             stream.write(b"\n" * 1_000_000)
-    with pytest.raises(AssetError, match="8 MB.*KINFLOW_MAX_MB"):
+    with pytest.raises(AssetError, match=r"8 MB.*KINFLOW_MAX_MB"):
         read_bvh(tmp_path / "b.bvh.gz")
 
 
@@ -331,5 +337,5 @@ def test_numbers_without_measure_are_a_sentence(tmp_path, text):
 
 def test_json_that_would_fill_the_memory_is_refused_before_it_is_parsed(tmp_path):
     (tmp_path / "k.json").write_text("[" + "[]," * 20_000_000 + "[]]")
-    with pytest.raises(InvalidInputError, match="2048 MB.*KINFLOW_MAX_MB"):
+    with pytest.raises(InvalidInputError, match=r"2048 MB.*KINFLOW_MAX_MB"):
         read_observations(tmp_path / "k.json")

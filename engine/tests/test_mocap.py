@@ -224,7 +224,7 @@ def test_amc_at_rest_is_the_t_pose_with_legs_as_captured(tmp_path):
 def test_amc_with_a_wrong_count_names_frame_and_bone(tmp_path):
     (tmp_path / "s.asf").write_text(ASF)
     (tmp_path / "m.amc").write_text("1\nroot 0 0 0 0 0 0\nlfemur 1\n")
-    with pytest.raises(AssetError, match="frame 1.*lfemur"):
+    with pytest.raises(AssetError, match=r"frame 1.*lfemur"):
         read_amc(tmp_path / "m.amc", tmp_path / "s.asf")
 
 

@@ -202,7 +202,7 @@ def test_a_model_that_ends_the_process_that_reads_it_is_a_typed_error(tmp_path, 
 
 
 def test_a_model_that_asks_for_too_much_memory_is_a_typed_error(tmp_path, photo, monkeypatch):
-    monkeypatch.setenv("KINFLOW_MAX_MB", "1500")
+    monkeypatch.setattr("kinflow.perception.networks.MAX_MEMORY_MB", 1500)
     huge = helper.make_node("ConstantOfShape", ["shape"], ["maps"])
     shape = {"shape": np.array([1, 17, 16384, 16384], np.int64)}
     path = keypoint_card(tmp_path, 'runtime = "onnxruntime"', huge, shape, (1, 17, 16384, 16384))

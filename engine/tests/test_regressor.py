@@ -14,7 +14,7 @@ from kinflow.core.metrics import mpjpe
 from kinflow.errors import AssetError, InvalidInputError
 from kinflow.guessing.guess import guess
 from kinflow.guessing.inputs import observed_inputs
-from kinflow.guessing.network import Regressor, Seen, load_regressor, save_regressor
+from kinflow.guessing.network import Regressor, View, load_regressor, save_regressor
 from kinflow.tensorfile import read_tensors, write_tensors
 
 
@@ -31,7 +31,7 @@ def test_without_steps_the_network_gives_one_answer_and_needs_no_look(people):
         pytest.fail("it looked")
 
     def stays(state, inputs):
-        return Seen(inputs.keypoints, torch.zeros(24, 151))
+        return View(inputs.keypoints, torch.zeros(24, 151))
 
     assert len(Regressor(steps=0).eval().states(inputs, fails)) == 1
     assert len(Regressor(steps=2).eval().states(inputs, stays)) == 3

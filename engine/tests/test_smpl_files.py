@@ -82,7 +82,7 @@ def test_objects_that_official_npz_files_carry_beside_the_body_are_left_unread(t
     body = load_body(tmp_path / "SMPLX_NEUTRAL.npz")
     assert np.allclose(body.v_template.numpy(), data["v_template"], atol=1e-6)
     np.savez(tmp_path / "o.npz", **(data | {"weights": data["weights"].astype(object)}))
-    with pytest.raises(AssetError, match="'weights'.*objects"):
+    with pytest.raises(AssetError, match=r"'weights'.*objects"):
         load_body(tmp_path / "o.npz")
 
 

@@ -131,6 +131,19 @@ def test_hopeless_starts_are_refused_and_harm_nobody(backend):
 
 
 @pytest.mark.parametrize("backend", [NUMPY64, TORCH64], ids=["numpy", "torch"])
+def test_a_hopeless_person_harms_neither_its_group_nor_another(backend):
+    one = scene(backend)
+    z = to_numpy(one.state.z).copy()
+    z[1] = np.nan
+    unknowns, group = (ROOT, TRANSL, SHARED_BETAS), backend.asarray(np.array([0, 0, 1]))
+    problem = replace(one.problem, unknowns=unknowns, group=group)
+    state = replace(one.state, z=backend.asarray(z))
+    spoilt = levenberg_marquardt(problem, state, SolverConfig(max_iterations=10))
+    before, after = (to_numpy(e)[[0, 2]] for e in (problem.energy(state), spoilt.energy))
+    assert (after < before - 1).all()
+
+
+@pytest.mark.parametrize("backend", [NUMPY64, TORCH64], ids=["numpy", "torch"])
 def test_one_singular_matrix_never_spoils_a_batch(backend):
     good = np.array([[4.0, 1.0], [1.0, 3.0]])
     matrices = backend.asarray(np.stack((good, np.zeros((2, 2)), good)))

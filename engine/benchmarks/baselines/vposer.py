@@ -7,6 +7,7 @@ hands. Losses: KL to N(0, I), geodesic rotation error, joint distance.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class VPoser(nn.Module):
 
 
 def _layers(sizes: tuple[int, ...]) -> nn.ModuleList:
-    return nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    return nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
 
 
 def _forward(layers: nn.ModuleList, h: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from .work import COLUMNS, FITTED, Finished
 
 VERSION = 2
 NAME = "journal.sqlite"
-UNFINISHED = ".unfinished"
 _AGAIN = "Give another --out, or --restart to fit all of it again."
 _PICTURE = re.compile(r"(\.overlay|\.\d+\.hypotheses)\.png$", re.IGNORECASE)
 _SCHEMA = (
@@ -45,14 +44,17 @@ _SENTENCES = {
 class Journal:
     """The journal of one output folder; a context manager that holds the folder until its end."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], restart: bool = False) -> None:
-        """Opens or begins it.
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], restart: bool = False, name: str = NAME
+    ) -> None:
+        """Opens or begins it. name: its file, of which a folder may have one a kind of results.
 
         Raises InvalidInputError where the folder holds a run with other settings, KinflowError
         where another run is using it or where it cannot be written.
         """
         self.folder = folder
-        self.path = folder / NAME
+        self.path = folder / name
+        self._unfinished = f".{self.path.stem}-unfinished"
         header = json.dumps(settings, sort_keys=True)
         with self._plain_errors():
             folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ class Journal:
                     raise  # not damaged, but in use or not writable
                 self.path.unlink()
                 self._open(header, restart)
-            for left_over in folder.glob(f"*{UNFINISHED}"):
+            for left_over in folder.glob(f"*{self._unfinished}"):
                 left_over.unlink()
             stale = "SELECT name FROM files JOIN photos USING (identity) WHERE rows IS NULL"
             self._remove(self._database.execute(stale).fetchall())
@@ -185,13 +187,13 @@ class Journal:
         with self._plain_errors():
             try:
                 for name, data in files.items():
-                    _write(self.folder / f"{name}{UNFINISHED}", data)
+                    _write(self.folder / f"{name}{self._unfinished}", data)
                 earlier = self._claim(done)
                 for name in files:
-                    os.replace(self.folder / f"{name}{UNFINISHED}", self.folder / name)
+                    os.replace(self.folder / f"{name}{self._unfinished}", self.folder / name)
             except BaseException:
                 for name in files:
-                    (self.folder / f"{name}{UNFINISHED}").unlink(missing_ok=True)
+                    (self.folder / f"{name}{self._unfinished}").unlink(missing_ok=True)
                 raise
             self._remove([(name,) for name in earlier if os.fsdecode(name) not in files])
             _sync(self.folder)
@@ -232,7 +234,7 @@ class Journal:
         """
         good, failed = 0, {}
         target = self.folder / "report.csv"
-        unfinished = self.folder / f"report.csv{UNFINISHED}"
+        unfinished = self.folder / f"report.csv{self._unfinished}"
         query = "SELECT rows, failure FROM photos WHERE identity = ? AND rows IS NOT NULL"
         with self._plain_errors():
             try:

@@ -18,7 +18,7 @@ from .work import Finished, Settings, failed, process
 from .worker import serve
 
 Unit = tuple[Source, ...]
-TRIES = 2
+TRIES = 3  # a unit that is taken apart is another batch, and its last bits are others
 WORKER_BYTES = 1.5 * 2**30
 GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)."
 
@@ -51,8 +51,8 @@ def run_in_processes(
 ) -> Iterator[dict[str, Finished]]:
     """Units as they are finished, in any order.
 
-    A worker that dies is replaced and its unit tried again, then photo by photo. At most `workers`
-    units are in memory. Raises KinflowError where the settings turn out wrong.
+    A worker that dies is replaced and its unit tried again, in the end photo by photo. At most
+    `workers` units are in memory. Raises KinflowError where the settings turn out wrong.
     """
     crew = _Crew(units, settings)
     try:
@@ -128,13 +128,11 @@ class _Crew:
     def _replace(self, worker: _Worker) -> dict[str, Finished] | None:
         """-> the lost photo, where it has ended its worker before."""
         self._let_go(worker)
-        answer = None
-        if len(worker.unit) > 1 and worker.tried == 0:
-            self._again.append((worker.unit, 1))
-        elif len(worker.unit) > 1:
+        answer, tries = None, worker.tried + 1
+        if tries < TRIES:
+            self._again.append((worker.unit, tries))
+        elif len(worker.unit) > 1:  # one of them does it: photo by photo, to lose only that one
             self._again.extend(((source,), 1) for source in worker.unit)
-        elif worker.tried + 1 < TRIES:
-            self._again.append((worker.unit, worker.tried + 1))
         else:
             answer = lost(worker.unit[0])
         self.hire()
@@ -183,5 +181,5 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def lost(source: Source) -> dict[str, Finished]:
-    """A photo that ended its worker twice."""
+    """A photo that ended its worker again and again."""
     return {source.key: failed(source, f"{source.key}: {GONE}")}

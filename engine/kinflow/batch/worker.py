@@ -41,5 +41,12 @@ def serve(connection: Connection) -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        # on Linux the system does it: loading a large library keeps threads waiting for seconds
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
     parent.join()
     os._exit(1)

@@ -1,6 +1,4 @@
-"""A body's arrays in numpy alone: what Blender builds its mesh and rig from, and what tables are
-made of.
-"""
+"""A body's arrays in numpy alone: what Blender builds a mesh and rig of, and tables are made of."""
 
 from __future__ import annotations
 
@@ -17,6 +15,7 @@ from ..core.points import Points
 from ..core.skeleton import PARENTS
 from ..errors import AssetError
 from ..tensorfile import check_header, read_tensors
+from ..userfiles import MALFORMED
 from .parts import label_vertices
 
 DEFAULT_BODY = Path(__file__).parent.parent / "assets" / "default_body.safetensors"
@@ -129,6 +128,8 @@ def read_body_arrays(path: Path) -> BodyArrays:
         rows, columns = stored["regressor_rows"], stored["regressor_vertices"]
         regressor[rows, columns] = stored["regressor_weights"]
         features = stored["corrective_features"].astype(np.int64)
+        if len(features) > 9 * (len(PARENTS) - 1):
+            raise ValueError("more correctives than SMPL has")
         offsets = np.zeros((len(features), count, 3), np.float32)
         rows, columns = stored["corrective_rows"], stored["corrective_vertices"]
         offsets[rows, columns] = stored["corrective_offsets"]
@@ -149,7 +150,7 @@ def read_body_arrays(path: Path) -> BodyArrays:
             name=metadata.get("name", path.stem),
             licence=metadata.get("licence", ""),
         )
-    except (KeyError, ValueError, IndexError) as error:
+    except MALFORMED as error:
         raise AssetError(
             f"{path}: a field is missing or wrong ({error}).", "Install kinflow again."
         ) from error

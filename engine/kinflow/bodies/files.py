@@ -31,14 +31,10 @@ def load_body(path: str | Path | None = None) -> Body:
     Float32 on the CPU. Raises AssetError (missing, damaged, wrong field) or UnsafeFileError (a
     pickle that runs code).
     """
-    return _default_body() if path is None else _body(load_body_arrays(path))
+    return _body(load_body_arrays(path))
 
 
-@lru_cache(maxsize=1)
-def _default_body() -> Body:
-    return _body(default_body_arrays())
-
-
+@lru_cache(maxsize=2)
 def _body(arrays: BodyArrays) -> Body:
     from .model import Body  # torch
 

@@ -23,24 +23,18 @@ left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe rig
 BODY25 = tuple(_BODY25.split())
 NAMES = {"coco17": COCO17, "blazepose33": BLAZEPOSE33, "body25": BODY25}
 
-_LIMBS = [
-    ("{s}_shoulder", "{s}_elbow"),
-    ("{s}_elbow", "{s}_wrist"),
-    ("{s}_shoulder", "{s}_hip"),
-    ("{s}_hip", "{s}_knee"),
-    ("{s}_knee", "{s}_ankle"),
-    ("{s}_ankle", "{s}_heel"),
-    ("{s}_heel", "{s}_foot_index"),
-    ("{s}_heel", "{s}_big_toe"),
-    ("{s}_wrist", "{s}_index"),
-    ("nose", "{s}_eye"),
-    ("{s}_eye", "{s}_ear"),
-]
+# of each side; the nose of both
+_LINES = """
+shoulder-elbow elbow-wrist shoulder-hip hip-knee knee-ankle ankle-heel heel-foot_index heel-big_toe
+wrist-index nose-eye eye-ear
+"""
 
 
 def edges(keypoint_set: str) -> list[tuple[int, int]]:
     """Pairs of keypoints that a drawing joins."""
     names = NAMES[keypoint_set]
-    pairs = [(a.format(s=s), b.format(s=s)) for s in ("left", "right") for a, b in _LIMBS]
-    pairs += [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
+    pairs = [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
+    for side in ("left", "right"):
+        lines = (line.split("-") for line in _LINES.split())
+        pairs += [(a if a == "nose" else f"{side}_{a}", f"{side}_{b}") for a, b in lines]
     return [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]

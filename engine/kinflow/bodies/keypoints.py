@@ -40,9 +40,7 @@ _SMPL_VERTICES = {
 
 @dataclass(frozen=True)
 class KeypointRegressor:
-    """keypoints = joint_weights (K, 24) @ joints + vertex_weights (K, n) @ vertices[vertex_index
-    (n,)].
-    """
+    """keypoints = joint_weights (K, 24) @ joints + vertex_weights (K, n) @ vertices[index]."""
 
     names: tuple[str, ...]
     joint_weights: Array
@@ -50,9 +48,7 @@ class KeypointRegressor:
     vertex_weights: Array
 
     def __call__(self, joints: Array, vertices: Array) -> Array:
-        """joints (B, 24, 3) and full vertices (B, V, 3), or the chosen (B, n, 3) -> keypoints (B,
-        K, 3).
-        """
+        """joints (B, 24, 3), vertices (B, V, 3) or the chosen (B, n, 3) -> keypoints (B, K, 3)."""
         if vertices.shape[1] != len(self.vertex_index):
             vertices = vertices[:, self.vertex_index]
         return self.joint_weights @ joints + self.vertex_weights @ vertices
@@ -124,9 +120,7 @@ def _landmarks(body: BodyArrays) -> dict[str, list[int]]:
 
 
 def _joint_mix(name: str, rest: dict[str, np.ndarray]) -> dict[str, float]:
-    """Keypoints as mixes of joints, weights summing to 1. rest: joint name -> place on the
-    template.
-    """
+    """Keypoints as mixes of joints, weights summing to 1. rest: the template's joints by name."""
     if name in ("neck", "mid_hip"):
         pair = ("left_shoulder", "right_shoulder") if name == "neck" else ("left_hip", "right_hip")
         mixes = [_joint_mix(side, rest) for side in pair]

@@ -25,6 +25,11 @@ def torch_backend(
     return Backend(xp, dtype, torch.device(device))
 
 
+def _tensor(name: str) -> cached_property[Tensor]:
+    """The array of that name where the body is, moved there once."""
+    return cached_property(lambda body: body.backend.asarray(getattr(body.arrays, name)))
+
+
 @dataclass(frozen=True, eq=False)
 class Body:
     """SMPL's arrays under SMPL's names, as tensors.
@@ -37,13 +42,13 @@ class Body:
     arrays: BodyArrays
     backend: Backend = field(default_factory=torch_backend)
 
-    @cached_property
-    def v_template(self) -> Tensor:
-        return self.backend.asarray(self.arrays.v_template)
-
-    @cached_property
-    def shapedirs(self) -> Tensor:
-        return self.backend.asarray(self.arrays.shapedirs)
+    v_template = _tensor("v_template")
+    shapedirs = _tensor("shapedirs")
+    J_regressor = _tensor("J_regressor")
+    J_template = _tensor("J_template")
+    lbs_weights = _tensor("lbs_weights")
+    faces = _tensor("faces")
+    parts = _tensor("parts")
 
     @property
     def posedirs(self) -> Tensor:
@@ -52,26 +57,6 @@ class Body:
         offsets = self.backend.asarray(self.arrays.offsets)
         dense[self.backend.asarray(self.arrays.columns)] = offsets.flatten(1)
         return dense
-
-    @cached_property
-    def J_regressor(self) -> Tensor:
-        return self.backend.asarray(self.arrays.J_regressor)
-
-    @cached_property
-    def J_template(self) -> Tensor:
-        return self.backend.asarray(self.arrays.J_template)
-
-    @cached_property
-    def lbs_weights(self) -> Tensor:
-        return self.backend.asarray(self.arrays.lbs_weights)
-
-    @cached_property
-    def faces(self) -> Tensor:
-        return self.backend.asarray(self.arrays.faces)
-
-    @cached_property
-    def parts(self) -> Tensor:
-        return self.backend.asarray(self.arrays.parts)
 
     @property
     def parents(self) -> Tensor:
@@ -143,9 +128,7 @@ class Body:
         betas: Tensor | None,
         transl: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Parameters, checked and completed. -> rotations (B, 24, 3, 3), betas (B, 10), transl (B,
-        3).
-        """
+        """Checked and completed. -> rotations (B, 24, 3, 3), betas (B, 10), transl (B, 3)."""
         stated = [p for p in (global_orient, body_pose, betas, transl) if p is not None]
         batch = max((len(p) for p in stated), default=1)
 

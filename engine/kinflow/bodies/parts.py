@@ -13,16 +13,8 @@ left_thigh right_thigh left_shin right_shin left_foot right_foot
 PART_NAMES = tuple(_PART_NAMES.split())
 NUM_PARTS = len(PART_NAMES) - 1
 _OF_JOINT = {
-    "head": "head",
-    "neck": "torso",
-    "shoulder": "upper_arm",
-    "elbow": "forearm",
-    "wrist": "hand",
-    "hand": "hand",
-    "hip": "thigh",
-    "knee": "shin",
-    "ankle": "foot",
-    "foot": "foot",
+    **{"head": "head", "shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand"},
+    **{"hand": "hand", "hip": "thigh", "knee": "shin", "ankle": "foot", "foot": "foot"},
 }
 
 

@@ -32,16 +32,24 @@ _FIELDS = {
 }
 
 
+def _offer(path: Path) -> AssetError:
+    stem = path.name.lower().replace("-", "").replace("_", "")
+    model, where = next((v for k, v in _OFFERS.items() if k in stem), _OFFERS["smpl"])
+    return AssetError(
+        f"There is no body file {path}.",
+        f"{model} is offered at {where} after registration; its licence is for non-commercial "
+        "research unless you buy another. Without it, kinflow uses its own free body.",
+    )
+
+
 def _read_fields(path: Path) -> dict[str, Any]:
     """What the file holds by name: arrays of an .npz, inert values of a pickle."""
-    if not os.path.exists(path):
-        stem = path.name.lower().replace("-", "").replace("_", "")
-        model, where = next((v for k, v in _OFFERS.items() if k in stem), _OFFERS["smpl"])
-        raise AssetError(
-            f"There is no body file {path}.",
-            f"{model} is offered at {where} after registration; its licence is for non-commercial "
-            "research unless you buy another. Without it, kinflow uses its own free body.",
-        )
+    try:
+        os.stat(path)
+    except FileNotFoundError as error:
+        raise _offer(path) from error
+    except (OSError, ValueError):
+        pass  # opening it says why
     if path.suffix == ".npz":
         names = {name for _, aliases in _FIELDS.values() for name in aliases}
         return read_npz(path, MAX_MB, names, _AGAIN)
@@ -87,7 +95,7 @@ def _check_shape(path: Path, name: str, array: np.ndarray, wanted: tuple[int, ..
 
 
 def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """SMPL's arrays of an official .pkl or .npz of SMPL, SMPL-H or SMPL-X, for `make_body`.
+    """SMPL's arrays of an official .pkl or .npz of SMPL, SMPL-H or SMPL-X, for `smpl_arrays`.
 
     v_template (V, 3) m, shapedirs (V, 3, 10), posedirs (207, 3V), J_regressor (24, V),
     lbs_weights (V, 24), faces (F, 3). SMPL-H's and SMPL-X's body joints are kept; fingers, jaw and

@@ -84,14 +84,6 @@ class _InertUnpickler(_PythonReader):
         arguments = self.stack.pop()
         self.stack[-1] = _call(self.stack[-1], arguments)
 
-    def instance(self) -> None:
-        module, name = (self.readline()[:-1].decode("ascii") for _ in range(2))
-        self.append(_call(self.find_class(module, name), tuple(self.pop_mark())))
-
-    def object_(self) -> None:
-        name, *arguments = self.pop_mark()
-        self.append(_call(name, tuple(arguments)))
-
     def build(self) -> None:
         state = self.stack.pop()
         if not isinstance(self.stack[-1], Call):
@@ -102,8 +94,8 @@ class _InertUnpickler(_PythonReader):
         self._put(self.pop_mark())
 
     def set_item(self) -> None:
-        pair = [self.stack.pop() for _ in range(2)]
-        self._put(pair[::-1])
+        value, key = self.stack.pop(), self.stack.pop()
+        self._put([key, value])
 
     def dictionary(self) -> None:
         items = self.pop_mark()
@@ -131,10 +123,6 @@ class _InertUnpickler(_PythonReader):
     def empty_set(self) -> None:
         self.append(Call("builtins.set"))
 
-    def frozen_set(self) -> None:
-        self.pop_mark()
-        self.empty_set()
-
 
 class _Operations(dict[int, Callable[[Any], None]]):
     """The operations by their code, counted."""
@@ -152,11 +140,9 @@ class _Operations(dict[int, Callable[[Any], None]]):
 
 
 _KEPT = b"\x80\x95.(0122NIJKMLFGSTUVXBC\x8a\x8b\x8c\x8d\x8e\x88\x89)t\x85\x86\x87]l}ghjpqrc\x93\x94"
-_OWN = {
+_REPLACED = {
     b"R": _InertUnpickler.reduce,
     b"\x81": _InertUnpickler.reduce,  # NEWOBJ: a class is a name too
-    b"i": _InertUnpickler.instance,
-    b"o": _InertUnpickler.object_,
     b"b": _InertUnpickler.build,
     b"s": _InertUnpickler.set_item,
     b"u": _InertUnpickler.set_items,
@@ -165,7 +151,6 @@ _OWN = {
     b"e": _InertUnpickler.append_items,
     b"\x8f": _InertUnpickler.empty_set,
     b"\x90": _InertUnpickler.pop_mark,  # ADDITEMS: what chumpy keeps in sets is of no use
-    b"\x91": _InertUnpickler.frozen_set,
     b"\x96": _PythonReader.load_binbytes8,  # BYTEARRAY8 would allocate what it is told
 }
 
@@ -177,7 +162,7 @@ def load_inert(raw: bytes) -> Any:
     """
     unpickler = _InertUnpickler(io.BytesIO(raw), encoding="latin1")
     kept = {code: _PythonReader.dispatch[code] for code in _KEPT}
-    unpickler.dispatch = _Operations(kept | {code[0]: own for code, own in _OWN.items()})
+    unpickler.dispatch = _Operations(kept | {code[0]: action for code, action in _REPLACED.items()})
     return unpickler.load()
 
 

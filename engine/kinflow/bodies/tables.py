@@ -1,6 +1,4 @@
-"""A body's tables where a computation runs: contracted once in double precision, kept by body and
-place.
-"""
+"""A body's tables where a computation runs: contracted in double precision, and kept."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ class Engine(Client):
         fov_degrees: float | None = None,
         models: Sequence[str | os.PathLike[str]] = (),
         parts: bool = False,
+        search: str = "thorough",
     ) -> list[Observation]:
         """As `kinflow.observe`."""
         people: list[Observation] = self.call(
@@ -40,6 +41,7 @@ class Engine(Client):
             fov_degrees=fov_degrees,
             models=models,
             parts=parts,
+            search=search,
         )
         return people
 

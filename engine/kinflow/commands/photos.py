@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from ..batch.journal import Journal
 from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
@@ -17,6 +18,8 @@ from .common import Common, progress, say
 
 if TYPE_CHECKING:
     from ..records import Observation
+
+NAMES = "observed.sqlite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +60,11 @@ class Compare(Common):
 
 
 def run_observe(command: Observe) -> dict[str, Any]:
-    sources = list_sources(command.photos)
-    command.out.mkdir(parents=True, exist_ok=True)
+    listed = list_sources(command.photos)
     count, failed = 0, {}
-    with progress("finding people") as show:
+    # nothing is gone on with: it keeps the names, and others out of the folder
+    with Journal(command.out, {}, name=NAMES) as journal, progress("finding people") as show:
+        sources = journal.name(listed)
         for index, source in enumerate(sources):
             show(index / len(sources), Path(source.path).name)
             people: list[Observation] = []

@@ -24,26 +24,20 @@ _PER_PERSON = "per_person"
 
 
 def is_numpy(xp: Namespace) -> bool:
-    """Whether arrays of this namespace live in this process's memory and shapes may depend on
-    data.
-    """
+    """Whether arrays live in this process's memory, and shapes may depend on data."""
     return xp is numpy_namespace
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where arrays live: a namespace, a floating dtype of it, and a device of it (None: its
-    own).
-    """
+    """Where arrays live: a namespace, a floating dtype of it, a device of it (None: its own)."""
 
     xp: Namespace
     dtype: Any
     device: Any = None
 
     def asarray(self, values: Any) -> Array:
-        """Anything that numpy understands; floating values in the backend's dtype, others as they
-        are.
-        """
+        """What numpy understands; floating values in the backend's dtype, others as they are."""
         array = np.asarray(values)
         if array.dtype.kind == "f":
             if is_numpy(self.xp):
@@ -52,9 +46,7 @@ class Backend:
         return self.xp.asarray(np.array(array), device=self.device)
 
     def record(self, record: T) -> T:
-        """A dataclass of numpy arrays (nested, in tuples and mappings too) with every array moved
-        here.
-        """
+        """A dataclass of numpy arrays (nested, in tuples and mappings too), moved here."""
         return cast(T, _moved(record, self))
 
 
@@ -83,9 +75,9 @@ def asarray_like(xp: Namespace, values: NumpyArray, like: Array) -> Array:
     return values.astype(like.dtype) if is_numpy(xp) else xp.asarray(values).to(like)
 
 
-def index_like(xp: Namespace, index: NumpyArray, like: Array) -> Array:
-    """Row numbers of the host on the device of another array."""
-    return index if is_numpy(xp) else xp.asarray(index, device=like.device)
+def put_beside(xp: Namespace, values: NumpyArray, like: Array) -> Array:
+    """An array of the host on the device of another array, in its own dtype."""
+    return values if is_numpy(xp) else xp.asarray(values, device=like.device)
 
 
 def to_numpy(array: Array) -> NumpyArray:
@@ -101,24 +93,8 @@ def per_person(**more: Any) -> Any:
 
 
 def pick(record: T, rows: Array) -> T:
-    """The same record for some of its people: every `per_person` field by rows, nested records
-    too.
-    """
-    changed: dict[str, Any] = {}
-    for field in dataclasses.fields(record):  # type: ignore[arg-type]
-        if field.metadata.get(_PER_PERSON):
-            changed[field.name] = _picked(getattr(record, field.name), rows)
-    return dataclasses.replace(record, **changed)  # type: ignore[type-var]
-
-
-def _picked(value: Any, rows: Array) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, tuple):
-        return tuple(_picked(v, rows) for v in value)
-    if isinstance(value, Mapping):
-        return {k: _picked(v, rows) for k, v in value.items()}
-    return pick(value, rows) if dataclasses.is_dataclass(value) else value[rows]
+    """Some of a record's people: every `per_person` field by rows, nested records too."""
+    return mapped(lambda array: array[rows], record)
 
 
 def where(xp: Namespace, choose: Array, one: T, other: T) -> T:
@@ -127,12 +103,12 @@ def where(xp: Namespace, choose: Array, one: T, other: T) -> T:
     def chosen(a: Any, b: Any) -> Any:
         return xp.where(choose.reshape((-1, *[1] * (a.ndim - 1))), a, b)
 
-    return cast(T, _paired(chosen, one, other))
+    return mapped(chosen, one, other)
 
 
 def concat(xp: Namespace, one: T, other: T) -> T:
     """People of one record, then those of another."""
-    return cast(T, _paired(lambda a, b: xp.concat((a, b), axis=0), one, other))
+    return mapped(lambda a, b: xp.concat((a, b), axis=0), one, other)
 
 
 def put_rows(record: T, rows: Array, new: T) -> T:
@@ -143,21 +119,28 @@ def put_rows(record: T, rows: Array, new: T) -> T:
         a[rows] = b
         return a
 
-    return cast(T, _paired(replaced, record, new))
+    return mapped(replaced, record, new)
 
 
-def _paired(combine: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
-    """Combines what counts people of two records alike, field by field; the rest is the first's."""
+def mapped(change: Callable[..., Any], one: T, *others: T) -> T:
+    """What counts people of records alike, changed together; the rest is the first's.
+
+    change(array of the first, array of the second, ...) -> array.
+    """
+    return cast(T, _mapped(change, one, *others))
+
+
+def _mapped(change: Callable[..., Any], one: Any, *others: Any) -> Any:
     if one is None:
         return None
     if isinstance(one, tuple):
-        return tuple(_paired(combine, a, b) for a, b in zip(one, other, strict=True))
+        return tuple(_mapped(change, *items) for items in zip(one, *others, strict=True))
     if isinstance(one, Mapping):
-        return {k: _paired(combine, v, other[k]) for k, v in one.items()}
+        return {k: _mapped(change, v, *(o[k] for o in others)) for k, v in one.items()}
     if not dataclasses.is_dataclass(one) or isinstance(one, type):
-        return combine(one, other)
+        return change(one, *others)
     names = [f.name for f in dataclasses.fields(one) if f.metadata.get(_PER_PERSON)]
-    values = {n: _paired(combine, getattr(one, n), getattr(other, n)) for n in names}
+    values = {n: _mapped(change, *(getattr(r, n) for r in (one, *others))) for n in names}
     return dataclasses.replace(one, **values)
 
 
@@ -197,16 +180,12 @@ def arange_like(xp: Namespace, count: int, like: Array) -> Array:
 
 
 def in_batch(xp: Namespace, table: Array, index: Array) -> Array:
-    """Of each person's table the rows that the person's index names. (S, N, ...), (S, M) -> (S, M,
-    ...).
-    """
+    """Each person's rows of each person's table. (S, N, ...), index (S, M) -> (S, M, ...)."""
     return table[arange_like(xp, table.shape[0], table)[:, None], index]
 
 
 def any_used(xp: Namespace, weights: Array) -> Array | slice:
-    """Columns (S, M) that weigh something for anybody; all of them where shapes must not depend on
-    data.
-    """
+    """Columns (S, M) that weigh something for anybody; all where shapes must not depend on data."""
     return np.flatnonzero((weights > 0).any(0)) if is_numpy(xp) else slice(None)
 
 
@@ -221,10 +200,7 @@ def solve_spd(xp: Namespace, a: Array, b: Array) -> tuple[Array, Array]:
     a (..., n, n), b (..., n, k) -> x (..., n, k), ok (...): where `ok` is false, x is zero.
     """
     if is_numpy(xp):
-        try:
-            x = np.linalg.solve(a, b)
-        except np.linalg.LinAlgError:
-            x = _solve_each(a, b)
+        x = _lapack(np.linalg.solve, b, a, b)
     else:
         factor, info = xp.linalg.cholesky_ex(a)
         x = xp.where((info == 0)[..., None, None], xp.cholesky_solve(b, factor), xp.nan)
@@ -232,26 +208,21 @@ def solve_spd(xp: Namespace, a: Array, b: Array) -> tuple[Array, Array]:
     return xp.where(ok[..., None, None], x, xp.zeros_like(x)), ok
 
 
-def _solve_each(a: NumpyArray, b: NumpyArray) -> NumpyArray:
-    x = np.full(b.shape, np.nan, b.dtype)
-    for index in np.ndindex(a.shape[:-2]):
-        with contextlib.suppress(np.linalg.LinAlgError):
-            x[index] = np.linalg.solve(a[index], b[index])
-    return x
+def _lapack(function: Callable[..., Any], like: NumpyArray, *arrays: NumpyArray) -> NumpyArray:
+    """A batch at once; where LAPACK refuses it, item by item, NaN for those that are the cause."""
+    try:
+        return np.asarray(function(*arrays))
+    except np.linalg.LinAlgError:
+        result = np.full(like.shape, np.nan, like.dtype)
+        for index in np.ndindex(like.shape[:-2]):
+            with contextlib.suppress(np.linalg.LinAlgError):
+                result[index] = function(*(array[index] for array in arrays))
+        return result
 
 
 def cholesky(xp: Namespace, a: Array) -> Array:
-    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for the items that are
-    none.
-    """
-    if not is_numpy(xp):
-        factor, info = xp.linalg.cholesky_ex(a)
-        return xp.where((info == 0)[..., None, None], factor, xp.nan)
-    try:
-        return np.linalg.cholesky(a)
-    except np.linalg.LinAlgError:
-        factor = np.full(a.shape, np.nan, a.dtype)
-        for index in np.ndindex(a.shape[:-2]):
-            with contextlib.suppress(np.linalg.LinAlgError):
-                factor[index] = np.linalg.cholesky(a[index])
-        return factor
+    """Lower factors of symmetric positive definite matrices (..., n, n); NaN for what is none."""
+    if is_numpy(xp):
+        return _lapack(np.linalg.cholesky, a, a)
+    factor, info = xp.linalg.cholesky_ex(a)
+    return xp.where((info == 0)[..., None, None], factor, xp.nan)

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records import NumpyArray
-from .arrays import (
-    Array,
-    Namespace,
-    contiguous,
-    eye_like,
-    zeros_like,
-)
+from .arrays import Array, Namespace, contiguous, eye_like, zeros_like
 from .skeleton import NUM_JOINTS, PARENTS, UP
 
 NUM_BETAS = 10
@@ -61,9 +55,7 @@ class BodyTable:
 
     @staticmethod
     def of(joints: NumpyArray, joint_dirs: NumpyArray, columns: NumpyArray) -> BodyTable:
-        """joints (24, 3), joint_dirs (24, 3, 10), columns (K,): which of SMPL's 207 features are
-        used.
-        """
+        """joints (24, 3), joint_dirs (24, 3, 10), columns (K,): the used of SMPL's 207 features."""
         bones = joint_dirs - joint_dirs[list(UP)]
         bones[0] = joint_dirs[0]
         joint, row, column = columns // 9 + 1, columns % 9 // 3, columns % 3
@@ -134,5 +126,5 @@ def skin(xp: Namespace, table: SkinTable, skeleton: Skeleton) -> Array:
         (skeleton.world.reshape((*carried.shape[:2], 9)), skeleton.place - carried), axis=-1
     )
     blend = table.lbs_weights @ transforms
-    turned = blend[..., :9].reshape((*vertices.shape, 3)) * vertices[..., None, :]
-    return xp.sum(turned, axis=-1) + blend[..., 9:]
+    turned = blend[..., :9].reshape((*vertices.shape, 3)) @ vertices[..., None]
+    return turned[..., 0] + blend[..., 9:]

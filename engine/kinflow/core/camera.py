@@ -1,6 +1,4 @@
-"""The pinhole camera (OpenCV: x right, y down, z forward) and where a posed body stands before
-it.
-"""
+"""The pinhole camera (OpenCV: x right, y down, z forward), and where a body stands before it."""
 
 from __future__ import annotations
 
@@ -9,9 +7,9 @@ from dataclasses import dataclass
 from ..records import pinhole
 from .arrays import Array, Namespace, add_diagonal, eye_like, per_person
 
-NEAR = 0.1
-MIN_SCALE = 1e-3
-DEFAULT_DEPTH = 5.0
+NEAR = 0.1  # m
+MIN_SCALE = 1e-3  # 1 / m: nobody is placed further off than 1 km
+DEFAULT_DEPTH = 5.0  # m
 
 
 @dataclass(frozen=True)

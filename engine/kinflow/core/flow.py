@@ -123,9 +123,7 @@ def _network_rows(
 
 @dataclass(frozen=True)
 class Flow:
-    """Five weights (D, D) and biases (D,), four steps between, and the representation of the
-    pose.
-    """
+    """Five weights (D, D) and biases (D,), four steps between, and the pose's representation."""
 
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
@@ -198,9 +196,7 @@ class Flow:
 
 
 def turned_rows(rows: Array, table: Array) -> Array:
-    """Rows by turns -> rows by the numbers that turn. (B, M, J, 3), (B, J, 3, n) -> (B, M, J,
-    n).
-    """
+    """Rows by turns -> rows by what turns. (B, M, J, 3), (B, J, 3, n) -> (B, M, J, n)."""
     # three products of small rank are cheaper than a batched product a joint
     out = rows[..., 0, None] * table[:, None, :, 0]
     out += rows[..., 1, None] * table[:, None, :, 1]

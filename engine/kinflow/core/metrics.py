@@ -9,9 +9,7 @@ from .skeleton import METRIC_JOINTS
 
 
 def mpjpe(joints: NumpyArray, truth: NumpyArray) -> NumpyArray:
-    """Mean distance after the pelvises are put on each other, without the hands. (..., 24, 3) m ->
-    (...) m.
-    """
+    """Mean distance, pelvises on each other, without the hands. (..., 24, 3) m -> (...) m."""
     a, b = joints - joints[..., :1, :], truth - truth[..., :1, :]
     distance = np.linalg.norm(a - b, axis=-1)[..., list(METRIC_JOINTS)]
     return np.asarray(distance.mean(-1))

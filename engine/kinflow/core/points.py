@@ -60,9 +60,7 @@ class PointTable:
 
     @staticmethod
     def of(points: Points, joints: NumpyArray, joint_dirs: NumpyArray) -> PointTable:
-        """Contracts once what does not depend on the pose. joints (24, 3), joint_dirs (24, 3,
-        10).
-        """
+        """Contracts what does not depend on the pose. joints (24, 3), joint_dirs (24, 3, 10)."""
         mix, weights = points.vertex_weights, points.lbs_weights
         holds = np.abs(mix) @ np.abs(weights) > 0  # (P, 24)
         mixed = np.flatnonzero(holds.any(1))
@@ -102,9 +100,7 @@ class PointTable:
 
 @dataclass(frozen=True)
 class Posed:
-    """places (S, P, 3) of a table's points before translation; carried (S, Q, 3): each pair's R
-    a.
-    """
+    """places (S, P, 3) of a table's points, untranslated; carried (S, Q, 3): each pair's R a."""
 
     table: PointTable
     skeleton: Skeleton

@@ -7,7 +7,7 @@ stands here knows how a step is solved (`core.solver`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -67,14 +67,6 @@ class State:
         main = {n: values.get(n, getattr(self, n)) for n in ("z", "root", "betas", "transl")}
         return State(**main, more={n: values.get(n, v) for n, v in self.more.items()})
 
-    def mapped(self, change: Callable[[Array], Array]) -> State:
-        """Every block changed alike, moved elsewhere for example."""
-        return self.with_blocks({name: change(self.block(name)) for name in self.names()})
-
-    def names(self) -> tuple[str, ...]:
-        """Of all blocks."""
-        return ("z", "root", "betas", "transl", *self.more)
-
 
 class PosedState:
     """A state, posed once; what terms share of it is made when it is first asked for."""
@@ -110,7 +102,7 @@ class PosedState:
 
 @dataclass(frozen=True)
 class Rows:
-    """value (S,) nats, residual (S, M), rows (S, M, WIDTH) as of `core.body`, both times the root
+    """value (S,) nats, residual (S, M), rows (S, M, WIDTH) as of `core.points`, both times the root
     of the reweighted form's weights; `more`: rows (S, M, n) by blocks of the term's own."""
 
     value: Array
@@ -121,9 +113,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """value (S,) nats = 0.5 weight |offset|^2 of one block, offset (S, n); its rows would be
-    sparse.
-    """
+    """value (S,) nats = 0.5 weight |offset|^2 of one block, offset (S, n): its rows are sparse."""
 
     value: Array
     block: str

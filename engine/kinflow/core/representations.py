@@ -1,6 +1,4 @@
-"""The three ways in which a flow sees 23 joint rotations: 6D (138), axis-angle (69), matrices
-(207).
-"""
+"""How a flow sees 23 joint rotations: as 6D (138), as axis-angle (69) or as matrices (207)."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ def to_matrix(xp: Namespace, kind: str, x: Array) -> Array:
 
 
 def to_vector(xp: Namespace, kind: str, pose: Array) -> Array:
-    """Rotations -> their canonical lift, on which `to_matrix` is exact. (B, J, 3, 3) -> (B, J *
-    PER_JOINT).
-    """
+    """Rotations -> the lift that `to_matrix` undoes. (B, J, 3, 3) -> (B, J * PER_JOINT)."""
     if kind == "6d":
         pose = rotations.matrix_to_sixd(xp, pose)
     elif kind == "axis_angle":

@@ -107,9 +107,7 @@ def geodesic_angle(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def euler_to_matrix(xp: Namespace, angles: Array, order: str) -> Array:
-    """Intrinsic rotations in the named order: 'ZYX' gives Rz Ry Rx. (..., n) radians -> (..., 3,
-    3).
-    """
+    """Intrinsic rotations, in the order of the name: 'ZYX' is Rz Ry Rx. (..., n) -> (..., 3, 3)."""
     result = eye_like(xp, 3, angles)
     for column, axis in enumerate(order):
         vector = [xp.zeros_like(angles[..., column])] * 3

@@ -17,10 +17,10 @@ from .arrays import (
     Array,
     Namespace,
     arange_like,
-    index_like,
     is_numpy,
     per_person,
     pick,
+    put_beside,
     put_rows,
     quiet,
     spread_sum,
@@ -45,9 +45,7 @@ class SolverConfig:
 
 @dataclass(frozen=True)
 class Solution:
-    """state (a record of people), energy (S,) nats, converged (S,) bool, iterations that were
-    run.
-    """
+    """state (a record of people), energy (S,) nats, converged (S,) bool, iterations run."""
 
     state: Any = per_person()
     energy: Array = per_person()
@@ -132,7 +130,7 @@ def _minimise(
                 final = _stored(final, run, iteration)
                 if not len(stay):
                     return final
-                rows = index_like(xp, stay, run.rows)
+                rows = put_beside(xp, stay, run.rows)
                 model, run = model.pick(rows), pick(run, rows)
     return final
 
@@ -144,8 +142,10 @@ def _iterate(model: Model, run: _Run, tolerance: float) -> _Run:
     linear = model.linearise(trial)
     before, after = run.linear.energy, linear.energy
     if model.group is not None:
-        after = xp.where(xp.isfinite(after), after, 1e30)
-        before, after = (spread_sum(xp, e, model.group) for e in (before, after))
+        # who was lost before has no say; who would be lost now refuses for all of the group
+        known, after = xp.isfinite(before), xp.where(xp.isfinite(after), after, 1e30)
+        both = (xp.where(known, e, xp.zeros_like(e)) for e in (before, after))
+        before, after = (spread_sum(xp, e, model.group) for e in both)
     better = (after < before) & xp.isfinite(after) & ~run.done
     gain = xp.where(better, before - after, xp.zeros_like(before))
     # a rejected step at high damping is as idle as an accepted one that gains nothing

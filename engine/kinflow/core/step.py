@@ -1,6 +1,4 @@
-"""One damped Gauss-Newton step: the latent and own blocks eliminated, shared ones by Schur
-complement.
-"""
+"""A damped Gauss-Newton step: latent and own blocks eliminated, shared ones by Schur complement."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ def damped_step(
 
 
 def _apply_inverse(xp: Namespace, a: Array, mu: Array, right: Array) -> Array:
-    """(I + A A' / mu)^-1 right, through the smaller of A A' and A'A (Woodbury). NaN where
-    singular.
-    """
+    """(I + A A' / mu)^-1 right, by the smaller of A A' and A'A (Woodbury). NaN where singular."""
     rows, dim = a.shape[1:]
     transposed, ones = a.swapaxes(1, 2), xp.ones_like(a[:, :, 0])
     if rows <= dim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from ..core.arrays import Backend, is_numpy, numpy_backend
@@ -10,6 +11,31 @@ from ..core.solver import Model, Progress, Solution, SolverConfig, levenberg_mar
 from ..threads import one_thread
 
 FEW_STARTS = 16
+Report = Callable[[float, str], bool | None]
+"""Told how far a fit is, 0 to 1, and what it does; returns False to cancel."""
+
+
+def silent(fraction: float, message: str) -> bool | None:
+    """A `Report` to nobody."""
+    return None
+
+
+def share(report: Report, low: float, size: float) -> Report:
+    """A `Report` of a part of the work, from `low` on."""
+
+    def part(fraction: float, message: str) -> bool | None:
+        return report(low + size * fraction, message)
+
+    return part
+
+
+def iterations(report: Report, low: float, size: float, message: str = "fit") -> Progress:
+    """The solver's progress as a part of the work, from `low` on."""
+
+    def progress(iteration: int, most: int) -> bool | None:
+        return report(low + size * iteration / most, message)
+
+    return progress
 
 
 def backend_for(device: str) -> Backend:

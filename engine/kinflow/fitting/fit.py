@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,33 +11,21 @@ from typing import TYPE_CHECKING, Any
 from ..bodies.arrays import AnyBody
 from ..bodies.files import load_body_arrays
 from ..core.arrays import is_numpy
-from ..core.solver import Progress
 from ..errors import CancelledError, InvalidInputError
 from ..priors.arrays import PosePrior, prior_of
-from ..records import Camera, FitResult, Observation
-from .backend import backend_for
+from ..records import Camera, FitResult, Observation, Parameters
+from .backend import Report, backend_for, iterations, share, silent
 from .config import LOSSES, MIN_KEYPOINTS, NEAR_START, SOLVERS, STARTS, FitConfig
 from .focal import estimate_focal
 from .people import Means, gather
 from .results import failed_result, results_of
-from .stages import (
-    Search,
-    begin,
-    body_parts,
-    coarse,
-    fine,
-    other_depths,
-    shared_shape,
-    sharpen,
-)
-from .starts import Start
+from .stages import Search, begin, body_parts, coarse, fine, other_depths, shared_shape, sharpen
 
 if TYPE_CHECKING:
     from ..priors.prior import Prior
 
 MAX_BATCH = 256  # people at once on a GPU: bounds memory, and is large enough that calls are
 CPU_BATCH = 16  # numpy gains nothing beyond
-Report = Callable[[float, str], bool | None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ def fit(
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),
     solver: str = "lm",
-    starts: Sequence[Start | None] | str | None = None,
+    starts: Sequence[Parameters | None] | str | None = None,
     shared_betas: bool = False,
     device: str = "auto",
     seed: int = 0,
@@ -94,14 +82,10 @@ def fit(
         means = replace(means, config=replace(means.config, rotated_starts=starts != "regressor"))
         starts = None if starts == "rotations" else _guessed(people, cameras, means, device)
     task = _Task("ba" in losses, solver, shared_betas, seed)
-    results = _in_batches(people, cameras, means, task, starts, progress or _silent)
+    results = _in_batches(people, cameras, means, task, starts, progress or silent)
     elapsed = time.perf_counter() - began
     times = {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}
     return [replace(r, timings=r.timings | times) for r in results]
-
-
-def _silent(fraction: float, message: str) -> bool | None:
-    return None
 
 
 def _check(
@@ -137,9 +121,7 @@ def _check(
         )
 
 
-def _with_focal(
-    people: list[Observation], cameras: list[Camera], means: Means
-) -> list[Camera]:
+def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) -> list[Camera]:
     """Cameras, with the focal length looked for where neither caller nor observation has one."""
     rows = [i for i, p in enumerate(people) if p.camera is None and _usable(p)]
     # sharpened scales would make energies of different lenses incomparable
@@ -151,7 +133,7 @@ def _with_focal(
             for i, lens in zip(rows, lenses, strict=True)
         ]
         task = _Task(False, "lm", False, 0)
-        return _in_batches(bare, lenses, replace(means, config=quick), task, starts, _silent)
+        return _in_batches(bare, lenses, replace(means, config=quick), task, starts, silent)
 
     estimated = estimate_focal([cameras[i] for i in rows], fit_with)
     known = dict(zip(rows, estimated, strict=True))
@@ -160,7 +142,7 @@ def _with_focal(
 
 def _guessed(
     people: list[Observation], cameras: list[Camera], means: Means, device: str
-) -> Sequence[Start | None]:
+) -> Sequence[Parameters | None]:
     from ..bodies.model import Body, torch_backend
     from ..devices import pick_device
     from ..guessing.guess import guess
@@ -178,7 +160,7 @@ def _in_batches(
     cameras: list[Camera],
     means: Means,
     task: _Task,
-    starts: Sequence[Start | None] | None,
+    starts: Sequence[Parameters | None] | None,
     report: Report,
 ) -> list[FitResult]:
     results: dict[int, FitResult] = {}
@@ -199,13 +181,13 @@ def _in_batches(
     for group in groups.values():
         for first in range(0, len(group), size):
             rows = group[first : first + size]
-            share = _share(report, done / total, len(rows) / total)
+            part = share(report, done / total, len(rows) / total)
             batch = _Batch(
                 [people[i] for i in rows],
                 [cameras[i] for i in rows],
                 None if starts is None else [starts[i] for i in rows],
             )
-            results |= dict(zip(rows, _careful(batch, means, task, share), strict=True))
+            results |= dict(zip(rows, _careful(batch, means, task, part), strict=True))
             done += len(rows)
     return [results[i] for i in range(len(people))]
 
@@ -216,14 +198,7 @@ class _Batch:
 
     people: list[Observation]
     cameras: list[Camera]
-    starts: list[Start | None] | None
-
-
-def _share(report: Report, low: float, size: float) -> Report:
-    def part(fraction: float, message: str) -> bool | None:
-        return report(low + size * fraction, message)
-
-    return part
+    starts: list[Parameters | None] | None
 
 
 def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
@@ -241,8 +216,8 @@ def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[F
     for i, (person, camera) in enumerate(zip(batch.people, batch.cameras, strict=True)):
         start = None if batch.starts is None else [batch.starts[i]]
         alone = _Batch([person], [camera], start)
-        share = _share(report, i / len(batch.people), 1 / len(batch.people))
-        singles += _careful(alone, means, replace(task, shared_betas=False), share)
+        part = share(report, i / len(batch.people), 1 / len(batch.people))
+        singles += _careful(alone, means, replace(task, shared_betas=False), part)
     return singles
 
 
@@ -253,10 +228,10 @@ def _staged(batch: _Batch, means: Means, task: _Task, report: Report) -> list[Fi
     if task.solver != "lm":
         from .reference import minimise_by_gradient
 
-        search = minimise_by_gradient(people, candidates, task.solver, _iterations(report, 0, 1))
+        search = minimise_by_gradient(people, candidates, task.solver, iterations(report, 0, 1))
     else:
-        candidates = coarse(people, candidates, _iterations(report, 0.0, 0.3, "coarse fit"))
-        search = fine(people, candidates, _iterations(report, 0.3, 0.6, "fine fit"))
+        candidates = coarse(people, candidates, iterations(report, 0.0, 0.3, "coarse fit"))
+        search = fine(people, candidates, iterations(report, 0.3, 0.3, "fine fit"))
         search = _refined(search, task, report)
     report(1.0, "done")
     return results_of(search.people, search.solution, search.owner)
@@ -265,18 +240,11 @@ def _staged(batch: _Batch, means: Means, task: _Task, report: Report) -> list[Fi
 def _refined(search: Search, task: _Task, report: Report) -> Search:
     config = search.people.means.config
     if config.hypotheses:
-        search = other_depths(search, _iterations(report, 0.6, 0.7, "other depths"))
+        search = other_depths(search, iterations(report, 0.6, 0.1, "other depths"))
     if config.sharpen:
         search = sharpen(search)
     if task.use_parts:
-        search = body_parts(search, task.seed, _iterations(report, 0.75, 0.95, "body parts"))
+        search = body_parts(search, task.seed, iterations(report, 0.75, 0.2, "body parts"))
     if task.shared_betas and len(search.people) > 1:
         search = shared_shape(search)
     return search
-
-
-def _iterations(report: Report, low: float, high: float, message: str = "fit") -> Progress:
-    def progress(iteration: int, most: int) -> bool | None:
-        return report(low + (high - low) * iteration / most, message)
-
-    return progress

@@ -15,9 +15,7 @@ OVERLAP_SIZE = 144
 def overlaps(
     body: BodyArrays, vertices: np.ndarray, camera: Camera, person: Observation
 ) -> tuple[float | None, float | None]:
-    """Part IoU and mask IoU against what was observed, on a map of OVERLAP_SIZE px about the
-    person.
-    """
+    """Part IoU and mask IoU with what was seen, on a map of OVERLAP_SIZE px about the person."""
     plane = person.parts if person.parts is not None else person.mask
     if plane is None:
         return None, None

@@ -76,9 +76,7 @@ class People:
         return self.means.backend.xp.mean(self.problem.lens.focal, axis=-1)
 
     def scaled(self, scale: Array) -> People:
-        """The same with a Laplace scale (N, 1) px for the keypoints that state none of their
-        own.
-        """
+        """The same with a Laplace scale (N, 1) px for the keypoints that state none."""
         xp, term = self.means.backend.xp, self.keypoints()
         stated = xp.isfinite(self.sigma)
         scales = xp.where(stated, self.sigma, scale * xp.ones_like(term.confidence))
@@ -117,12 +115,11 @@ def gather(observations: Sequence[Observation], cameras: Sequence[Camera], means
         backend.asarray(np.array([[c.fx, c.fy] for c in cameras], np.float64)),
         backend.asarray(np.array([[c.cx, c.cy] for c in cameras], np.float64)),
     )
-    decoder = means.prior.decoder(backend)
-    table_ = body_table(means.body, backend)
-    problem = Problem(backend.xp, table_, decoder, ONE_PERSON, lens, tuple(terms))
-    roll = backend.asarray(_trunk_roll(points, confidence, NAMES[name]))
-    sigma_ = backend.asarray(sigma[:, which])
-    return People(list(observations), list(cameras), means, problem, sigma_, roll)
+    body, decoder = body_table(means.body, backend), means.prior.decoder(backend)
+    problem = Problem(backend.xp, body, decoder, ONE_PERSON, lens, tuple(terms))
+    roll = _trunk_roll(points, confidence, NAMES[name])
+    numbers = (backend.asarray(a) for a in (sigma[:, which], roll))
+    return People(list(observations), list(cameras), means, problem, *numbers)
 
 
 def _sigma(person: Observation) -> np.ndarray:
@@ -156,9 +153,7 @@ def _hints(
 
 
 def _trunk_roll(points: np.ndarray, confidence: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Lean of the trunk on the photo from shoulders and hips; 0 where they are not seen. ->
-    (N,).
-    """
+    """Lean of the trunk on the photo by shoulders and hips; 0 where they are not seen. -> (N,)."""
     ends = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     index = [names.index(n) for n in ends]
     up = points[:, index[:2]].mean(1) - points[:, index[2:]].mean(1)

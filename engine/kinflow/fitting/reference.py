@@ -1,6 +1,4 @@
-"""Plain first-order solvers on the same energy: references for the second-order one, slow and
-simple.
-"""
+"""First-order solvers on the same energy: references for the second-order one, slow and simple."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..bodies.model import torch_backend
-from ..core.arrays import is_numpy, to_numpy
+from ..core.arrays import is_numpy, mapped, to_numpy
 from ..core.solver import Progress, Solution
 from ..errors import CancelledError
 from .people import People, gather
@@ -62,7 +60,7 @@ def _on_torch(people: People, candidates: Candidates) -> tuple[People, Candidate
     means = replace(people.means, backend=backend)
     moved = gather(people.observations, people.cameras, means)
     moved = moved.with_term(replace(moved.keypoints(), scale=_tensor(people.keypoints().scale)))
-    return moved, Candidates(_tensor(candidates.owner), candidates.state.mapped(_tensor))
+    return moved, mapped(_tensor, candidates)
 
 
 def _tensor(array: object) -> Tensor:

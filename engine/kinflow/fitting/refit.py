@@ -1,6 +1,4 @@
-"""Warm start after a moved keypoint: a few steps from the last solution, fast enough for the
-mouse.
-"""
+"""Warm start after a moved keypoint: a few steps from the last solution, fast enough to drag."""
 
 from __future__ import annotations
 

@@ -14,11 +14,12 @@ from ..core.camera import project
 from ..core.posterior import ROOT, SHARED_BETAS, TRANSL
 from ..core.solver import Progress, Solution, SolverConfig
 from ..core.terms.keypoints import keypoint_alignment
+from ..records import Parameters
 from .backend import minimise
 from .hypotheses import flipped_starts
 from .part_fields import parts_term
 from .people import People
-from .starts import Candidates, Start, brought, rotated
+from .starts import Candidates, brought, rotated
 
 SHARPEST = 0.2
 NEAREST = 0.3  # m: no start is nearer
@@ -57,7 +58,7 @@ def best_rows(xp: Namespace, energy: Array, owner: Array, keep: int) -> Array:
     return order[arange_like(xp, len(order), order) - first < keep]
 
 
-def begin(people: People, starts: Sequence[Start | None] | None) -> tuple[People, Candidates]:
+def begin(people: People, starts: Sequence[Parameters | None] | None) -> tuple[People, Candidates]:
     """All starts, and the keypoints' scale: `keypoint_metres` at the nearest start's depth."""
     xp, config = people.means.backend.xp, people.means.config
     everybody = arange_like(xp, len(people), people.roll)

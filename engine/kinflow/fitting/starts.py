@@ -1,13 +1,10 @@
-"""Where the solver starts: the zero-mean latent under four global rotations, and what a caller
-brings.
-"""
+"""Where the solver starts: the mean latent under four global rotations, and what callers bring."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -17,25 +14,10 @@ from ..core.camera import Targets, weak_perspective_translation
 from ..core.posterior import Problem, State
 from ..core.rotations import axis_angle_to_matrix
 from ..core.terms.keypoints import Keypoints
-from ..records import PriorId
+from ..records import Parameters, PriorId
 from .people import Means, People
 
 NUM_YAWS = 4
-
-
-class Start(Protocol):
-    """A pose to begin with: a `FitResult`, a `Hypothesis` of one, a `Guess`."""
-
-    @property
-    def global_orient(self) -> np.ndarray: ...
-    @property
-    def body_pose(self) -> np.ndarray: ...
-    @property
-    def betas(self) -> np.ndarray: ...
-    @property
-    def transl(self) -> np.ndarray: ...
-    @property
-    def z(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,7 @@ def rotated(people: People, rows: Array) -> Candidates:
     return Candidates(owner, placed(problem.pick(owner), state))
 
 
-def brought(people: People, starts: Sequence[Start | None]) -> Candidates | None:
+def brought(people: People, starts: Sequence[Parameters | None]) -> Candidates | None:
     """The starts that a caller brings; None where there is none."""
     rows = [i for i, start in enumerate(starts) if start is not None]
     if not rows:
@@ -97,22 +79,18 @@ def brought(people: People, starts: Sequence[Start | None]) -> Candidates | None
     return Candidates(people.means.backend.asarray(np.array(rows)), state)
 
 
-def state_of(starts: Sequence[Start], codes: np.ndarray, means: Means) -> State:
+def state_of(starts: Sequence[Parameters], codes: np.ndarray, means: Means) -> State:
     """Starts as one state, with latent codes (S, D)."""
-    backend = means.backend
 
     def stack(name: str) -> np.ndarray:
         return np.stack([np.asarray(getattr(s, name), np.float64) for s in starts])
 
     root = axis_angle_to_matrix(numpy_namespace, stack("global_orient"))
-    state = State(codes, root, stack("betas"), stack("transl"))
-    return state.mapped(lambda array: backend.asarray(np.asarray(array, np.float64)))
+    return means.backend.record(State(codes, root, stack("betas"), stack("transl")))
 
 
-def code_of(start: Start, means: Means) -> np.ndarray:
-    """The start's latent under this prior; a code of another is encoded again from the pose.
-    (D,).
-    """
+def code_of(start: Parameters, means: Means) -> np.ndarray:
+    """The start's latent (D,) under this prior; another's is encoded again from the pose."""
     mark = getattr(start, "prior", PriorId("", ""))
     if mark == means.prior.id and len(start.z) == means.prior.dim:
         return np.asarray(start.z, np.float64)

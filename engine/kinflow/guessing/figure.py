@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..bodies.model import Body
 from ..bodies.tables import body_table, keypoint_table, skin_sample
-from ..core.arrays import Backend, numpy_backend, numpy_namespace, to_numpy
+from ..core.arrays import Backend, mapped, numpy_backend, numpy_namespace, to_numpy
 from ..core.body import pose_skeleton
 from ..core.camera import Lens, Targets, project
 from ..core.points import pose_points
@@ -19,7 +19,7 @@ from ..priors.prior import Prior
 from ..threads import one_thread
 from .inputs import KEYPOINT_SET, Inputs, part_pixels
 from .look import Evidence, Tables, gauss_newton, on_keypoints
-from .network import Seen, State
+from .network import State, View
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,18 @@ class Figure:
         return skin_sample(self.body.arrays, self.body.backend)
 
     @torch.no_grad()
-    def look(self, state: State, inputs: Inputs) -> Seen:
+    def look(self, state: State, inputs: Inputs) -> View:
         """How a state looks beside what was observed (`network.Look`); in numpy on a CPU."""
         evidence = evidence_of(inputs)
         if self.body.device.type != "cpu":
             answer = (state.z, state.root, state.betas)
-            return Seen(*gauss_newton(xp, self.tables(), answer, evidence))
+            return View(*gauss_newton(xp, self.tables(), answer, evidence))
         place = numpy_backend(to_numpy(state.z).dtype)
         host = (to_numpy(state.z), to_numpy(state.root), to_numpy(state.betas))
         with one_thread():
-            shown = gauss_newton(numpy_namespace, self.tables(place), host, _on_host(evidence))
-        return Seen(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
+            observed = mapped(to_numpy, evidence)
+            shown = gauss_newton(numpy_namespace, self.tables(place), host, observed)
+        return View(*(torch.from_numpy(array).to(state.z.dtype) for array in shown))
 
 
 def evidence_of(inputs: Inputs) -> Evidence:
@@ -67,15 +68,6 @@ def evidence_of(inputs: Inputs) -> Evidence:
         inputs.crop[:, 2],
         pixels,
         labels,
-    )
-
-
-def _on_host(evidence: Evidence) -> Evidence:
-    targets, lens = evidence.targets, evidence.lens
-    return Evidence(
-        Targets(to_numpy(targets.keypoints), to_numpy(targets.confidence)),
-        Lens(to_numpy(lens.focal), to_numpy(lens.centre)),
-        *(to_numpy(a) for a in (evidence.side, evidence.pixels, evidence.labels)),
     )
 
 

@@ -8,14 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import array_api_compat.torch as xp
-import numpy as np
 import torch
 
 from ..bodies.files import load_body
 from ..bodies.model import Body
 from ..core.rotations import matrix_to_axis_angle
 from ..priors.prior import Prior, load_prior
-from ..records import Camera, Observation, PriorId
+from ..records import Camera, Observation, Parameters, PriorId
 from .figure import Figure, place
 from .inputs import coco_keypoints, observed_inputs
 from .network import Regressor, load_regressor
@@ -24,23 +23,15 @@ MIN_KEYPOINTS = 3
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A start for `fit(starts=...)`, in SMPL's names: global_orient (3,), body_pose (23, 3), betas
-    (10,), transl (3,) m, z (138,) and the prior that it belongs to."""
+class Guess(Parameters):
+    """A start for `fit(starts=...)`, and the prior that its latent code belongs to."""
 
-    global_orient: np.ndarray
-    body_pose: np.ndarray
-    betas: np.ndarray
-    transl: np.ndarray
-    z: np.ndarray
     prior: PriorId
 
 
 @lru_cache(maxsize=2)
 def _prior(device: torch.device) -> Prior:
-    """The prior that the network answers in, kept: reading it again takes as long as a step of the
-    network.
-    """
+    """The prior that the network answers in, kept: reading it takes as long as the network."""
     return load_prior("light").to(device)
 
 

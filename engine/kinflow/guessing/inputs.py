@@ -106,8 +106,8 @@ def part_pixels(inputs: Inputs) -> tuple[Tensor, Tensor]:
     labelled = (inputs.parts > 0).flatten(1).any(1)[:, None, None]
     plane = torch.where(labelled, inputs.parts, silhouette).flatten(1)
     count = (plane > 0).cumsum(1)
-    wanted = (torch.arange(PART_PIXELS, device=plane.device) + 0.5) / PART_PIXELS * count[:, -1:]
-    index = torch.searchsorted(count.to(wanted.dtype), wanted.contiguous())
+    places = (torch.arange(PART_PIXELS, device=plane.device) + 0.5) / PART_PIXELS * count[:, -1:]
+    index = torch.searchsorted(count.to(places.dtype), places.contiguous())
     index = index.clamp_max(CROP * CROP - 1)
     cells = torch.stack((index % CROP, index // CROP), -1) + 0.5
     pixels = inputs.crop[:, None, :2] + cells / CROP * inputs.crop[:, None, 2:]

@@ -1,6 +1,4 @@
-"""What the regressor is shown of a state: its keypoints, and Gauss-Newton's step towards the
-photo.
-"""
+"""What the regressor is shown of a state: keypoints, and Gauss-Newton's step towards the photo."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Rows:
-    """rows (B, M, WIDTH) as of `core.body`, what is missing (B, M) and the weights (B, M)."""
+    """rows (B, M, WIDTH) as of `core.points`, what is missing (B, M) and the weights (B, M)."""
 
     rows: Array
     miss: Array
@@ -64,9 +62,7 @@ class _Rows:
 
 
 def on_keypoints(xp: Namespace, points: Array, evidence: Evidence) -> Array:
-    """Translation that puts keypoints (B, 17, 3) m on the observed ones; differentiable. -> (B,
-    3).
-    """
+    """Translation (B, 3) that puts keypoints (B, 17, 3) m on the observed ones; differentiable."""
     scale = PLACING_SHARE * evidence.side
     return perspective_translation(xp, points, evidence.targets, evidence.lens, scale)
 
@@ -141,7 +137,7 @@ def _pixel_rows(
     part: loss BA with its matches held fixed.
 
     Vertices are taken for rigid points that hang on their joints by their skinning weights: d p / d
-    w_a = -W_a [p - t_a]_x with the names of `core.body`; what shape does to them is left to the
+    w_a = -W_a [p - t_a]_x with the names of `core.points`; what shape does to them is left to the
     keypoints.
     """
     skin, pixels, labels = tables.skin, evidence.pixels, evidence.labels[..., None]

@@ -55,7 +55,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Seen:
+class View:
     """How a state looks: its keypoints (B, 17, 2) px, and Gauss-Newton's step towards the observed.
 
     step (B, 138 + 3 + 10): z, the root by left perturbation in the camera's frame (radians), betas.
@@ -65,7 +65,7 @@ class Seen:
     step: Tensor
 
 
-Look = Callable[[State, Inputs], Seen]
+Look = Callable[[State, Inputs], View]
 """The network knows no body: who calls it shows how a state looks (`guessing.figure`)."""
 
 
@@ -147,14 +147,14 @@ def _perceptron(fan_in: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(fan_in, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
 
-def _in_crop(inputs: Inputs, seen: Seen, ray: Tensor) -> tuple[Tensor, Tensor]:
+def _in_crop(inputs: Inputs, view: View, ray: Tensor) -> tuple[Tensor, Tensor]:
     """Misses, confidence, places of the keypoints in the crop (B, 5 * 17), and the crop's step."""
     side = inputs.crop[:, None, 2:]
     middle = inputs.crop[:, None, :2] + side / 2
-    miss = 4 * ((inputs.keypoints - seen.keypoints) / side).clamp(-0.5, 0.5)
+    miss = 4 * ((inputs.keypoints - view.keypoints) / side).clamp(-0.5, 0.5)
     miss = miss * (inputs.confidence > 0)[..., None]
-    place = (2 * (seen.keypoints - middle) / side).clamp(-2, 2)
-    dz, turn, d_betas = seen.step.split((LATENT, 3, BETAS), 1)
+    place = (2 * (view.keypoints - middle) / side).clamp(-2, 2)
+    dz, turn, d_betas = view.step.split((LATENT, 3, BETAS), 1)
     step = torch.cat((dz, (turn[:, None] @ ray)[:, 0], d_betas), 1).clamp(-STEP_LIMIT, STEP_LIMIT)
     return torch.cat((miss.flatten(1), inputs.confidence, place.flatten(1)), 1), step
 

@@ -19,28 +19,16 @@ MAX_ASF_MB, MAX_AMC_MB = 16, 256
 MAX_BONES = 1000
 
 _MAP = {
-    "root": "pelvis",
-    "lowerback": "spine1",
-    "upperback": "spine2",
-    "thorax": "spine3",
-    "upperneck": "neck",
-    "head": "head",
-    "lfemur": "left_hip",
-    "ltibia": "left_knee",
-    "lfoot": "left_ankle",
-    "ltoes": "left_foot",
-    "rfemur": "right_hip",
-    "rtibia": "right_knee",
-    "rfoot": "right_ankle",
-    "rtoes": "right_foot",
-    "lclavicle": "left_collar",
-    "lhumerus": "left_shoulder",
-    "lradius": "left_elbow",
-    "lhand": "left_wrist",
-    "rclavicle": "right_collar",
-    "rhumerus": "right_shoulder",
-    "rradius": "right_elbow",
-    "rhand": "right_wrist",
+    **{"root": "pelvis", "lowerback": "spine1", "upperback": "spine2", "thorax": "spine3"},
+    **{"upperneck": "neck", "head": "head"},
+} | {
+    f"{side[0]}{bone}": f"{side}_{joint}"
+    for side in ("left", "right")
+    for bone, joint in zip(
+        ("femur", "tibia", "foot", "toes", "clavicle", "humerus", "radius", "hand"),
+        ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist"),
+        strict=True,
+    )
 }
 # Directions of these bones in SMPL's T-pose; the others keep the direction of the file's rest pose.
 _T_POSE = {

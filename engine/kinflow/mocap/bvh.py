@@ -20,56 +20,28 @@ from ..userfiles import check_size, limit_bytes, numbered_lines, parsing, read_b
 from .clip import MAX_FRAMES, Clip, check_frames, local_rotations
 
 # The names of common exporters; every map is joint name -> SMPL joint.
-_CMU_LIMBS = {
-    "UpLeg": "hip",
-    "Leg": "knee",
-    "Foot": "ankle",
-    "ToeBase": "foot",
-    "Shoulder": "collar",
-    "Arm": "shoulder",
-    "ForeArm": "elbow",
-    "Hand": "wrist",
-}
-_SPINE = {
-    "Hips": "pelvis",
-    "Spine": "spine1",
-    "Spine1": "spine2",
-    "Spine2": "spine3",
-    "Neck": "neck",
-    "Head": "head",
-}
-MOTIONBUILDER_MAP = _SPINE | {
-    f"{side}{part}": f"{side.lower()}_{joint}"
-    for side in ("Left", "Right")
-    for part, joint in _CMU_LIMBS.items()
-}
-MIXAMO_MAP = {f"mixamorig:{name}": joint for name, joint in MOTIONBUILDER_MAP.items()}
-SMPL_MAP = {name: name for name in JOINT_INDEX}
-DAZ_MAP = {
-    "hip": "pelvis",
-    "abdomen": "spine1",
-    "chest": "spine3",
-    "neck": "neck",
-    "head": "head",
-} | {
-    f"{letter}{part}": f"{side}_{joint}"
-    for letter, side in (("l", "left"), ("r", "right"))
-    for part, joint in {
-        "Thigh": "hip",
-        "Shin": "knee",
-        "Foot": "ankle",
-        "Toe": "foot",
-        "Collar": "collar",
-        "Shldr": "shoulder",
-        "ForeArm": "elbow",
-        "Hand": "wrist",
-    }.items()
-}
+_LIMBS = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
+_SPINE = {"Hips": "pelvis", "Spine": "spine1", "Spine1": "spine2", "Spine2": "spine3"}
+_SPINE |= {"Neck": "neck", "Head": "head"}
+_CMU = ("UpLeg", "Leg", "Foot", "ToeBase", "Shoulder", "Arm", "ForeArm", "Hand")
+_DAZ = ("Thigh", "Shin", "Foot", "Toe", "Collar", "Shldr", "ForeArm", "Hand")
+
+
+def _limbs(names: tuple[str, ...], left: str, right: str) -> dict[str, str]:
+    return {
+        f"{prefix}{name}": f"{side}_{joint}"
+        for prefix, side in ((left, "left"), (right, "right"))
+        for name, joint in zip(names, _LIMBS, strict=True)
+    }
+
+
+MOTIONBUILDER_MAP = _SPINE | _limbs(_CMU, "Left", "Right")
 JOINT_MAPS = {
     "motionbuilder": MOTIONBUILDER_MAP,
-    "mixamo": MIXAMO_MAP,
-    "smpl": SMPL_MAP,
-    "daz": DAZ_MAP,
+    "mixamo": {f"mixamorig:{name}": joint for name, joint in MOTIONBUILDER_MAP.items()},
+    "smpl": {name: name for name in JOINT_INDEX},
+    "daz": {"hip": "pelvis", "abdomen": "spine1", "chest": "spine3", "neck": "neck", "head": "head"}
+    | _limbs(_DAZ, "l", "r"),
 }
 MAX_MB = 256
 MAX_JOINTS, MAX_NESTING = 1000, 200
@@ -234,10 +206,15 @@ def read_bvh(
     motion, fps = parser.motion(len(joints), channels)
     joint_map = joint_map or _choose_map({j.name for j in joints}, path)
     if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
-        raise InvalidInputError(f"joint_map names {sorted(unknown)}, which are no SMPL joints.")
+        raise InvalidInputError(
+            f"joint_map names {sorted(unknown)}, which are no SMPL joints.",
+            f"SMPL's are {', '.join(JOINT_INDEX)}.",
+        )
     world = _world_rotations(joints, motion, joint_map)
     if "pelvis" not in world:
-        raise InvalidInputError(f"{path}: no joint is mapped to the pelvis.")
+        raise InvalidInputError(
+            f"{path}: no joint is mapped to the pelvis.", "Give joint_map with the hips' name."
+        )
     rotations = local_rotations(world, len(motion))
     root = joints[0]
     transl = np.tile(root.offset, (len(motion), 1))

@@ -23,14 +23,7 @@ from ..userfiles import replacing
 
 WHEEL = ("mediapipe", "0.10.21")
 WHEEL_TAGS = (
-    "--python-version",
-    "3.11",
-    "--implementation",
-    "cp",
-    "--abi",
-    "cp311",
-    "--platform",
-    "manylinux_2_28_x86_64",
+    "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64"
 )
 BUNDLE_NAME = "pose_landmarker_full-1.task"
 OFFICIAL_NAMES = ("pose_landmarker_heavy.task", "pose_landmarker_full.task")
@@ -111,20 +104,9 @@ def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
 
 
 def _fetch_wheel(folder: Path) -> Path:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        *WHEEL_TAGS,
-        "--dest",
-        str(folder),
-        "==".join(WHEEL),
-    ]
+    options = f"--quiet --disable-pip-version-check --no-deps --only-binary=:all: {WHEEL_TAGS}"
+    command = [sys.executable, "-m", "pip", "download", *options.split()]
+    command += ["--dest", str(folder), "==".join(WHEEL)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:

@@ -119,5 +119,6 @@ def read_card(path: str | os.PathLike) -> ModelCard:
     if not os.path.isfile(model):
         raise fail("model", f"the name of an ONNX file beside it ({model} is none)")
     labels = {int(k): PART_NAMES.index(v) for k, v in data.pop("labels", {}).items()}
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-    return ModelCard(**(plain | {"model": model, "labels": labels}))
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    fields |= {"model": model, "labels": labels}
+    return ModelCard(**fields)

@@ -7,11 +7,13 @@ time; what ends that process never reaches this one.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +25,13 @@ from ..userfiles import limit_bytes
 from .models import ModelCard
 
 MAX_MEMORY_MB = 8192
-TRIAL_SECONDS = 300
+TRIAL_SECONDS = 120
 # arrays that a head gives, by their number of dimensions
 _DIMENSIONS = {"rows": (3,), "simcc": (3, 3), "heatmap": (4,), "classes": (4,)}
-_TRIAL = "from kinflow.perception.networks import main; main()"
+_TRIAL = """import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+from kinflow.perception.networks import main
+main()"""
 
 
 def _runtime(card: ModelCard) -> str:
@@ -111,23 +116,26 @@ def _first_line(error: BaseException) -> str:
 def _try(path: str, runtime: str, size: tuple[int, int], version: tuple[int, int]) -> None:
     """Loads and runs the model in a child. Raises DetectorError; `version` is of the file."""
     hint = "Export the model again, or give another."
-    command = [sys.executable, "-P", "-c", _TRIAL, path, runtime, json.dumps(size)]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "MALLOC_ARENA_MAX": "2",
-    }
+    path_of_ours = json.dumps([p for p in sys.path if p])
+    memory = max(MAX_MEMORY_MB << 20, limit_bytes(0))
+    arguments = (path_of_ours, path, runtime, json.dumps([*size, memory]))
+    reading, held = os.pipe()  # closes with this process, whose end is then the child's
     try:
         done = subprocess.run(
-            command,
-            env=environment,
+            [sys.executable, "-E", "-P", "-c", _TRIAL, *arguments],
+            env=os.environ | {"MALLOC_ARENA_MAX": "2"},
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            stdin=reading,
             timeout=TRIAL_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except subprocess.TimeoutExpired as error:
         raise DetectorError(f"{path} runs for longer than {TRIAL_SECONDS} s.", hint) from error
     except OSError as error:
         raise DetectorError(f"{path} cannot be tried: {error}.", hint) from error
+    finally:
+        os.close(reading)
+        os.close(held)
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     if lines and lines[-1].startswith("failed: "):
         raise DetectorError(f"{path} cannot be loaded: {lines[-1][8:]}", hint)
@@ -137,19 +145,25 @@ def _try(path: str, runtime: str, size: tuple[int, int], version: tuple[int, int
         )
 
 
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main() -> None:
     """The child: loads and runs a model once, in bounded memory, and says how it went."""
-    path, runtime, size = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    try:
+    path, runtime = sys.argv[1:3]
+    width, height, limit = json.loads(sys.argv[3])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(ImportError):  # Windows: the time alone is bounded
         import resource
 
-        limit = limit_bytes(MAX_MEMORY_MB)
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except ImportError:  # Windows: the time alone is bounded
-        pass
     try:
-        blob = np.zeros((1, 3, size[1], size[0]), np.float32)
+        blob = np.zeros((1, 3, height, width), np.float32)
         _run(_load(path, runtime, trial=True), runtime, blob, ())
     except Exception as error:
         print(f"failed: {_first_line(error)}", flush=True)

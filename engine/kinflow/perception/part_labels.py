@@ -42,8 +42,11 @@ def label_parts(person: Observation) -> Observation:
     rows, columns = np.arange(low[1], min(high[1], height)), np.arange(low[0], min(high[0], width))
     y = ((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)
     x = ((columns + 0.5 - corner[0]) * scale - 0.5).astype(np.float32)
-    maps = [np.ascontiguousarray(m) for m in np.meshgrid(x, y)]
-    large = [cv2.remap(p, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for p in logits]
+    map_x, map_y = np.meshgrid(x, y)
+    large = [
+        cv2.remap(p, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for p in logits
+    ]
     parts = np.zeros(person.mask.shape, np.uint8)
     region = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     parts[region] = np.where(person.mask[region], np.argmax(large, 0), 0)

@@ -34,7 +34,8 @@ class Photo:
     """rgb (H, W, 3) uint8 upright; camera of the full upright photo; whether EXIF turned it; path.
 
     `scale`: rgb's size over the full photo's, below 1 where a very large photo was reduced.
-    `focal_35mm`: EXIF's focal length for a sensor of 36 mm, where it says one.
+    `focal_35mm`: EXIF's focal length for a sensor of 36 mm, where it says one. `foreign`: of a
+    format that Blender does not show.
     """
 
     rgb: np.ndarray
@@ -43,6 +44,7 @@ class Photo:
     path: str | None
     scale: float = 1.0
     focal_35mm: float | None = None
+    foreign: bool = False
 
 
 def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Photo:
@@ -58,13 +60,15 @@ def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Pho
         if max(image.size) > WORK_SIZE:
             image.draft("RGB", (WORK_SIZE, WORK_SIZE))
             image.thumbnail((WORK_SIZE, WORK_SIZE))
+        foreign = image.format in ("AVIF", "HEIF", "GIF", "PPM")
         rgb = _to_rgb(ImageOps.exif_transpose(image))
     camera = Camera.guess(width, height, fov_degrees)
     if fov_degrees is None and focal_35mm:
         focal = focal_35mm / _SENSOR_WIDTH_35MM * max(width, height)
         camera = Camera(focal, focal, width / 2, height / 2, width, height)
     turned = orientation not in (0, 1)
-    return Photo(rgb, camera, turned, os.fspath(path), rgb.shape[1] / width, focal_35mm)
+    scale = rgb.shape[1] / width
+    return Photo(rgb, camera, turned, os.fspath(path), scale, focal_35mm, foreign)
 
 
 @contextlib.contextmanager
@@ -155,18 +159,19 @@ def as_photo(image: str | os.PathLike | np.ndarray, fov_degrees: float | None = 
     ):
         raise PhotoError(
             "An image array should be (H, W, 3) uint8 of at least 16 px, "
-            f"not {image.shape} {image.dtype}."
+            f"not {image.shape} {image.dtype}.",
+            "Convert it to 8-bit RGB.",
         )
     height, width = image.shape[:2]
     return Photo(np.ascontiguousarray(image), Camera.guess(width, height, fov_degrees), False, None)
 
 
 def write_upright(photo: Photo, folder: Path) -> str | None:
-    """Where EXIF turned the photo, its upright copy as PNG: Blender ignores EXIF. -> path to show.
+    """An upright copy as PNG of a photo that Blender shows lying or not at all. -> path to show.
 
     The copy's name is of the photo's whole path, and it keeps the focal length. Raises PhotoError.
     """
-    if not photo.turned or photo.path is None:
+    if photo.path is None or not (photo.turned or photo.foreign):
         return photo.path
     from PIL import Image
 

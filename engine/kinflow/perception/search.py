@@ -100,7 +100,7 @@ def _crop(rgb: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarra
     return inner, np.array([x0, y0])
 
 
-def _shifted(person: Detection, origin: np.ndarray, shape: tuple[int, int]) -> Detection:
+def _shifted(person: Detection, origin: np.ndarray, shape: tuple[int, ...]) -> Detection:
     """A crop's detection in the full photo; a keypoint that lies outside it is not seen."""
     height, width = shape
     points = (person.keypoints + origin).astype(np.float32)

@@ -74,10 +74,6 @@ class Flow(nn.Module):
         """Latent to pose, without any inversion. z (B, D) -> x (B, D)."""
         return self.core().to_pose(xp, z)[0]
 
-    def to_latent_with_logdet(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pose to latent and log|det dz/dx|. x (B, D) -> z (B, D), (B,)."""
-        return self.core().to_latent(xp, x)
-
     def to_latent(self, x: Tensor) -> Tensor:
         """Pose to latent. x (B, D) -> z (B, D)."""
         return self.core().to_latent(xp, x)[0]

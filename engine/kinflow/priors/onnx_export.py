@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.flow import SCALE_BOUND, Coupling, Kink
+from ..core.flow import SCALE_BOUND, Coupling, Flow, Kink
 from ..core.representations import PER_JOINT
 from ..core.skeleton import NUM_BODY_JOINTS
 from ..errors import InvalidInputError, KinflowError
@@ -221,19 +221,7 @@ def _matrix(joints: _Joints, x: str) -> list[str]:
     return [entry for row in rows for entry in row]
 
 
-def export_onnx(prior: Prior | PriorArrays, path: str | Path) -> None:
-    """Writes z (B, D) -> `representation` (B, D), `rotations` (B, 207): 23 row-major 3 x 3 matrices
-    side by side.
-
-    Matrices by Newton's polar iteration need a positive determinant, which every decoded pose
-    within some ten sigmas has. Raises KinflowError where the package onnx is missing,
-    InvalidInputError where the path cannot be written.
-    """
-    try:
-        from onnx import TensorProto, checker, helper, save
-    except ImportError as error:
-        raise KinflowError("The package onnx is not installed.", "pip install onnx") from error
-    flow = prior.arrays.flow
+def _decoder(flow: Flow) -> _Graph:
     graph, h, last = _Graph(), "z", len(flow.steps)
     for i, (weight, bias) in enumerate(zip(flow.weights, flow.biases, strict=True)):
         output = "representation" if i == last else None
@@ -248,6 +236,23 @@ def export_onnx(prior: Prior | PriorArrays, path: str | Path) -> None:
     joints = _Joints(graph, PER_JOINT[flow.representation])
     build = {"6d": _sixd, "axis_angle": _axis_angle, "matrix": _matrix}[flow.representation]
     joints.stack(build(joints, h), "rotations")
+    return graph
+
+
+def export_onnx(prior: Prior | PriorArrays, path: str | Path) -> None:
+    """Writes z (B, D) -> `representation` (B, D), `rotations` (B, 207): 23 row-major 3 x 3 matrices
+    side by side.
+
+    Matrices by Newton's polar iteration need a positive determinant, which every decoded pose
+    within some ten sigmas has. Raises KinflowError where the package onnx is missing,
+    InvalidInputError where the path cannot be written.
+    """
+    try:
+        from onnx import TensorProto, checker, helper, save
+    except ImportError as error:
+        raise KinflowError("The package onnx is not installed.", "pip install onnx") from error
+    flow = prior.arrays.flow
+    graph = _decoder(flow)
 
     def value(name: str, size: int) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])

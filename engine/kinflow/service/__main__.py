@@ -4,9 +4,11 @@ input."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 
@@ -20,6 +22,17 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
+def _end_even_while_loading() -> None:
+    """Has the system end this process when standard input, a pipe, closes: loading a large library
+    keeps Python's threads waiting for seconds. Elsewhere than on Linux the thread does."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        if stat.S_ISFIFO(os.fstat(0).st_mode):
+            fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connect", type=int, required=True, metavar="PORT")
@@ -31,11 +44,14 @@ def main() -> None:
 def run(port: int, idle: float) -> None:
     """Serves one client until it goes; never returns."""
     token = sys.stdin.buffer.readline().decode("ascii", "replace").strip()
+    _end_even_while_loading()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client hears Ctrl+C, and cancels the job
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     status = 1
     try:
+        if not token:
+            sys.exit("Standard input closed before the token came.")
         import torch
 
         from .methods import METHODS

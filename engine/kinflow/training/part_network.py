@@ -7,6 +7,7 @@ the nearest-limb baseline, and writes part-network.onnx (`perception.part_labels
 from __future__ import annotations
 
 import csv
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,10 +61,8 @@ class PartNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         sizes = (1 + NUM_KEYPOINTS, *WIDTHS)
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        self.up = nn.ModuleList(
-            _block(a + b, a) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
-        )
+        self.down = nn.ModuleList(_block(a, b) for a, b in itertools.pairwise(sizes))
+        self.up = nn.ModuleList(_block(a + b, a) for a, b in itertools.pairwise(WIDTHS))
         self.head = nn.Conv2d(WIDTHS[0], CLASSES, 1)
 
     def forward(self, x: Tensor) -> Tensor:

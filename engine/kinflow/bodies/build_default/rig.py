@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.arrays import numpy_namespace as xp
+from ...core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from ...core.skeleton import JOINT_INDEX, MIRROR, NUM_JOINTS
 from .source import Source
 
-# SMPL neutral's own pelvis, in its own coordinates (m): parameters then mean the same place in both bodies.
+# SMPL neutral's own pelvis, in its own coordinates (m): parameters then mean the same place in both
+# bodies.
 SMPL_PELVIS = np.array([0.0, -0.2233, 0.0282])
 SMPL_PELVIS_ABOVE_HIPS = 0.083
 COLLAR_RAISE = np.radians(9.0)
 
 
+# helper cubes whose middle is a joint
+CENTRAL_CUBES: dict[str, tuple[str, ...]] = {
+    "spine1": ("spine-3",),
+    "spine2": ("spine-2",),
+    "spine3": ("spine-1",),
+    "neck": ("neck",),
+    "head": ("head",),
+}
+SIDED_CUBES: dict[str, tuple[str, ...]] = {
+    "hip": ("upper-leg",),
+    "knee": ("knee",),
+    "ankle": ("ankle",),
+    "foot": ("toe-2-1", "toe-3-1"),
+    "collar": ("clavicle",),
+    "shoulder": ("shoulder",),
+    "elbow": ("elbow",),
+    "wrist": ("hand",),
+    "hand": ("finger-3-1",),
+}
+
+
 def smpl_joints(source: Source, v: np.ndarray) -> np.ndarray:
     """SMPL's 24 joints on a mesh in the source's rest pose. v (19158, 3) -> (24, 3)."""
     joints = np.zeros((NUM_JOINTS, 3))
-
-    def put(name: str, *cubes: str) -> None:
+    for name, cubes in CENTRAL_CUBES.items():
         joints[JOINT_INDEX[name]] = np.mean([source.cube(v, c) for c in cubes], axis=0)
-
-    put("spine1", "spine-3")
-    put("spine2", "spine-2")
-    put("spine3", "spine-1")
-    put("neck", "neck")
-    put("head", "head")
-    for side, s in (("left", "l"), ("right", "r")):
-        put(f"{side}_hip", f"{s}-upper-leg")
-        put(f"{side}_knee", f"{s}-knee")
-        put(f"{side}_ankle", f"{s}-ankle")
-        put(f"{side}_foot", f"{s}-toe-2-1", f"{s}-toe-3-1")
-        put(f"{side}_collar", f"{s}-clavicle")
-        put(f"{side}_shoulder", f"{s}-shoulder")
-        put(f"{side}_elbow", f"{s}-elbow")
-        put(f"{side}_wrist", f"{s}-hand")
-        put(f"{side}_hand", f"{s}-finger-3-1")
+    for side, letter in (("left", "l"), ("right", "r")):
+        for name, cubes in SIDED_CUBES.items():
+            places = [source.cube(v, f"{letter}-{c}") for c in cubes]
+            joints[JOINT_INDEX[f"{side}_{name}"]] = np.mean(places, axis=0)
     hips = joints[1:3].mean(0)
     spine = joints[JOINT_INDEX["spine1"]]
     direction = (spine - hips) / np.linalg.norm(spine - hips)
@@ -42,38 +53,48 @@ def smpl_joints(source: Source, v: np.ndarray) -> np.ndarray:
     return joints
 
 
+# a source bone's weights by its name, or by how the name begins
+CENTRAL_SHARES = {
+    "root": {"pelvis": 1.0},
+    "pelvis": {"pelvis": 1.0},
+    "spine05": {"pelvis": 1.0},
+    "spine04": {"pelvis": 0.5, "spine1": 0.5},
+    "spine03": {"spine1": 1.0},
+    "spine02": {"spine2": 1.0},
+    "breast": {"spine2": 1.0},
+    "spine01": {"spine3": 1.0},
+    "neck01": {"neck": 1.0},
+    "neck02": {"neck": 1.0},
+    "neck03": {"neck": 0.5, "head": 0.5},
+}
+SIDED_PREFIXES = {
+    "clavicle": "collar",
+    "shoulder01": "collar",
+    "upperarm": "shoulder",
+    "lowerarm": "elbow",
+    "wrist": "wrist",
+    "metacarpal": "wrist",
+    "finger1-1": "wrist",
+    "finger": "hand",
+    "upperleg": "hip",
+    "lowerleg": "knee",
+    "foot": "ankle",
+    "toe": "foot",
+}
+
+
+def bone_side(bone: str) -> tuple[str, str]:
+    """A source bone's name without its letter, and its side as SMPL writes it."""
+    name, _, letter = bone.partition(".")
+    return name, {"L": "left_", "R": "right_"}.get(letter, "")
+
+
 def _bone_shares(bone: str) -> dict[str, float]:
     """How a source bone's weights are given to SMPL's joints."""
-    name, _, side = bone.partition(".")
-    side = {"L": "left_", "R": "right_"}.get(side, "")
-    if name in ("root", "pelvis", "spine05"):
-        return {"pelvis": 1.0}
-    if name == "spine04":
-        return {"pelvis": 0.5, "spine1": 0.5}
-    if name == "spine03":
-        return {"spine1": 1.0}
-    if name in ("spine02", "breast"):
-        return {"spine2": 1.0}
-    if name == "spine01":
-        return {"spine3": 1.0}
-    if name in ("neck01", "neck02"):
-        return {"neck": 1.0}
-    if name == "neck03":
-        return {"neck": 0.5, "head": 0.5}
-    for prefix, joint in (
-        ("clavicle", "collar"),
-        ("shoulder01", "collar"),
-        ("upperarm", "shoulder"),
-        ("lowerarm", "elbow"),
-        ("wrist", "wrist"),
-        ("metacarpal", "wrist"),
-        ("finger1-1", "wrist"),
-        ("finger", "hand"),
-        ("upperleg", "hip"),
-        ("lowerleg", "knee"),
-        ("foot", "ankle"),
-        ("toe", "foot"),
-    ):
+    name, side = bone_side(bone)
+    if name in CENTRAL_SHARES:
+        return CENTRAL_SHARES[name]
+    for prefix, joint in SIDED_PREFIXES.items():
         if name.startswith(prefix):
             return {side + joint: 1.0}
     return {"head": 1.0}
@@ -87,7 +108,10 @@ def bone_map(source: Source) -> dict[str, dict[int, float]]:
 
 
 def dense_weights(source: Source) -> np.ndarray:
-    """Skinning weights (19158, 24), rows sum to 1, left-right symmetric; helpers without weights go to the head."""
+    """Skinning weights (19158, 24), rows sum to 1, left-right symmetric.
+
+    Helpers without weights go to the head.
+    """
     weights = np.zeros((len(source.base), NUM_JOINTS))
     for bone, shares in bone_map(source).items():
         index, value = source.weights[bone]
@@ -115,53 +139,69 @@ def _minimal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def t_pose_rotations(source: Source, v: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """Global rotation of each SMPL segment from the source's rest pose to SMPL's T-pose. -> (24, 3, 3).
+    """Global rotation of each SMPL segment from the source's rest pose to the T-pose.
 
-    Arms along +-x with the elbow hinge vertical and palms down, legs straight down, feet forward and flat.
+    Arms along +-x with the elbow hinge vertical and palms down, legs straight down, feet forward
+    and flat. -> (24, 3, 3).
     """
     turn = np.tile(np.eye(3), (NUM_JOINTS, 1, 1))
-    at = lambda name: joints[JOINT_INDEX[name]]  # noqa: E731
-    for side, s, sign in (("left", "l", 1.0), ("right", "r", -1.0)):
-        along, forward, down = np.array([sign, 0, 0]), np.array([0, 0, 1.0]), np.array([0, -1.0, 0])
-        angle = sign * COLLAR_RAISE
-        c, n = np.cos(angle), np.sin(angle)
-        turn[JOINT_INDEX[f"{side}_collar"]] = [[c, -n, 0], [n, c, 0], [0, 0, 1]]
-        upper = at(f"{side}_elbow") - at(f"{side}_shoulder")
-        fore = at(f"{side}_wrist") - at(f"{side}_elbow")
-        bend = fore - upper * (fore @ upper) / (upper @ upper)
-        turn[JOINT_INDEX[f"{side}_shoulder"]] = _frame(along, forward) @ _frame(upper, bend).T
-        turn[JOINT_INDEX[f"{side}_elbow"]] = (
-            _frame(along, forward) @ _frame(fore, bend - fore * (bend @ fore) / (fore @ fore)).T
-        )
-        knuckles = source.cube(v, f"{s}-finger-2-1") - source.cube(v, f"{s}-finger-5-1")
-        hand = at(f"{side}_hand") - at(f"{side}_wrist")
-        turn[JOINT_INDEX[f"{side}_wrist"]] = _frame(along, forward) @ _frame(hand, knuckles).T
-        fingers = source.cube(v, f"{s}-finger-3-3") - at(f"{side}_hand")
-        relative = turn[JOINT_INDEX[f"{side}_wrist"]] @ fingers
-        straighten = _minimal(relative, 0.6 * along * np.linalg.norm(relative) + 0.4 * relative)
-        turn[JOINT_INDEX[f"{side}_hand"]] = straighten @ turn[JOINT_INDEX[f"{side}_wrist"]]
-        turn[JOINT_INDEX[f"{side}_hip"]] = _minimal(at(f"{side}_knee") - at(f"{side}_hip"), down)
-        turn[JOINT_INDEX[f"{side}_knee"]] = _minimal(at(f"{side}_ankle") - at(f"{side}_knee"), down)
-        toes = at(f"{side}_foot") - at(f"{side}_ankle")
-        yaw = -np.arctan2(toes[0], toes[2])
-        c, n = np.cos(yaw), np.sin(yaw)
-        turn[JOINT_INDEX[f"{side}_ankle"]] = turn[JOINT_INDEX[f"{side}_foot"]] = [
-            [c, 0, n],
-            [0, 1, 0],
-            [-n, 0, c],
-        ]
+    for side, letter in (("left", "l"), ("right", "r")):
+        cubes = {n: source.cube(v, f"{letter}-finger-{n}") for n in ("2-1", "5-1", "3-3")}
+        for turns in (_arm_turns(side, joints, cubes), _leg_turns(side, joints)):
+            for name, rotation in turns.items():
+                turn[JOINT_INDEX[f"{side}_{name}"]] = rotation
     return turn
 
 
-# Bones along which a joint's twist is spread: bone -> (segment above, segment below, share of the below's rotation).
+def _arm_turns(
+    side: str, joints: np.ndarray, fingers: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Global rotations of one arm's segments to the T-pose. fingers: places of their joints."""
+    shoulder, elbow, wrist, hand = (
+        joints[JOINT_INDEX[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist", "hand")
+    )
+    sign = 1.0 if side == "left" else -1.0
+    along, forward = np.array([sign, 0, 0]), np.array([0, 0, 1.0])
+    upper, fore = elbow - shoulder, wrist - elbow
+    bend = fore - upper * (fore @ upper) / (upper @ upper)
+    knuckles = fingers["2-1"] - fingers["5-1"]
+    target = _frame(along, forward)
+    palm = target @ _frame(hand - wrist, knuckles).T
+    tips = palm @ (fingers["3-3"] - hand)
+    straight = _minimal(tips, 0.6 * along * np.linalg.norm(tips) + 0.4 * tips)
+    return {
+        "collar": axis_angle_to_matrix(xp, np.array([0.0, 0.0, sign * COLLAR_RAISE])),
+        "shoulder": target @ _frame(upper, bend).T,
+        "elbow": target @ _frame(fore, bend - fore * (bend @ fore) / (fore @ fore)).T,
+        "wrist": palm,
+        "hand": straight @ palm,
+    }
+
+
+def _leg_turns(side: str, joints: np.ndarray) -> dict[str, np.ndarray]:
+    """Global rotations of one leg's segments to the T-pose."""
+    hip, knee, ankle, foot = (
+        joints[JOINT_INDEX[f"{side}_{name}"]] for name in ("hip", "knee", "ankle", "foot")
+    )
+    down, toes = np.array([0, -1.0, 0]), foot - ankle
+    flat = axis_angle_to_matrix(xp, np.array([0.0, -np.arctan2(toes[0], toes[2]), 0.0]))
+    return {
+        "hip": _minimal(knee - hip, down),
+        "knee": _minimal(ankle - knee, down),
+        "ankle": flat,
+        "foot": flat,
+    }
+
+
+# Bones along which a joint's twist is spread: bone -> (segment above, segment below, share of the
+# below's rotation).
 TWIST_BONES = {"upperarm01": ("collar", "shoulder", 0.5), "lowerarm02": ("elbow", "wrist", 0.6)}
 
 
 def slerp(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
     """Rotation `share` of the way from a to b. (..., 3, 3) -> (..., 3, 3)."""
-    from ...rotations_np import axis_angle_to_matrix, matrix_to_axis_angle
-
-    return a @ axis_angle_to_matrix(share * matrix_to_axis_angle(np.swapaxes(a, -1, -2) @ b))
+    between = matrix_to_axis_angle(xp, np.swapaxes(a, -1, -2) @ b)
+    return a @ axis_angle_to_matrix(xp, share * between)
 
 
 def chain_positions(joints: np.ndarray, turn: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
@@ -185,16 +225,13 @@ def to_t_pose(
     total = np.zeros(len(v))
     for bone, shares in bone_map(source).items():
         index, value = source.weights[bone]
-        name, _, letter = bone.partition(".")
-        side = {"L": "left_", "R": "right_"}.get(letter, "")
+        name, side = bone_side(bone)
         for joint, share in shares.items():
             rotation = turn[joint]
-            if name in TWIST_BONES:
+            if name == "lowerarm02":
                 above, below, part = TWIST_BONES[name]
-                if name == "lowerarm02":
-                    rotation = slerp(
-                        turn[JOINT_INDEX[side + above]], turn[JOINT_INDEX[side + below]], part
-                    )
+                first, second = (turn[JOINT_INDEX[side + n]] for n in (above, below))
+                rotation = slerp(first, second, part)
             local = (v[index] - joints[joint]) @ rotation.T + posed[joint]
             moved[index] += (share * value)[:, None] * local
             total[index] += share * value

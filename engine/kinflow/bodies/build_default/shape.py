@@ -1,24 +1,24 @@
 """Ten named shape components, each one sigma of a stated adult population.
 
-Population: adults of the United States. Stature: NHANES 2015-2018 (Fryar et al., Vital and Health Statistics 3(46)):
-men 175.3 cm, women 161.3 cm, within-sex deviation 7.4 cm, so 10.2 cm for both together. Body-mass index: deviation
-of 3.5 kg/m^2 (NCD-RisC 2016, within country and age, rounded; the tails of real populations are longer on the heavy
-side, which a linear component cannot have). Proportions at a given stature: ANSUR II (Gordon et al. 2014),
-deviations between people of one sex, rounded.
+Population: adults of the United States. Stature: NHANES 2015-2018 (Fryar et al., Vital and Health
+Statistics 3(46)): men 175.3 cm, women 161.3 cm, within-sex deviation 7.4 cm, so 10.2 cm for both
+together. Body-mass index: deviation of 3.5 kg/m^2 (NCD-RisC 2016, within country and age, rounded;
+the tails of real populations are longer on the heavy side, which a linear component cannot have).
+Proportions at a given stature: ANSUR II (Gordon et al. 2014), deviations between people of one sex,
+rounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...core.skeleton import JOINT_INDEX, PARENTS
 from .rig import to_t_pose
-from .source import Source
+from .source import Macro, Source
 
-TEMPLATE = {"gender": 0.5, "age": 0.56, "muscle": 0.5, "weight": 0.72, "height": 0.5}
+TEMPLATE = Macro(age=0.56, weight=0.72)
 TEMPLATE_STATURE = 1.70
 DENSITY = 1010.0
 
@@ -81,12 +81,13 @@ class ShapeSpace:
         used = np.unique(source.quads)
         self.body = used[used < 13380]
         self.triangles = np.concatenate((source.quads[:, [0, 1, 2]], source.quads[:, [0, 2, 3]]))
+        self.scale = 1.0
         raw = self._mesh()
         self.scale = TEMPLATE_STATURE / np.ptp(raw.vertices[self.body, 1])
         self.template = self._mesh()
 
     def _mesh(self, offsets: np.ndarray | float = 0.0, **macro: float) -> Mesh:
-        v = (self.source.macro(**(TEMPLATE | macro)) + offsets) * getattr(self, "scale", 1.0)
+        v = (self.source.macro(replace(TEMPLATE, **macro)) + offsets) * self.scale
         return Mesh(*to_t_pose(self.source, v, self.weights, PARENTS))
 
     def measures(self, mesh: Mesh) -> dict[str, float]:
@@ -96,7 +97,10 @@ class ShapeSpace:
         stature = float(np.ptp(body[:, 1]))
         a, b, c = (v[self.triangles[:, i]] for i in range(3))
         volume = abs(float(np.einsum("ni,ni->", a, np.cross(b, c)))) / 6
-        at = lambda name: j[JOINT_INDEX[name]]  # noqa: E731
+
+        def at(name: str) -> np.ndarray:
+            return j[JOINT_INDEX[name]]
+
         torso = np.abs(body[:, 0]) < 0.25
         waist = torso & (np.abs(body[:, 1] - at("spine1")[1]) < 0.03)
         hip = (np.abs(body[:, 1] - at("left_hip")[1]) < 0.03) & (np.abs(body[:, 0]) < 0.35)
@@ -116,66 +120,60 @@ class ShapeSpace:
         minus = self._mesh(0.5 * sum(both(n) for n in down))
         return plus - minus
 
-    def _scaled(self, direction: Mesh, measure: str, sigma: float) -> Mesh:
-        """Direction times the factor at which the measure changes by sigma."""
+    def _slope(self, direction: Mesh, measure: str) -> float:
+        """By how much a measure changes along a direction."""
         step = 0.25
         high = self.measures(self.template + direction * step)[measure]
         low = self.measures(self.template + direction * -step)[measure]
-        return direction * (sigma * 2 * step / (high - low))
+        return (high - low) / (2 * step)
+
+    def _scaled(self, direction: Mesh, measure: str, sigma: float) -> Mesh:
+        """Direction times the factor at which the measure changes by sigma."""
+        return direction * (sigma / self._slope(direction, measure))
 
     def _held(self, direction: Mesh, hold: tuple[tuple[Mesh, str, float], ...]) -> Mesh:
         """Takes out what the direction changes in the held measures (stature, weight)."""
         for component, measure, sigma in hold:
-            step = 0.25
-            high = self.measures(self.template + direction * step)[measure]
-            low = self.measures(self.template + direction * -step)[measure]
-            direction = direction - component * ((high - low) / (2 * step) / sigma)
+            direction = direction - component * (self._slope(direction, measure) / sigma)
         return direction
+
+    def _pair(self, slider: str, low: float, high: float) -> Mesh:
+        """From one place of a slider to another."""
+        return self._mesh(**{slider: high}) - self._mesh(**{slider: low})
 
     def components(self) -> list[Mesh]:
         """The ten directions, one sigma each, in the order of COMPONENTS."""
-
-        def pair(**ends: tuple[float, float]) -> Mesh:
-            low = self._mesh(**{k: v[0] for k, v in ends.items()})
-            return self._mesh(**{k: v[1] for k, v in ends.items()}) - low
-
-        size = self._scaled(pair(height=(0.2, 0.8)), "stature", COMPONENTS[0].sigma)
-        hold_size = (size, "stature", COMPONENTS[0].sigma)
-        weight = self._held(pair(weight=(0.25, 0.85)), (hold_size,))
-        weight = self._scaled(weight, "bmi", COMPONENTS[1].sigma)
-        held = (hold_size, (weight, "bmi", COMPONENTS[1].sigma))
-        makers: dict[str, Callable[[], Mesh]] = {
-            "gender": lambda: pair(gender=(0.0, 1.0)) * 0.5,
-            "muscle": lambda: pair(muscle=(0.25, 0.75)) * 0.5,
-            "age": lambda: pair(age=(0.5, 0.76)) * 0.5,
-            "leg": lambda: self._targets(
-                ("legs/measure-upperleg-height-incr", "legs/measure-lowerleg-height-incr"),
-                ("legs/measure-upperleg-height-decr", "legs/measure-lowerleg-height-decr"),
-            ),
-            "shoulders": lambda: self._targets(
-                ("torso/measure-shoulder-dist-incr",), ("torso/measure-shoulder-dist-decr",)
-            ),
-            "hips": lambda: self._targets(
-                ("hip/hip-scale-horiz-incr",), ("hip/hip-scale-horiz-decr",)
-            ),
-            "belly": lambda: self._targets(
-                ("torso/measure-waist-circ-incr",), ("torso/measure-waist-circ-decr",)
-            ),
-            "arms": lambda: self._targets(
-                ("arms/measure-upperarm-length-incr", "arms/measure-lowerarm-length-incr"),
-                ("arms/measure-upperarm-length-decr", "arms/measure-lowerarm-length-decr"),
-            ),
-        }
+        stature, bmi = COMPONENTS[0].sigma, COMPONENTS[1].sigma
+        size = self._scaled(self._pair("height", 0.2, 0.8), "stature", stature)
+        held_size = (size, "stature", stature)
+        weight = self._held(self._pair("weight", 0.25, 0.85), (held_size,))
+        weight = self._scaled(weight, "bmi", bmi)
+        held = (held_size, (weight, "bmi", bmi))
         result = [size, weight]
         for component in COMPONENTS[2:]:
-            direction = makers[component.measure]()
-            if component.measure in ("gender", "muscle", "age"):
-                result.append(
-                    self._held(direction, held[:1] if component.measure == "gender" else held)
-                )
+            measure = component.measure
+            kept = held[:1] if measure in WEIGHT_FREE else held
+            if measure in SLIDERS:
+                low, high, factor = SLIDERS[measure]
+                result.append(self._held(self._pair(measure, low, high) * factor, kept))
             else:
-                direction = self._held(
-                    direction, held if component.measure != "belly" else held[:1]
-                )
-                result.append(self._scaled(direction, component.measure, component.sigma))
+                direction = self._held(self._targets(*_ends(TARGETS[measure])), kept)
+                result.append(self._scaled(direction, measure, component.sigma))
         return result
+
+
+# macro sliders: from, to, and the share of the way that is one sigma
+SLIDERS = {"gender": (0.0, 1.0, 0.5), "muscle": (0.25, 0.75, 0.5), "age": (0.5, 0.76, 0.5)}
+# measures' own targets, each with one that raises and one that lowers it
+TARGETS = {
+    "leg": ("legs/measure-upperleg-height", "legs/measure-lowerleg-height"),
+    "shoulders": ("torso/measure-shoulder-dist",),
+    "hips": ("hip/hip-scale-horiz",),
+    "belly": ("torso/measure-waist-circ",),
+    "arms": ("arms/measure-upperarm-length", "arms/measure-lowerarm-length"),
+}
+WEIGHT_FREE = ("gender", "belly")  # with these the weight may change
+
+
+def _ends(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(f"{n}-incr" for n in names), tuple(f"{n}-decr" for n in names)

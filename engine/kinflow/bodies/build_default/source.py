@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,23 @@ MESH_GROUPS = ("body", "helper-l-eye", "helper-r-eye")
 DECIMETRE = 0.1
 
 
+@dataclass(frozen=True)
+class Macro:
+    """MakeHuman's macro sliders, 0 to 1."""
+
+    gender: float = 0.5
+    age: float = 0.5
+    muscle: float = 0.5
+    weight: float = 0.5
+    height: float = 0.5
+
+
 @dataclass(eq=False)
 class Source:
     """MPFB2's data. All lengths in metres, Y up, facing +Z, in its own A-like rest pose.
 
-    base (19158, 3) with helpers; quads (Q, 4); uv (T, 2); quad_uv (Q, 4); weights bone -> (index, weight).
+    base (19158, 3) with helpers; quads (Q, 4); uv (T, 2); quad_uv (Q, 4); weights bone -> (index,
+    weight); mirror (19158,): each vertex' twin.
     """
 
     archive: Path
@@ -30,6 +43,22 @@ class Source:
     quad_uv: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
+        self._read_mesh()
+        self.rig = self._json("rigs/standard/rig.default.json")
+        self.groups = self._json("mesh_metadata/basemesh_vertex_groups.json")
+        self.weights = {
+            bone: (np.array([i for i, _ in pairs], dtype=int), np.array([w for _, w in pairs]))
+            for bone, pairs in self._json("rigs/standard/weights.default.json")["weights"].items()
+            if pairs
+        }
+        self.mirror = np.arange(len(self.base))
+        for line in self._text("mesh_metadata/hm08.mirror").splitlines():
+            if line.strip():
+                a, b = (int(word) for word in line.split()[:2])
+                self.mirror[a], self.mirror[b] = b, a
+        self._targets = self._list_targets()
+
+    def _read_mesh(self) -> None:
         vertices, uv, quads, quad_uv, group = [], [], [], [], ""
         for line in self._text("3dobjs/base.obj").splitlines():
             words = line.split()
@@ -48,25 +77,6 @@ class Source:
                 quad_uv.append([int(c[1]) - 1 for c in corners])
         self.base = np.array(vertices) * DECIMETRE
         self.uv, self.quads, self.quad_uv = np.array(uv), np.array(quads), np.array(quad_uv)
-        rig = json.loads(self._text("rigs/standard/rig.default.json"))
-        self.rig = rig
-        self.groups = json.loads(self._text("mesh_metadata/basemesh_vertex_groups.json"))
-        self.weights = {
-            bone: (np.array([i for i, _ in pairs], dtype=int), np.array([w for _, w in pairs]))
-            for bone, pairs in json.loads(self._text("rigs/standard/weights.default.json"))[
-                "weights"
-            ].items()
-            if pairs
-        }
-        pairs = [
-            line.split()[:2]
-            for line in self._text("mesh_metadata/hm08.mirror").splitlines()
-            if line.strip()
-        ]
-        self.mirror = np.arange(len(self.base))
-        for a, b in pairs:
-            self.mirror[int(a)], self.mirror[int(b)] = int(b), int(a)
-        self._targets = self._list_targets()
 
     def _read(self, name: str) -> bytes:
         if self.archive.is_dir():
@@ -76,6 +86,9 @@ class Source:
 
     def _text(self, name: str) -> str:
         return self._read(name).decode()
+
+    def _json(self, name: str) -> Any:
+        return json.loads(self._text(name))
 
     def _list_targets(self) -> set[str]:
         if self.archive.is_dir():
@@ -94,59 +107,52 @@ class Source:
         """Offsets (19158, 3) of a target, zeros where MPFB2 has none of that name."""
         offsets = np.zeros_like(self.base)
         if f"{name}.target.gz" in self._targets:
-            for line in (
-                gzip.decompress(self._read(f"targets/{name}.target.gz")).decode().splitlines()
-            ):
+            text = gzip.decompress(self._read(f"targets/{name}.target.gz")).decode()
+            for line in text.splitlines():
                 words = line.split()
                 if len(words) == 4 and not words[0].startswith("#"):
                     offsets[int(words[0])] = [float(w) for w in words[1:]]
         return offsets * DECIMETRE
 
-    def macro(self, gender=0.5, age=0.5, muscle=0.5, weight=0.5, height=0.5) -> np.ndarray:
-        """MakeHuman's macro blend: product of factors for each combination. Values 0..1. -> (19158, 3)."""
-
-        def factors(value: float, low: str, middle: str, high: str) -> dict[str, float]:
-            if value < 0.5:
-                return {low: 1 - 2 * value, middle: 2 * value}
-            return {middle: 2 - 2 * value, high: 2 * value - 1}
-
-        genders = {"female": 1 - gender, "male": gender}
-        ages = {"young": 2 - 2 * age, "old": 2 * age - 1}
-        muscles = factors(muscle, "minmuscle", "averagemuscle", "maxmuscle")
-        weights = factors(weight, "minweight", "averageweight", "maxweight")
-        heights = {"minheight": max(0.0, 1 - 2 * height), "maxheight": max(0.0, 2 * height - 1)}
+    def macro(self, where: Macro) -> np.ndarray:
+        """MakeHuman's macro blend: product of factors for each combination. -> (19158, 3)."""
+        genders = {"female": 1 - where.gender, "male": where.gender}
+        ages = {"young": 2 - 2 * where.age, "old": 2 * where.age - 1}
+        heights = _extremes(where.height, "minheight", "maxheight")
+        builds = [
+            (f"{muscle}-{weight}", mw * ww)
+            for muscle, mw in _between(where.muscle, "muscle").items()
+            for weight, ww in _between(where.weight, "weight").items()
+        ]
         result = self.base.copy()
-        for g, gw in genders.items():
-            for a, aw in ages.items():
-                if gw * aw == 0:
+        for gender, gw in genders.items():
+            for age, aw in ages.items():
+                share, person = gw * aw, f"{gender}-{age}"
+                if share == 0:
                     continue
                 for race in ("caucasian", "african", "asian"):
-                    result += gw * aw / 3 * self.target(f"macrodetails/{race}-{g}-{a}")
-                for m, mw in muscles.items():
-                    for w, ww in weights.items():
-                        factor = gw * aw * mw * ww
-                        if factor == 0:
-                            continue
-                        result += factor * self.target(f"macrodetails/universal-{g}-{a}-{m}-{w}")
-                        for h, hw in heights.items():
-                            if hw:
-                                result += (
-                                    factor
-                                    * hw
-                                    * self.target(f"macrodetails/height/{g}-{a}-{m}-{w}-{h}")
-                                )
+                    result += share / 3 * self.target(f"macrodetails/{race}-{person}")
+                for build, factor in builds:
+                    if factor:
+                        result += share * factor * self._built(f"{person}-{build}", heights)
         return result
+
+    def _built(self, name: str, heights: dict[str, float]) -> np.ndarray:
+        """One build's target, and what height adds to it."""
+        offsets = self.target(f"macrodetails/universal-{name}")
+        for height, weight in heights.items():
+            if weight:
+                offsets = offsets + weight * self.target(f"macrodetails/height/{name}-{height}")
+        return offsets
 
     def both_sides(self, name: str) -> np.ndarray:
         """A left target and its right twin, `{}` standing for l and r."""
-        return (
-            self.target(name.format("l")) + self.target(name.format("r"))
-            if "{}" in name
-            else self.target(name)
-        )
+        if "{}" not in name:
+            return self.target(name)
+        return self.target(name.format("l")) + self.target(name.format("r"))
 
     def place(self, vertices: np.ndarray, spec: dict) -> np.ndarray:
-        """Where a rig end lies on this mesh: centre of a helper cube, a vertex or a mean of vertices."""
+        """Where a rig end lies on a mesh: a helper cube's centre, a vertex or a mean of them."""
         if spec["strategy"] == "CUBE":
             ranges = self.groups[spec["cube_name"]]
             index = np.concatenate([np.arange(a, b + 1) for a, b in ranges])
@@ -158,3 +164,16 @@ class Source:
     def cube(self, vertices: np.ndarray, name: str) -> np.ndarray:
         """Centre of the helper cube joint-NAME."""
         return self.place(vertices, {"strategy": "CUBE", "cube_name": f"joint-{name}"})
+
+
+def _between(value: float, what: str) -> dict[str, float]:
+    """Shares of the least, the average and the most of something."""
+    low, middle, high = (f"{word}{what}" for word in ("min", "average", "max"))
+    if value < 0.5:
+        return {low: 1 - 2 * value, middle: 2 * value}
+    return {middle: 2 - 2 * value, high: 2 * value - 1}
+
+
+def _extremes(value: float, low: str, high: str) -> dict[str, float]:
+    """Shares of two ends; in the middle there is neither."""
+    return {low: max(0.0, 1 - 2 * value), high: max(0.0, 2 * value - 1)}

@@ -1,6 +1,4 @@
-"""How far a limb's points are behind the hips, as a detector guesses it or a flipped start wants
-it.
-"""
+"""How far a limb is behind the hips, as a detector guesses it or a flipped start wants it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Keypoints under full perspective (loss KA): the mean unsquared distance, as a Laplace
-likelihood.
-"""
+"""Keypoints under full perspective (loss KA): a Laplace likelihood of the unsquared distance."""
 
 from __future__ import annotations
 

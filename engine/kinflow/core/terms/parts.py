@@ -146,9 +146,7 @@ class Parts:
         return self._of_vertices(xp, vertices, visible).value + of_pixels.value
 
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
-        """One row a vertex, along its field's slope, and one a pixel, towards the vertex it
-        matches.
-        """
+        """One row a vertex, along its field's slope, and one a pixel, towards its vertex."""
         vertices, slopes, visible = self._projected(xp, posed)
         of_vertices = self._of_vertices(xp, vertices, visible)
         of_pixels, match = self._of_pixels(xp, vertices, visible)

@@ -17,8 +17,6 @@ def smoothed_distance(
 
 
 def geman_mcclure(distance: Array, scale: Array | float) -> tuple[Array, Array]:
-    """rho = x^2 / (1 + x^2) with x = distance / scale: lets go of outliers. -> rho, w with rho' = w
-    d.
-    """
+    """rho = x^2 / (1 + x^2), x = distance / scale: lets go of outliers. -> rho, w: rho' = w d."""
     x = (distance / scale) ** 2
     return x / (1 + x), 2 / (scale * (1 + x)) ** 2

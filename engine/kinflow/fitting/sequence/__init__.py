@@ -1,6 +1,4 @@
-"""Frames of one person: tracked, led along one path of hypotheses, and solved together with
-smoothness as one more residual.
-"""
+"""Frames of one person: tracked, led along one path of hypotheses, solved together, smoothly."""
 
 from .joint_fit import SequenceConfig as SequenceConfig
 from .joint_fit import fit_sequence as fit_sequence

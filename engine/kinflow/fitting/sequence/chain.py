@@ -1,6 +1,4 @@
-"""All frames of a window at once: their own residuals, one shape, and smoothness between
-neighbours.
-"""
+"""All frames of a window at once: their residuals, one shape, smoothness between neighbours."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.linalg import LinAlgError, solveh_banded
 
-from ...core.arrays import Array, Namespace, asarray_like, per_person, pick, to_numpy
+from ...core.arrays import Array, Namespace, asarray_like, per_person, pick, put_beside, to_numpy
 from ...core.body import NUM_BETAS
 from ...core.posterior import Problem, State
 from ...core.step import Linearisation
@@ -66,8 +64,8 @@ class Chain:
         energy, *tables = (np.concatenate(column) for column in zip(*parts, strict=True))
         energy = energy + to_numpy(self.smoothness.energy(self.xp, state))
         total = asarray_like(self.xp, energy, state.z)
-        # arrays of the namespace, so that the solver can choose between two linearisations
-        return ChainLinearisation(total, *(self.xp.asarray(table) for table in tables))
+        # beside the state, so that the solver can choose between two linearisations
+        return ChainLinearisation(total, *(put_beside(self.xp, t, state.z) for t in tables))
 
     def step(self, linear: ChainLinearisation, state: State, damping: Array) -> State:
         """A damped step of all frames and the shape; nowhere where the system is not definite."""

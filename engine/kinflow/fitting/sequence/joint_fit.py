@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +14,12 @@ from ...bodies.arrays import AnyBody
 from ...bodies.files import load_body_arrays
 from ...core.arrays import Array, asarray_like, pick, put_rows, to_numpy
 from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
-from ...core.solver import Progress, Solution, SolverConfig
+from ...core.solver import Solution, SolverConfig
 from ...core.terms.smoothness import Smoothness, SmoothWeights
 from ...errors import InvalidInputError
 from ...priors.arrays import PosePrior, prior_of
 from ...records import Camera, FitResult, Observation
-from ..backend import backend_for, minimise
+from ..backend import Report, backend_for, iterations, minimise, share, silent
 from ..config import FitConfig
 from ..fit import fit
 from ..part_fields import parts_term
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ...priors.prior import Prior
 
 FITTED = ("converged", "max_iterations")
-Report = Callable[[float, str], bool | None]
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,11 @@ def fit_sequence(
     arguments, CancelledError where progress returns False.
     """
     people = list(observations)
-    config = config or SequenceConfig()
+    config, report = config or SequenceConfig(), progress or silent
     numbers = _numbers(people, frames)
     if not people:
         return []
     lens = camera or people[0].camera or people[0].assumed_camera()
-    report = progress or _silent
     single = fit(
         people,
         body=body,
@@ -85,7 +83,7 @@ def fit_sequence(
         device=device,
         seed=seed,
         config=config.frame,
-        progress=lambda share, text: report(0.5 * share, text),
+        progress=share(report, 0, 0.5),
     )
     fitted = [i for i, r in enumerate(single) if r.status in FITTED]
     if len(fitted) < 3:
@@ -94,16 +92,12 @@ def fit_sequence(
     means = Means(arrays, prior_of(prior), backend_for(device), config.frame)
     clip = _Clip([people[i] for i in fitted], lens, [numbers[i] for i in fitted])
     start = _chosen([single[i] for i in fitted], clip, means)
-    frames_ = _frames(clip, means, start, "ba" in losses, seed)
-    state, energy = _in_windows(frames_, start, clip.times, config, report)
-    solution = Solution(state, energy, energy == energy)
+    together = _frames(clip, means, start, "ba" in losses, seed)
+    state, energy = _in_windows(together, start, clip.times, config, report)
     owner = means.backend.asarray(np.arange(len(fitted)))
-    joint = dict(zip(fitted, results_of(frames_, solution, owner), strict=True))
+    results = results_of(together, Solution(state, energy, energy == energy), owner)
+    joint = dict(zip(fitted, results, strict=True))
     return [replace(joint[i], timings=r.timings) if i in joint else r for i, r in enumerate(single)]
-
-
-def _silent(fraction: float, message: str) -> bool | None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -177,17 +171,11 @@ def _in_windows(
         smoothness = Smoothness(config.smooth, numbers[rows])
         chain = Chain(problem.pick(rows), smoothness, held, hold_shape=start > 0)
         solver = SolverConfig(config.iterations, tolerance=1e-3 * len(rows), first_damping=0.1)
-        progress = _part(report, start / count, len(rows) / count)
+        half = (0.5 + 0.5 * start / count, 0.5 * len(rows) / count)
+        progress = iterations(report, *half, "whole clip")
         solution = minimise(chain, pick(state, rows), solver, progress)
         state = put_rows(state, rows, solution.state)
         state = replace(state, betas=solution.state.betas[:1] + xp.zeros_like(state.betas))
         bare = problem.pick(rows).energy(solution.state)
         energies = put_rows(energies, rows, bare)
     return state, energies
-
-
-def _part(report: Report, low: float, share: float) -> Progress:
-    def progress(iteration: int, most: int) -> bool | None:
-        return report(0.5 + 0.5 * (low + share * iteration / most), "whole clip")
-
-    return progress

@@ -1,0 +1,59 @@
+"""A clip in a folder: solved as a whole, journalled as photos are."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from crowd import make_crowd, write_people
+
+from kinflow import KinflowError, Observation
+from kinflow.batch.clip import run_clip
+from kinflow.batch.sources import list_sources
+from kinflow.batch.work import Settings
+from kinflow.perception.formats import read_observations
+
+SETTINGS = Settings(losses=("ka",), overlay=False, start="rotations")
+
+
+@pytest.fixture
+def frames(tmp_path, monkeypatch) -> list[Path]:
+    """Seven frames of one person; what is seen in each stands in a file beside it."""
+
+    def observe(path: str, **_: object) -> list[Observation]:
+        return read_observations(Path(path).with_suffix(".json"))
+
+    monkeypatch.setattr("kinflow.perception.observe", observe)
+    (tmp_path / "frames").mkdir()
+    return make_crowd(tmp_path / "frames", 7)[0]
+
+
+def _results(out: Path) -> list[str]:
+    return sorted(path.name for path in out.glob("*.npz"))
+
+
+def test_a_clip_is_done_once_and_leaves_nothing_of_who_is_gone(frames, tmp_path):
+    sources, out = list_sources(frames), tmp_path / "out"
+    for frame in frames[1:]:
+        write_people(frame.with_suffix(".json"), 2)
+    first = run_clip(sources, out, SETTINGS)
+    assert (first.done, first.people) == (7, 13) and not first.failed
+    assert len(_results(out)) == 13 and "00.1.npz" not in _results(out)
+    assert run_clip(sources, out, SETTINGS).done == 0
+    for frame in frames[1:]:
+        write_people(frame.with_suffix(".json"), 1)
+    frames[3].with_suffix(".json").write_text("[]")
+    frames[0].touch()
+    again = run_clip(sources, out, SETTINGS)
+    assert _results(out) == [f"{frame.stem}.0.npz" for frame in frames if frame != frames[3]]
+    assert list(again.failed) == [str(frames[3])] and again.people == 6
+    with open(out / "report.csv", newline="", encoding="utf-8") as stream:
+        assert [row["status"] for row in csv.DictReader(stream)].count("failed") == 1
+
+
+def test_a_clip_of_nobody_is_a_sentence(frames, tmp_path):
+    for frame in frames:
+        frame.with_suffix(".json").write_text("[]")
+    with pytest.raises(KinflowError, match="Nobody was found"):
+        run_clip(list_sources(frames), tmp_path / "out", SETTINGS)
