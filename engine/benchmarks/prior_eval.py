@@ -276,7 +276,7 @@ def weights_of(scores: Scores) -> str:
 @dataclass(frozen=True)
 class Plan:
     """poses: a file of one's own instead of the test performers'; per_clip poses of each clip;
-    draws: answers of the best of; names: only these priors.
+    draws: answers of the best of; names: only these priors, or checkpoints' paths.
     """
 
     poses: Path | None = None
@@ -292,7 +292,7 @@ def run(plan: Plan) -> dict[str, dict[str, float]]:
     baselines = load_baselines()
     priors = {name: load_prior_arrays(name) for name in SHIPPED} | baselines
     if plan.names:
-        priors = {n: p for n, p in priors.items() if n in plan.names}
+        priors = {n: priors[n] if n in priors else load_prior_arrays(n) for n in plan.names}
     print_quality(priors, body, load_poses(source), load_poses(TRAINING))
     if {"light", "mixture", "gaussian"} <= set(priors):
         print_densities(priors, body, load_poses(source))

@@ -24,7 +24,7 @@ def body64(body):
     return body.to(dtype=torch.float64)
 
 
-@pytest.fixture(scope="session", params=["light", "light-paper", "light-aa", "light-rotmat", "realnvp"])
+@pytest.fixture(scope="session", params=["light", "light-aa", "light-rotmat", "realnvp"])
 def prior(request):
     return load_prior(request.param)
 

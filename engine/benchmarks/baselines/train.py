@@ -1,8 +1,8 @@
 """python -m benchmarks.baselines.train MOCAP_FOLDER: trains the baselines on the priors' poses.
 
 Same poses, mirroring, balance and recombination as the flows. The Gaussians get the flows' noise
-(sigma 0.04) too; the VPoser sees clean poses, as published. Writes ../data/baselines.safetensors and ../curves/vposer.csv. Needs
-scikit-learn.
+(sigma 0.04) too; the VPoser sees clean poses, as published. Writes ../data/baselines.safetensors
+and ../curves/vposer.csv.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from kinflow.core.rotations import geodesic_angle
 from kinflow.mocap.dataset import PosePool, captured_poses, load_recordings, training_pool
 from kinflow.tensorfile import write_tensors
 from kinflow.training.data import Pool
+from kinflow.training.prior import MIXED
 from kinflow.training.schedule import warm_cosine
 
 from . import FILE
-from .linear import NUM_JOINTS, with_hands
+from .linear import NUM_JOINTS, AffinePrior, with_hands
 from .vposer import LATENT, VPoser
 
-SIGMA, BATCH, STEPS, LR = 0.04, 256, 25_000, 1e-3
-SAMPLE = 50_000
+SIGMA, BATCH, STEPS, LR = 0.04, 256, 20_000, 1e-3
+SAMPLE = 30_000
 WEIGHT_KL, WEIGHT_ROTATION, WEIGHT_JOINTS = 0.005, 1.0, 4.0
 CURVE = Path(__file__).parent.parent / "curves" / "vposer.csv"
 
@@ -100,19 +101,43 @@ def train_vposer(pool: PosePool, validation: Tensor, seed: int = 0) -> VPoser:
 
 def fit_linear(pool: PosePool) -> dict[str, np.ndarray]:
     """One Gaussian and a mixture of eight, of axis-angles lifted as the flow `light-aa`'s are."""
-    from sklearn.mixture import GaussianMixture
-
     theta = to_vector(numpy_namespace, "axis_angle", pool.poses)
-    drawn = Pool(theta, pool.weights).draw((SAMPLE,), SIGMA, np.random.default_rng(1))
-    drawn = drawn[:, : 3 * NUM_JOINTS]
-    mixture = GaussianMixture(8, reg_covar=1e-5, random_state=0, n_init=1, max_iter=300).fit(drawn)
+    random = np.random.default_rng(1)
+    drawn = Pool(theta, pool.weights).draw((SAMPLE,), SIGMA, random, MIXED[1])
+    drawn = drawn[:, : 3 * NUM_JOINTS].astype(np.float64)
+    shares, means, covariances = fit_mixture(drawn, random)
     return {
         "gaussian.mean": drawn.mean(0),
         "gaussian.covariance": np.cov(drawn.T),
-        "mixture.weights": mixture.weights_,
-        "mixture.means": mixture.means_,
-        "mixture.covariances": mixture.covariances_,
+        "mixture.weights": shares,
+        "mixture.means": means,
+        "mixture.covariances": covariances,
     }
+
+
+def fit_mixture(
+    x: np.ndarray, random: np.random.Generator, components: int = 8, rounds: int = 60
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expectation maximisation from components about random poses. x (N, D) -> shares (K,), means
+    (K, D), covariances (K, D, D).
+    """
+    centres = x[random.choice(len(x), components, False)]
+    nearest = ((x[:, None] - centres) ** 2).sum(-1).argmin(1)
+    belongs = np.eye(components)[nearest]
+    for _ in range(rounds):
+        counts = belongs.sum(0)
+        means = (belongs.T @ x) / counts[:, None]
+        covariances = np.stack(
+            [((x - m) * w[:, None]).T @ (x - m) / w.sum() for m, w in zip(means, belongs.T, strict=True)]
+        )
+        covariances += 1e-5 * np.eye(x.shape[1])
+        parts = zip(means, covariances, counts / len(x), strict=True)
+        densities = np.stack(
+            [AffinePrior.gaussian("", m, c).log_density(x) + np.log(s) for m, c, s in parts], 1
+        )
+        belongs = np.exp(densities - densities.max(1, keepdims=True))
+        belongs /= belongs.sum(1, keepdims=True)
+    return counts / len(x), means, covariances
 
 
 def main(mocap: Path) -> None:

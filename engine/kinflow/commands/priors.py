@@ -38,7 +38,7 @@ class PriorEval(Common):
     draws: int = 10
     """Answers drawn for the best of."""
     priors: tuple[str, ...] = ()
-    """Only these."""
+    """Only these; a checkpoint's path too."""
 
 
 @dataclass(frozen=True, kw_only=True)
