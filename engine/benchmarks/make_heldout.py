@@ -1,6 +1,6 @@
 """python -m benchmarks.make_heldout MOCAP_FOLDER: captured poses of the three splits.
 
-Writes heldout_poses.npz, validation_poses.npz and training_poses.npz in data/: pose (N, 69) and
+Writes heldout_poses.npz, validation_poses.npz and training_poses.npz in data/: pose (N, 23, 3) and
 global_orient (N, 3) axis-angle, clip and performer indices, and their names. The splits have no
 performer in common.
 """

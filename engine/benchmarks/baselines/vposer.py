@@ -107,7 +107,9 @@ class VPoserPrior:
         return backend.record(VPoserDecoder(self.layers))
 
     def encode(self, pose: np.ndarray) -> np.ndarray:
-        """The posterior's mean. -> (B, 32)."""
+        """The posterior's mean, of an encoder that is there; else the latent's. -> (B, 32)."""
+        if not self.encoder:
+            return np.zeros((len(pose), LATENT))
         h = to_vector(xp, KIND, pose[:, :NUM_JOINTS])
         for weight, bias in self.encoder[:-1]:
             h = h @ weight.T + bias
