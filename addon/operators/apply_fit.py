@@ -43,7 +43,9 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
         prior = prior_of(armature)
         rarities = [prior.unusual(r.body_pose[None]).text() for _, r in good]
         if rare := [text for text in rarities if text != "usual"]:
-            state.message += f"; {len(rare)} unusual ({rare[0]})" if len(good) > 1 else f"; {rare[0]}"
+            state.message += (
+                f"; {len(rare)} unusual ({rare[0]})" if len(good) > 1 else f"; {rare[0]}"
+            )
         if bad:
             state.message += f"; {len(bad)} not: {bad[0].message}"
         return {"FINISHED"}

@@ -8,7 +8,7 @@ performers; a weight at the grid's end is marked. Paired differences have their 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +148,9 @@ def score(solver: Solver, poses: np.ndarray, validation: np.ndarray, draws: int)
 def draw_samples(prior: AnyPrior, count: int, seed: int = 0) -> np.ndarray:
     """Poses (count, 23, 3, 3) at temperature 1; `none` draws no people but turned joints."""
     random = np.random.default_rng(seed)
-    parts, shares = (prior.components, prior.shares) if isinstance(prior, Mixture) else ([prior], [1])
+    parts, shares = (
+        (prior.components, prior.shares) if isinstance(prior, Mixture) else ([prior], [1])
+    )
     which = random.choice(len(parts), count, p=np.array(shares) / np.sum(shares))
     z = random.standard_normal((count, parts[0].dim), np.float32)
     poses = [p.decoder(NUMPY).decode(xp, z[which == k])[0] for k, p in enumerate(parts)]
@@ -219,9 +221,7 @@ def print_densities(priors: dict[str, AnyPrior], body: BodyArrays, poses: Poses)
         gain = poses.interval(nats["light-aa"] - nats[rival])
         print(f"{rival:>14}  nats of light-aa {{:+.1f}} [{{:+.1f}}, {{:+.1f}}]".format(*gain))
         for name, other in spoilt.items():
-            a, b = (
-                (p.log_prob(truth), p.log_prob(other)) for p in (flow, priors[rival])
-            )
+            a, b = ((p.log_prob(truth), p.log_prob(other)) for p in (flow, priors[rival]))
             gains = [
                 area_under_curve(a[0][r], a[1][r]) - area_under_curve(b[0][r], b[1][r])
                 for r in [np.arange(len(truth)), *draws]

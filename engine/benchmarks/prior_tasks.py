@@ -91,7 +91,9 @@ def posed(table: BodyTable, poses: Array, view: Array) -> Skeleton:
 def joints_of(body: BodyArrays, poses: np.ndarray, view: np.ndarray | None = None) -> np.ndarray:
     """Joints with the pelvis at 0. (B, 23, 3, 3) -> (B, 24, 3) m."""
     poses = poses.astype(np.float32)
-    view = np.broadcast_to(np.eye(3, dtype=np.float32), (len(poses), 3, 3)) if view is None else view
+    view = (
+        np.broadcast_to(np.eye(3, dtype=np.float32), (len(poses), 3, 3)) if view is None else view
+    )
     place = posed(body_table(body, NUMPY), poses, view).place
     return place - place[:, :1]
 

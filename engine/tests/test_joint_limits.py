@@ -60,4 +60,3 @@ def test_captured_people_and_samples_keep_to_their_joints(heldout):
 def test_numpy_and_torch_measure_the_same(heldout):
     by_numpy = joint_excess(numpy_namespace, heldout[:50].numpy())
     np.testing.assert_allclose(by_numpy, joint_excess(xp, heldout[:50]), atol=1e-5)
-

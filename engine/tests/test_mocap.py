@@ -253,4 +253,3 @@ def test_collars_of_mirrored_poses_mirror():
 def test_mirroring_twice_gives_the_pose_back():
     poses = random_poses()
     assert np.allclose(mirror_pose(mirror_pose(poses)), poses)
-

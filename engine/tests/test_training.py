@@ -103,7 +103,8 @@ def test_training_writes_a_prior_with_all_that_travels_beside_it(clips, tmp_path
     assert prior.header.eps == 1.0 and prior.gaussian.dim == 69
     assert prior.unusual(pose).body.shape == (2,)
     assert np.isfinite(prior.upright.log_density(xp, pose, np.eye(3)[[1, 1]])).all()
-    curve = list(csv.DictReader(open(tmp_path / "one.csv")))
+    with open(tmp_path / "one.csv", newline="") as stream:
+        curve = list(csv.DictReader(stream))
     assert float(curve[-1]["validation_log_prob"]) > -1e4
 
 

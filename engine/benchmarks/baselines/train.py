@@ -128,7 +128,10 @@ def fit_mixture(
         counts = belongs.sum(0)
         means = (belongs.T @ x) / counts[:, None]
         covariances = np.stack(
-            [((x - m) * w[:, None]).T @ (x - m) / w.sum() for m, w in zip(means, belongs.T, strict=True)]
+            [
+                ((x - m) * w[:, None]).T @ (x - m) / w.sum()
+                for m, w in zip(means, belongs.T, strict=True)
+            ]
         )
         covariances += 1e-5 * np.eye(x.shape[1])
         parts = zip(means, covariances, counts / len(x), strict=True)

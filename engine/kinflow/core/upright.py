@@ -21,7 +21,7 @@ class Upright:
 
     weights: tuple[Array, Array]
     biases: tuple[Array, Array]
-    loose: float
+    loose: Array
 
     def predict(self, xp: Namespace, pose: Array) -> tuple[Array, Array]:
         """Poses (B, 23, 3, 3) -> mean up direction (B, 3) of length 1, concentration (B,)."""

@@ -105,7 +105,7 @@ def _vectors(poses: np.ndarray, representation: str) -> np.ndarray:
 def moments(x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean (D,) and covariance (D, D), in double precision."""
     mean = weights @ x.astype(np.float64)
-    centred = x - mean
+    centred: np.ndarray = x - mean
     return mean, (centred * weights[:, None]).T @ centred
 
 

@@ -54,7 +54,7 @@ class DensityFlow(nn.Module):
 
     def _flow(self, weights: tuple[Tensor, ...], pairs: tuple[tuple[Tensor, Tensor], ...]) -> Flow:
         """Of whitened data."""
-        parts = dict(self.steps.named_parameters(prefix="steps"))
+        parts: dict[str, Tensor] = dict(self.steps.named_parameters(prefix="steps"))
         parts |= {f"dense.{i}.weight": w for i, w in enumerate(weights)}
         parts |= {f"dense.{i}.bias": b for i, b in enumerate(self.bias)}
         flow = flow_of(parts, self.header)
@@ -80,7 +80,7 @@ class DensityFlow(nn.Module):
         biases = [b.double() for b in self.bias]
         back = torch.linalg.inv(self.whiten.double())
         weights[-1], biases[-1] = back @ weights[-1], back @ biases[-1] + self.mean.double()
-        result = dict(self.steps.named_parameters(prefix="steps"))
+        result: dict[str, Tensor] = dict(self.steps.named_parameters(prefix="steps"))
         result |= {f"dense.{i}.weight": w for i, w in enumerate(weights)}
         result |= {f"dense.{i}.bias": b for i, b in enumerate(biases)}
         return {name: np.array(t.detach().float().cpu().numpy()) for name, t in result.items()}

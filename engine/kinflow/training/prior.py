@@ -141,26 +141,25 @@ def _train(
     return path
 
 
-def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int, logs: Logs):
-    """Adam on the mean negative log-density, and at the end on samples. -> a checkpoint's arrays."""
-    report, curve = logs
+def minimise(
+    data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int, logs: Logs
+) -> dict[str, np.ndarray]:
+    """Adam on the mean negative log-density, at the end on samples too. -> the flow's arrays."""
     torch.manual_seed(seed)
     net = DensityFlow(header, data.mean, data.covariance)
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, fused=True)
-    random = np.random.default_rng(seed)
-    validation, total, started = torch.from_numpy(data.validation), 0.0, time.perf_counter()
-    rows = csv.writer(curve)
-    rows.writerow(["step", "train_log_prob", "validation_log_prob", "seconds"])
+    random, look = np.random.default_rng(seed), _Look(net, data, logs)
     last = recipe.steps + recipe.settle
     for step in range(last):
+        settling = step >= recipe.steps
         if step % CHUNK == 0:
-            mixed = MIXED[step >= recipe.steps]
-            drawn = torch.from_numpy(data.pool.draw((CHUNK, recipe.batch), LIFT, random, mixed))
+            shape = (CHUNK, recipe.batch)
+            drawn = torch.from_numpy(data.pool.draw(shape, LIFT, random, MIXED[settling]))
         x = drawn[step % CHUNK]
         optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
         loss = -net.log_prob(x).mean()
-        total -= loss.item()
-        if step >= recipe.steps and step % 2:
+        look.add(-loss.item())
+        if settling and step % 2:
             # every other step, twice as much
             samples = net.sample(torch.randn_like(x))
             loss = loss + 2 * sample_loss(samples, x, header.representation)
@@ -169,15 +168,35 @@ def minimise(data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int,
         optimiser.step()
         net.restrain()
         if (step + 1) % LOOK_EVERY == 0 or step + 1 == last:
-            with torch.no_grad():
-                value = net.log_prob(validation).mean().item()
-            seconds = time.perf_counter() - started
-            mean = total / (step % LOOK_EVERY + 1)
-            rows.writerow([step + 1, f"{mean:.3f}", f"{value:.3f}", f"{seconds:.1f}"])
-            curve.flush()
-            report(f"{step + 1:>7}/{last}  validation {value:8.3f}  {seconds:5.0f} s")
-            total = 0.0
+            look.write(step + 1, last)
     return net.tensors()
+
+
+class _Look:
+    """The curve of a training: log-densities of batches and of the validation performers."""
+
+    def __init__(self, net: DensityFlow, data: TrainingData, logs: Logs) -> None:
+        self.net, self.validation = net, torch.from_numpy(data.validation)
+        self.report, stream = logs
+        self.rows, self.started = csv.writer(stream), time.perf_counter()
+        self.rows.writerow(["step", "train_log_prob", "validation_log_prob", "seconds"])
+        self.values: list[float] = []
+
+    def add(self, value: float) -> None:
+        """A batch's mean log-density, nats."""
+        self.values.append(value)
+
+    @torch.no_grad()
+    def write(self, step: int, last: int) -> None:
+        """A row of the means since the last."""
+        value, seconds = self.net.log_prob(self.validation).mean().item(), self._seconds()
+        row = [step, f"{np.mean(self.values):.3f}", f"{value:.3f}", f"{seconds:.1f}"]
+        self.rows.writerow(row)
+        self.report(f"{step:>7}/{last}  validation {value:8.3f}  {seconds:5.0f} s")
+        self.values.clear()
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.started
 
 
 def _measures(

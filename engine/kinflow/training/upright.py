@@ -39,6 +39,7 @@ def train_upright(pool: PosePool, seed: int) -> Upright:
         loss.backward()
         optimiser.step()
     arrays = [p.detach().numpy() for p in (first.weight, second.weight, first.bias, second.bias)]
-    net = Upright((arrays[0], arrays[1]), (arrays[2], arrays[3]), float(torch.sigmoid(loose).detach()))
+    net = Upright(
+        (arrays[0], arrays[1]), (arrays[2], arrays[3]), float(torch.sigmoid(loose).detach())
+    )
     return numpy_backend().record(net)
-
