@@ -1,7 +1,5 @@
 """kinflow for Blender: from a photo to a posed, rigged body; pose sliders that stay human."""
 
-from __future__ import annotations
-
 from . import operators, preferences, properties, session, ui
 from .engine import installation
 from .headless import command_line

@@ -1,7 +1,5 @@
 """Blender data as all versions make it, 4.2 LTS to 5.x: every difference is in this place."""
 
-from __future__ import annotations
-
 import bpy
 
 

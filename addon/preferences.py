@@ -1,7 +1,5 @@
 """Where the engine is and how it works."""
 
-from __future__ import annotations
-
 import bpy
 
 from .engine import find, installation

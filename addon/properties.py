@@ -96,10 +96,7 @@ def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> 
 
 
 class KinflowBody(bpy.types.PropertyGroup):
-    """On every object: empty unless `is_body`.
-
-    The latent is the truth of the body's pose, in sigmas along the axes.
-    """
+    """On every object, empty unless `is_body`. The latent, in sigmas, is the truth of the pose."""
 
     is_body: bpy.props.BoolProperty()
     person_uid: bpy.props.StringProperty()

@@ -1,7 +1,5 @@
 """The one engine of this Blender, and what it has seen that is no scene data."""
 
-from __future__ import annotations
-
 from kinflow.client import Engine, Job
 from kinflow.errors import EngineError
 from kinflow.records import FitResult, Observation

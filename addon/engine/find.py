@@ -1,7 +1,5 @@
 """Finding a Python that has the engine."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os
@@ -21,10 +19,7 @@ class FoundPython:
 
 
 def find_python(chosen: str = "") -> FoundPython:
-    """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this interpreter.
-
-    This one only where it has torch.
-    """
+    """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this if it has torch."""
     if chosen:
         if Path(chosen).is_file():
             return FoundPython(chosen, f"Engine: {chosen}")

@@ -86,10 +86,8 @@ def explain(output: str) -> tuple[str, str]:
     for signs, meaning, hint in EXPLANATIONS:
         if any(sign in output.lower() for sign in signs.split("|")):
             return meaning, hint
-    last = next(
-        (line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output"
-    )
-    return f"A step failed: {last[:300]}", "Copy the diagnostics for the details."
+    last = output.strip().splitlines()[-1:] or ["no output"]
+    return f"A step failed: {last[0].strip()[:300]}", "Copy the diagnostics for the details."
 
 
 def clean_environment() -> dict[str, str]:

@@ -1,7 +1,5 @@
 """Drives `install_worker.py` from Blender: which Python, which folder, how far it is."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

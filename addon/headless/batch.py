@@ -5,8 +5,6 @@ blender --background --python addon/headless/batch.py -- PHOTO|FOLDER|PATTERN|VI
 A script: it finds the add-on, installed or in the folder it lies in, and runs its command line.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

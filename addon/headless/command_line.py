@@ -1,7 +1,5 @@
 """`blender --command kinflow fit ... --output DIR`, and the same for scripts."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

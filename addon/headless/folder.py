@@ -1,7 +1,5 @@
 """Many photos through the engine's batch, then a scene each."""
 
-from __future__ import annotations
-
 import glob
 import json
 import sys

@@ -1,7 +1,5 @@
 """One photo through the add-on's own operators."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path
@@ -9,8 +7,9 @@ from typing import Any
 
 import bpy
 
+from kinflow.records import FITTED
+
 from .. import session
-from ..operators.common import FITTED
 from .studio import Output, clear_scene, save_scene
 
 

@@ -1,7 +1,5 @@
 """An empty scene, its light, and what is saved of it."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

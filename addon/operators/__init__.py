@@ -1,7 +1,5 @@
 """One operator a file: `fit.py` holds KINFLOW_OT_fit."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 import bpy

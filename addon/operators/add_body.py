@@ -1,7 +1,5 @@
 """Add a body without any photo or engine."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import body

@@ -1,17 +1,15 @@
 """Put results of the engine into the scene: the one undo step of a fit."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 
-from kinflow.records import FitResult
+from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
 from ..scene import body, camera
 from ..scene.latent import prior_of
 from ..scene.parameters import Parameters, apply_parameters
-from .common import FITTED, select_only
+from .common import select_only
 
 
 class KINFLOW_OT_apply_fit(bpy.types.Operator):

@@ -1,13 +1,12 @@
 """Key the fits of a sequence: the one undo step of it."""
 
-from __future__ import annotations
-
 import bpy
+
+from kinflow.records import FITTED
 
 from .. import preferences, session
 from ..scene import body
 from .apply_fit import put_camera, show_result
-from .common import FITTED
 from .key_pose import key_bones
 
 

@@ -1,7 +1,5 @@
 """End the engine's installation."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..engine import installation

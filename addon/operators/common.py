@@ -1,7 +1,5 @@
 """What several operators share: the active body, engine jobs in a window and without one."""
 
-from __future__ import annotations
-
 import time
 
 import bpy
@@ -16,8 +14,6 @@ POLL_SECONDS = 0.03
 SHOW_SECONDS = 0.25
 PEOPLE_FIRST = "Find the people in the photo first"
 AT_WORK = "The engine is at work: wait for it, or press Esc"
-FITTED = ("converged", "max_iterations")
-"""Statuses of a fit that can be shown."""
 
 
 def active_body(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -52,7 +48,7 @@ def select_only(context: bpy.types.Context, obj: bpy.types.Object) -> None:
 
 
 class BodyOperator:
-    """Mixin: needs a body."""
+    """Mixin: needs a body. A subclass gives `change(context, armature)`."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -63,6 +59,10 @@ class BodyOperator:
         return needs(cls, armature, "Select a kinflow body, or add one") and needs(
             cls, armature.library is None, linked
         )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        self.change(context, active_body(context))
+        return {"FINISHED"}
 
 
 class EngineJob:

@@ -1,7 +1,5 @@
 """Copy diagnostics for a report."""
 
-from __future__ import annotations
-
 import platform
 import sys
 

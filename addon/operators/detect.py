@@ -1,7 +1,5 @@
 """Find the people in the photo."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.client import Job

@@ -1,7 +1,5 @@
 """Export the body's parameters in SMPL's names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """Fit a body to everybody in the photo."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.client import Job

@@ -1,7 +1,5 @@
 """Several photos, or a video, to keyframes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

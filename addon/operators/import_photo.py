@@ -1,7 +1,5 @@
 """Open a photo."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """Install the engine into a folder of its own."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,10 +1,8 @@
 """Key the pose at the current frame."""
 
-from __future__ import annotations
-
 import bpy
 
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 def key_bones(armature: bpy.types.Object, frame: int) -> None:
@@ -21,6 +19,5 @@ class KINFLOW_OT_key_pose(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.key_pose"
     bl_label = "Key Pose"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        key_bones(active_body(context), context.scene.frame_current)
-        return {"FINISHED"}
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
+        key_bones(armature, context.scene.frame_current)

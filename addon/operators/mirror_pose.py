@@ -1,13 +1,11 @@
 """Swap left and right."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.mocap.clip import mirror_pose
 
 from ..scene import latent, pose
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_mirror_pose(BodyOperator, bpy.types.Operator):
@@ -16,8 +14,6 @@ class KINFLOW_OT_mirror_pose(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.mirror_pose"
     bl_label = "Mirror Pose"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         rotations = mirror_pose(pose.read_body_pose(armature))
         latent.set_latent(armature, latent.encode(armature, rotations))
-        return {"FINISHED"}

@@ -1,18 +1,16 @@
 """Grab a keypoint over the photo; the body follows, refitted live from the last solution."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.client import Job
 from kinflow.errors import KinflowError
-from kinflow.records import FitResult
+from kinflow.records import FITTED, FitResult
 
 from .. import session
 from ..scene import camera, keypoints, limbs
 from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import body_of_person, show_result
-from .common import AT_WORK, FITTED, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
+from .common import AT_WORK, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
 from .refit import submit_refit
 
 
@@ -48,10 +46,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         person = keypoints.active_person(context.scene)
         if self.index >= len(person.keypoints):
-            self.report(
-                {"ERROR"},
-                f"There is no keypoint {self.index}; this person has {len(person.keypoints)}.",
-            )
+            text = f"There is no keypoint {self.index}; this person has {len(person.keypoints)}."
+            self.report({"ERROR"}, text)
             return {"CANCELLED"}
         self._uid, self._before = person.uid, _state(person)
         self._place(person, self.x, self.y)

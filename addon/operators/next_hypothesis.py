@@ -1,7 +1,5 @@
 """Step through the minima that a fit found."""
 
-from __future__ import annotations
-
 import bpy
 
 from .common import BodyOperator, active_body, needs
@@ -21,8 +19,6 @@ class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
             cls, len(active_body(context).kinflow.hypotheses) > 1, sentence
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         state = armature.kinflow
         show_hypothesis(armature, (state.active_hypothesis + 1) % len(state.hypotheses))
-        return {"FINISHED"}

@@ -1,10 +1,8 @@
 """A pose as an asset."""
 
-from __future__ import annotations
-
 import bpy
 
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 from .key_pose import key_bones
 
 
@@ -14,8 +12,7 @@ class KINFLOW_OT_pose_asset(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.pose_asset"
     bl_label = "Mark as Pose Asset"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         data = armature.animation_data_create()
         before = data.action
         action = bpy.data.actions.new(f"{armature.name} Pose")
@@ -26,4 +23,3 @@ class KINFLOW_OT_pose_asset(BodyOperator, bpy.types.Operator):
         action.asset_mark()
         action.asset_data.description = "Fitted or sampled with kinflow"
         self.report({"INFO"}, f"{action.name} is in the asset browser")
-        return {"FINISHED"}

@@ -1,7 +1,5 @@
 """Pose presets as files."""
 
-from __future__ import annotations
-
 import bpy
 from bl_operators.presets import AddPresetBase
 

@@ -1,11 +1,9 @@
 """Read the rig's pose into the sliders."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent, pose
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_read_pose(BodyOperator, bpy.types.Operator):
@@ -14,7 +12,5 @@ class KINFLOW_OT_read_pose(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.read_pose"
     bl_label = "Read Pose"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         latent.set_latent(armature, latent.encode(armature, pose.read_body_pose(armature)))
-        return {"FINISHED"}

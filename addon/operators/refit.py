@@ -1,7 +1,5 @@
 """Refit after keypoints were moved, from the last solution."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.client import Job

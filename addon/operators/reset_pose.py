@@ -1,12 +1,10 @@
 """The mean pose."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 
 from ..scene import latent
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
@@ -15,7 +13,5 @@ class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.reset_pose"
     bl_label = "Mean Pose"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         latent.set_latent(armature, np.zeros(latent.prior_of(armature).dim))
-        return {"FINISHED"}

@@ -1,12 +1,10 @@
 """A random believable pose."""
 
-from __future__ import annotations
-
 import bpy
 import numpy as np
 
 from ..scene import latent, limbs, pose
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
@@ -15,8 +13,8 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
     bl_idname = "kinflow.sample"
     bl_label = "Sample Pose"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature, state = active_body(context), context.scene.kinflow
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
+        state = context.scene.kinflow
         random = np.random.default_rng(state.seed)
         dim = latent.prior_of(armature).dim
         sigmas = state.temperature * random.standard_normal(dim)
@@ -28,4 +26,3 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
             sigmas = latent.encode(armature, rotations)
         latent.set_latent(armature, sigmas)
         state.seed += 1
-        return {"FINISHED"}

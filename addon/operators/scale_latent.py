@@ -1,11 +1,9 @@
 """Exaggerate or calm the pose along the latent."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
@@ -16,7 +14,5 @@ class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
 
     factor: bpy.props.FloatProperty(name="Factor", default=0.8, min=0.0, soft_max=2.0)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        armature = active_body(context)
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         latent.set_latent(armature, self.factor * latent.latent(armature))
-        return {"FINISHED"}

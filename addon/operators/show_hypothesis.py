@@ -1,7 +1,5 @@
 """Show one of the minima that a fit found."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import camera

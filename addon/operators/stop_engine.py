@@ -1,7 +1,5 @@
 """Stop the engine by hand."""
 
-from __future__ import annotations
-
 import bpy
 
 from .. import session

@@ -1,11 +1,9 @@
 """Two poses to blend between along the latent."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import latent
-from .common import BodyOperator, active_body
+from .common import BodyOperator
 
 
 class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
@@ -18,6 +16,5 @@ class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
         name="End", items=[("A", "A", "The blend begins here"), ("B", "B", "The blend ends here")]
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        latent.store(active_body(context), f"stored_{self.slot.lower()}")
-        return {"FINISHED"}
+    def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
+        latent.store(armature, f"stored_{self.slot.lower()}")

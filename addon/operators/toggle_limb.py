@@ -1,7 +1,5 @@
 """Switch a limb's keypoints off and on again."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..scene import limbs

@@ -1,7 +1,5 @@
 """The rigged body: mesh with shape keys, armature of SMPL's 24 joints, live pose correctives."""
 
-from __future__ import annotations
-
 import uuid
 
 import bpy
@@ -35,10 +33,7 @@ def bone_direction(name: str) -> tuple[int, int, int]:
 
 
 def bone_axes(name: str) -> np.ndarray:
-    """Columns x, y, z of a bone's rest matrix. (3, 3).
-
-    y along the bone, z towards the front (up for feet).
-    """
+    """A bone's rest matrix (3, 3): columns x, y along the bone, z to the front (up for feet)."""
     y = np.array(bone_direction(name), float)
     z = np.array(_UP if tuple(bone_direction(name)) == _FORWARD else _FORWARD, float)
     return np.stack((np.cross(y, z), y, z), -1)

@@ -1,7 +1,5 @@
 """A camera matched to the photo, with the photo behind the scene."""
 
-from __future__ import annotations
-
 import bpy
 from mathutils import Matrix
 
@@ -26,10 +24,7 @@ def camera_height() -> float:
 def match_camera(
     context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float
 ) -> bpy.types.Object:
-    """Makes or updates the photo's camera: level, at `height` metres, looking along +Y.
-
-    Sets the render's size too.
-    """
+    """The photo's camera, and the render's size: level, at `height` metres, looking along +Y."""
     scene = context.scene
     obj = find_camera()
     if obj is None:
@@ -59,9 +54,8 @@ def _show_photo(data: bpy.types.Camera, path: str) -> None:
     image = load_photo(path)
     if image is None:  # moved or deleted since it was opened: the fit is still good
         return
-    background = (
-        data.background_images[0] if len(data.background_images) else data.background_images.new()
-    )
+    images = data.background_images
+    background = images[0] if len(images) else images.new()
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "STRETCH"
     data.show_background_images = True

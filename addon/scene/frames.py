@@ -1,7 +1,5 @@
 """The one conversion between the engine's frames and Blender's (numpy only)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # SMPL's body frame (Y up, facing +Z) -> Blender's (Z up, facing -Y).

@@ -1,7 +1,5 @@
 """Detected people as collection properties, and back as observations."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from dataclasses import replace

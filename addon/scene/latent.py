@@ -4,8 +4,6 @@ They mean something only under the prior that made them, whose checksum the body
 another one is loaded, the pose is re-encoded from the rig, never decoded.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +23,30 @@ from . import pose
 PAGE_NAMES = tuple(f"latent_{page}" for page in range(5))
 PAGE_SIZE = 32
 DEFAULT = "light"
+# Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident
+# meaning keep their number.
+AXIS_NAMES: dict[str, tuple[str, ...]] = {
+    "light": (
+        "Raise Arms",
+        "Crouch",
+        "Stride",
+        "Open Arms",
+        "Swing Arms",
+        "Left Knee Up",
+        "Right Leg Out",
+        "Fold Right Arm",
+        "Fold Left Arm",
+        "Cross Legs",
+        "Lean Right",
+        "Bend Elbows",
+    )
+}
+
+
+def axis_label(prior: str, index: int) -> str:
+    """Name of an axis where it has an evident meaning, else its number."""
+    names = AXIS_NAMES.get(prior, ())
+    return names[index] if index < len(names) else f"Axis {index + 1}"
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,5 @@
 """Limbs by name: which keypoints show them, and which joints move them."""
 
-from __future__ import annotations
-
 from kinflow.core.skeleton import JOINT_NAMES
 
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg", "head")

@@ -1,7 +1,5 @@
 """Between pixels of the photo and pixels of a viewport that looks through the photo's camera."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import bpy
@@ -55,7 +53,6 @@ def nearest_keypoint(
     person: bpy.types.PropertyGroup, view: PhotoView, place: tuple[float, float]
 ) -> tuple[int, float]:
     """Number of the keypoint nearest to a place of the region, and its distance in region px."""
-    apart = np.linalg.norm(
-        view.to_region(np.array([(p.x, p.y) for p in person.keypoints])) - np.array(place), axis=1
-    )
+    places = view.to_region(np.array([(p.x, p.y) for p in person.keypoints]))
+    apart = np.linalg.norm(places - np.array(place), axis=1)
     return int(apart.argmin()), float(apart.min())

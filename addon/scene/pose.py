@@ -1,7 +1,5 @@
 """Pose and shape of a body: SMPL's rotations and betas, pose bones and shape keys."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 
@@ -35,10 +33,7 @@ def follows_properties(armature: bpy.types.Object) -> bool:
 
 
 def set_body_pose(armature: bpy.types.Object, rotations: np.ndarray) -> None:
-    """Poses the 23 bones below the pelvis. rotations (23, 3, 3), SMPL's axes.
-
-    Bones that were deleted are passed over.
-    """
+    """Poses the bones below the pelvis that are there. rotations (23, 3, 3), SMPL's axes."""
     for name, rotation in zip(JOINT_NAMES[1:], frames.body_rotation(rotations), strict=True):
         bone = armature.pose.bones.get(name)
         if bone is not None:

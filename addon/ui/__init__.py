@@ -1,7 +1,5 @@
 """Panels, gizmos and menus: no logic in draw()."""
 
-from __future__ import annotations
-
 import bpy
 
 from . import (

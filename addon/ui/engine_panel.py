@@ -1,7 +1,5 @@
 """The engine's state."""
 
-from __future__ import annotations
-
 import bpy
 
 from .. import session

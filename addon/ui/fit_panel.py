@@ -1,7 +1,5 @@
 """Fit a body; the explanations that a fit found."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..operators.common import active_body

@@ -1,7 +1,5 @@
 """The active person's keypoints over the photo: seen in camera view, and grabbed there."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import bpy
@@ -16,12 +14,8 @@ from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
 SEEN = 0.3  # confidence
-LEFT, RIGHT, MIDDLE, OFF = (
-    (1.0, 0.58, 0.16, 1.0),
-    (0.24, 0.55, 1.0, 1.0),
-    (0.95, 0.95, 0.95, 1.0),
-    (0.5, 0.5, 0.5, 0.6),
-)
+LEFT, RIGHT = (1.0, 0.58, 0.16, 1.0), (0.24, 0.55, 1.0, 1.0)
+MIDDLE, OFF = (0.95, 0.95, 0.95, 1.0), (0.5, 0.5, 0.5, 0.6)
 GRABBED = (1.0, 1.0, 0.2, 1.0)
 _CIRCLE = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 13)]
 
@@ -68,12 +62,8 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        state = context.scene.kinflow
-        return (
-            state.show_keypoints
-            and active_person(context.scene) is not None
-            and photo_view(context) is not None
-        )
+        person = active_person(context.scene) if context.scene.kinflow.show_keypoints else None
+        return person is not None and photo_view(context) is not None
 
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)

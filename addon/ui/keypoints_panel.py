@@ -1,9 +1,8 @@
 """What was found in the photo, limb by limb and point by point."""
 
-from __future__ import annotations
-
 import bpy
 
+from ..operators.common import PEOPLE_FIRST
 from ..scene import limbs
 from ..scene.keypoints import active_person
 from .sidebar import SidebarPanel
@@ -15,10 +14,10 @@ class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, state = self.layout, context.scene.kinflow
-        if not 0 <= state.active_person < len(state.people):
-            layout.label(text="Find the people in a photo first")
+        person = active_person(context.scene)
+        if person is None:
+            layout.label(text=PEOPLE_FIRST)
             return
-        person = state.people[state.active_person]
         layout.prop(state, "show_keypoints")
         layout.operator("kinflow.refit", icon="FILE_REFRESH")
         layout.label(text="Use in fits:")

@@ -1,7 +1,5 @@
 """Keyframes, assets, export."""
 
-from __future__ import annotations
-
 import bpy
 
 from .sidebar import SidebarPanel

@@ -1,7 +1,5 @@
 """Open a photo, from the panel or dropped onto the viewport; find the people in it."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..operators.import_photo import SUFFIXES

@@ -1,7 +1,5 @@
 """Pose sliders, presets, blending; sampling; further axes; shape sliders."""
 
-from __future__ import annotations
-
 import bpy
 
 from kinflow.bodies.arrays import default_body_arrays
@@ -9,8 +7,7 @@ from kinflow.bodies.arrays import default_body_arrays
 from ..operators.common import active_body, active_rig
 from ..properties import SLIDERS
 from ..scene import limbs
-from ..scene.axis_names import axis_label
-from ..scene.latent import PAGE_SIZE, preset_folder, prior_of
+from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of
 from .sidebar import BodyPanel, SidebarPanel
 
 

@@ -1,7 +1,5 @@
 """Where all panels are: the 3D view's sidebar, tab kinflow."""
 
-from __future__ import annotations
-
 import bpy
 
 from ..operators.common import active_body

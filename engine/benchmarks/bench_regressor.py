@@ -23,17 +23,11 @@ from kinflow.commands.common import say
 from kinflow.guessing.network import Regressor, load_regressor, save_regressor
 from kinflow.paths import cache_folder
 from kinflow.training.regressor.evaluate import Score, score
-from kinflow.training.regressor.stages import (
-    OTHER_CASTING,
-    OTHER_STYLE,
-    Crowd,
-    captured_poses,
-    drawn,
-)
+from kinflow.training.regressor.stages import OTHER_CASTING, OTHER_STYLE, captured_poses
 from kinflow.training.regressor.supervised import SupervisedConfig, Training, train_supervised
 from kinflow.training.regressor.unlabelled import Unlabelled, unlabelled_of_people
 from kinflow.training.regressor.weak import WeakConfig, refine
-from kinflow.training.synthetic import Casting, People
+from kinflow.training.synthetic import Casting, Crowd, People, drawn
 
 from .make_heldout import HELDOUT, TRAINING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass, field, fields
@@ -14,6 +15,7 @@ from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_sh
 from .userfiles import MALFORMED, read_npz, replacing
 
 __all__ = [
+    "FITTED",
     "KEYPOINT_SETS",
     "Camera",
     "FitResult",
@@ -26,7 +28,9 @@ __all__ = [
 ]
 RESULT_VERSION = 2
 MAX_RESULT_MB = 256
-STATUSES = ("converged", "max_iterations", "too_few_keypoints", "failed")
+FITTED = ("converged", "max_iterations")
+"""Statuses of a fit that can be shown."""
+STATUSES = (*FITTED, "too_few_keypoints", "failed")
 
 
 class PriorId(NamedTuple):
@@ -91,13 +95,19 @@ class FitResult(Parameters):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
+        with replacing(path) as temporary:
+            temporary.write_bytes(self.to_npz())
+
+    def to_npz(self) -> bytes:
+        """What `save` writes."""
         arrays = {name: getattr(self, name) for name in _RESULT_ARRAYS}
         for name in _HYPOTHESIS_ARRAYS:
             arrays[f"hypotheses_{name}"] = np.array([getattr(h, name) for h in self.hypotheses])
         header = self.summary() | {"kinflow_kind": "fit", "format_version": RESULT_VERSION}
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **arrays)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **arrays)
+        return stream.getvalue()
 
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""

@@ -5,8 +5,6 @@ read here: `uint64 little-endian header length | JSON header | raw arrays`. File
 read by the `safetensors` package and the other way round (tested).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import struct
@@ -21,17 +19,9 @@ MAX_MB = 1024
 DAMAGED = "The file is damaged; install or export it again."
 MAX_HEADER_BYTES = 4 << 20
 _DTYPES = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U32": np.uint32,
-    "U16": np.uint16,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
+    **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BOOL": np.bool_},
+    **{"I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8},
+    **{"U32": np.uint32, "U16": np.uint16, "U8": np.uint8},
 }
 _NAMES = {np.dtype(v): k for k, v in _DTYPES.items()}
 
@@ -45,19 +35,14 @@ def write_tensors(
     for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
         array = np.ascontiguousarray(tensors[name])
         blob = array.tobytes()
-        header[name] = {
-            "dtype": _NAMES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + len(blob)],
-        }
+        entry = {"dtype": _NAMES[array.dtype], "shape": list(array.shape)}
+        header[name] = entry | {"data_offsets": [offset, offset + len(blob)]}
         offset += len(blob)
         blobs.append(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with replacing(path) as temporary, open(temporary, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)))
-        stream.write(text)
-        stream.writelines(blobs)
+        stream.writelines([struct.pack("<Q", len(text)), text, *blobs])
 
 
 def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -90,17 +75,13 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[s
 def check_header(path: str | os.PathLike, metadata: dict[str, str], kind: str) -> None:
     """Raises AssetError unless the metadata names this kind of asset in a version known here."""
     if metadata.get("kinflow_kind") != kind:
-        raise AssetError(
-            f"{path} is not a kinflow {kind}.", f"Give a file that kinflow wrote as a {kind}."
-        )
+        hint = f"Give a file that kinflow wrote as a {kind}."
+        raise AssetError(f"{path} is not a kinflow {kind}.", hint)
     try:
         version = int(metadata.get("format_version", ""))
     except ValueError:
-        raise AssetError(
-            f"{path} has no format_version.", "Export it again with this kinflow."
-        ) from None
+        hint = "Export it again with this kinflow."
+        raise AssetError(f"{path} has no format_version.", hint) from None
     if version > FORMAT_VERSION:
-        raise AssetError(
-            f"{path} has format version {version}; this kinflow reads up to {FORMAT_VERSION}.",
-            "Update kinflow.",
-        )
+        known = f"this kinflow reads up to {FORMAT_VERSION}"
+        raise AssetError(f"{path} has format version {version}; {known}.", "Update kinflow.")

@@ -1,7 +1,5 @@
 """How many threads numpy's products take."""
 
-from __future__ import annotations
-
 import contextlib
 from contextlib import AbstractContextManager
 from functools import lru_cache

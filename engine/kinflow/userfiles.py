@@ -4,8 +4,6 @@ A reader states its limit in MB; the environment variable KINFLOW_MAX_MB raises 
 trusts a larger file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import io

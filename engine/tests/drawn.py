@@ -9,13 +9,13 @@ import torch
 
 from kinflow import Camera, Observation, load_body
 from kinflow.guessing.network import State
-from kinflow.training.synthetic import PHOTO, People, make_people
+from kinflow.training.synthetic import PHOTO, Crowd, People, make_people
 
 
 @cache
 def drawn_people() -> People:
     """24 of them, always the same."""
-    return make_people(load_body(), 24, 3)
+    return make_people(load_body(), Crowd(24, 3))
 
 
 def observations_of(people: People) -> list[Observation]:

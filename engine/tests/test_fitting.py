@@ -232,11 +232,14 @@ def test_one_persons_bad_data_fails_that_person_alone(scene, results):
         assert mpjpe(fitted.joints, alone.joints) < 0.02
 
 
-def test_a_keypoint_beyond_every_photo_harms_nobody_else(scene, results):
+@pytest.mark.parametrize("starts", ["rotations", "both"])
+@pytest.mark.parametrize("place", [1e6, 1e30])
+def test_a_keypoint_beyond_every_photo_harms_nobody_else(scene, results, starts, place):
     far = scene[1][1].keypoints.copy()
-    far[3] = 1e30
-    lost = Observation(far, np.ones(33), "blazepose33")
-    fitted = fit([scene[1][0], lost], losses=("ka",), device="cpu")[0]
+    far[13] = place
+    mask = np.ones((1000, 1000), bool) if starts == "both" else None
+    lost = Observation(far, np.ones(33), "blazepose33", mask=mask)
+    fitted = fit([scene[1][0], lost], losses=("ka",), starts=starts, device="cpu")[0]
     assert fitted.status in ("converged", "max_iterations")
     assert mpjpe(fitted.joints, results[0].joints) < 0.02
 

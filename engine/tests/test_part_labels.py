@@ -5,19 +5,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from kinflow import Observation
 from kinflow.perception.nearest_limb import nearest_limb
 from kinflow.perception.part_labels import NETWORK, label_parts
-from kinflow.training.part_network import mean_iou
-from kinflow.training.synthetic import CROP, make_people
+from kinflow.training.part_network import PartNetwork, export_part_network, mean_iou
+from kinflow.training.synthetic import CROP, Crowd, make_people
 
 SCALE = 4
 
 
 @pytest.fixture(scope="module")
 def people(body):
-    return make_people(body, 24, seed=777)
+    return make_people(body, Crowd(24, 777))
 
 
 def observation(people, index) -> Observation:
@@ -31,6 +32,17 @@ def observation(people, index) -> Observation:
 
 def test_the_shipped_network_is_small():
     assert NETWORK.stat().st_size < 3_000_000
+
+
+def test_an_exported_network_gives_in_opencv_what_it_gives_in_torch(tmp_path):
+    pytest.importorskip("onnx")
+    torch.manual_seed(0)
+    network, planes = PartNetwork(), torch.rand(1, 18, CROP, CROP)
+    export_part_network(network, tmp_path / "part-network.onnx")
+    assert network.training
+    loaded = cv2.dnn.readNetFromONNX(str(tmp_path / "part-network.onnx"))
+    loaded.setInput(planes.numpy())
+    assert np.abs(loaded.forward() - network(planes).detach().numpy()).max() < 1e-6
 
 
 def test_it_beats_the_nearest_limb_on_people_it_never_saw(people):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -158,7 +157,7 @@ def finish_people(
     unfitted = [r.message or r.status for _, (_, r) in people if r.status not in FITTED]
     return Finished(
         [row_of(source, number, person, result) for number, (person, result) in people],
-        {f"{source.stem}.{number}.npz": _npz(result) for number, (_, result) in people},
+        {f"{source.stem}.{number}.npz": result.to_npz() for number, (_, result) in people},
         f"{source.key}: {unfitted[0]}" if unfitted else "",
     )
 
@@ -219,13 +218,6 @@ def row_of(source: Source, number: int, person: Observation, result: FitResult) 
         len(result.hypotheses),
         result.message,
     ]
-
-
-def _npz(result: FitResult) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fit.npz"
-        result.save(path)
-        return path.read_bytes()
 
 
 def pictures(

@@ -1,7 +1,5 @@
 """Names of the keypoint sets, in their order, and the lines that drawings join (no imports)."""
 
-from __future__ import annotations
-
 _COCO17 = """
 nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow
 left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle

@@ -9,8 +9,6 @@ and wrists within 5 mm). The places are kept as lengths, so SMPL's narrower hip 
 outwards to the same place.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The 14 semantic body parts, one label a vertex, used everywhere (numpy only). 0 is background."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.skeleton import JOINT_INDEX

@@ -1,7 +1,5 @@
 """A user's own SMPL, SMPL-H and SMPL-X files, read without chumpy and without running anything."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
@@ -69,29 +67,17 @@ def _checked(fields: dict[str, Any], path: Path, name: str) -> np.ndarray:
     dimensions, aliases = _FIELDS[name]
     key = next((k for k in aliases if k in fields), None)
     if key is None:
-        raise AssetError(
-            f"{path}: field '{name}' is missing, or holds Python objects, which are never read.",
-            "Give a complete SMPL, SMPL-H or SMPL-X file.",
-        )
+        why = f"{path}: field '{name}' is missing, or holds Python objects, which are never read."
+        raise AssetError(why, "Give a complete SMPL, SMPL-H or SMPL-X file.")
     with parsing(f"{path}: field '{name}'", _AGAIN):
         value = fields[key]
         array = value if isinstance(value, np.ndarray) else as_array(value)
     if array.ndim != dimensions or array.dtype.kind not in "fiu":
-        raise AssetError(
-            f"{path}: field '{name}' should have {dimensions} dimensions of numbers, "
-            f"not {array.shape} {array.dtype}.",
-            _AGAIN,
-        )
+        wanted = f"should have {dimensions} dimensions of numbers, not {array.shape} {array.dtype}"
+        raise AssetError(f"{path}: field '{name}' {wanted}.", _AGAIN)
     if not (np.abs(array) < MAX_VALUE).all():
         raise AssetError(f"{path}: field '{name}' holds NaN, infinity or the like.", _AGAIN)
     return array
-
-
-def _check_shape(path: Path, name: str, array: np.ndarray, wanted: tuple[int, ...]) -> None:
-    if array.shape != wanted:
-        raise AssetError(
-            f"{path}: field '{name}' has shape {array.shape} and should have {wanted}.", _AGAIN
-        )
 
 
 def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -107,21 +93,18 @@ def read_smpl(path: str | os.PathLike) -> dict[str, np.ndarray]:
     fields = {name: _checked(stored, path, name) for name in _FIELDS}
     count, joints = len(fields["v_template"]), len(fields["J_regressor"])
     if not 0 < count <= MAX_VERTICES or joints not in (24, 52, 55):
-        raise AssetError(
-            f"{path}: {joints} joints and {count} vertices are of no body known here.",
-            "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.",
-        )
+        why = f"{path}: {joints} joints and {count} vertices are of no body known here."
+        raise AssetError(why, "Give an SMPL (24), SMPL-H (52) or SMPL-X (55) file.")
     faces = fields["f"]
-    shapes = {
-        "v_template": (count, 3),
-        "f": (len(faces), 3),
-        "weights": (count, joints),
-        "J_regressor": (joints, count),
+    shapes: dict[str, tuple[int, ...]] = {
+        **{"v_template": (count, 3), "f": (len(faces), 3), "weights": (count, joints)},
+        **{"J_regressor": (joints, count), "posedirs": (count, 3, 9 * (joints - 1))},
         "shapedirs": (count, 3, fields["shapedirs"].shape[2]),
-        "posedirs": (count, 3, 9 * (joints - 1)),
     }
     for name, wanted in shapes.items():
-        _check_shape(path, name, fields[name], wanted)
+        if (shape := fields[name].shape) != wanted:
+            text = f"{path}: field '{name}' has shape {shape} and should have {wanted}."
+            raise AssetError(text, _AGAIN)
     if len(faces) and (faces.min() < 0 or faces.max() >= count):
         raise AssetError(f"{path}: field 'f' names vertices that are not there.", _AGAIN)
     shapedirs = fields["shapedirs"][:, :, :10].astype(np.float64)

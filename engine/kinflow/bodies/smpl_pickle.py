@@ -5,8 +5,6 @@ pickle becomes an inert token, a call of it becomes a record of the call, and ar
 from checked shape, simple dtype and bytes. A name that no SMPL file needs is refused.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 from collections.abc import Callable
@@ -192,9 +190,8 @@ def as_array(value: Any, depth: int = 0) -> np.ndarray:
             return as_array(state[key], depth + 1)
     if "a" in state and "idxs" in state:  # chumpy's Select: a flat choice of another array
         base, index = (as_array(state[key], depth + 1).ravel() for key in ("a", "idxs"))
-        return base[index.astype(np.int64)].reshape(
-            _shape(state.get("preferred_shape", index.shape))
-        )
+        shape = _shape(state.get("preferred_shape", index.shape))
+        return base[index.astype(np.int64)].reshape(shape)
     raise ValueError("it is stored in an unknown way")
 
 

@@ -1,7 +1,5 @@
 """A body's tables where a computation runs: contracted in double precision, and kept."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
@@ -50,10 +48,6 @@ def skin_sample(body: BodyArrays, backend: Backend) -> Skin:
         distance = np.minimum(distance, np.linalg.norm(v - v[chosen[-1]], axis=1))
     index = np.array(chosen)
     points = body.points(np.zeros((len(index), 24)), index, np.eye(len(index)))
-    sample = Skin(
-        PointTable.of(points, body.J_template, body.J_shapedirs),
-        vertex_normals(v, body.faces)[index],
-        body.lbs_weights[index],
-        body.parts[index],
-    )
-    return backend.record(sample)
+    table = PointTable.of(points, body.J_template, body.J_shapedirs)
+    normals = vertex_normals(v, body.faces)[index]
+    return backend.record(Skin(table, normals, body.lbs_weights[index], body.parts[index]))

@@ -1,7 +1,5 @@
 """The array namespace, and what the array API standard lacks."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping

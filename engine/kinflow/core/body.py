@@ -61,19 +61,10 @@ class BodyTable:
         joint, row, column = columns // 9 + 1, columns % 9 // 3, columns % 3
         # (w x c)[row] = w . (c x e_row)
         crosses = np.cross(np.eye(3)[None], np.eye(3)[row][:, None])
-        return BodyTable(
-            np.concatenate((joints.reshape(1, -1), joint_dirs.reshape(-1, NUM_BETAS).T)),
-            bones,
-            joint,
-            row,
-            column,
-            (row == column).astype(np.float64),
-            np.eye(NUM_JOINTS)[joint],
-            crosses,
-            subtrees(),
-            np.array(UP),
-            _ancestors(),
-        )
+        rest = np.concatenate((joints.reshape(1, -1), joint_dirs.reshape(-1, NUM_BETAS).T))
+        diagonal, owner = (row == column).astype(np.float64), np.eye(NUM_JOINTS)[joint]
+        tree = (subtrees(), np.array(UP), _ancestors())
+        return BodyTable(rest, bones, joint, row, column, diagonal, owner, crosses, *tree)
 
 
 @dataclass(frozen=True)
@@ -101,13 +92,8 @@ def pose_skeleton(xp: Namespace, table: BodyTable, rotations: Array, betas: Arra
         transform = above[..., :3] @ transform
         transform[..., 3] += above[..., 3]
     features = rotations[:, table.joint, table.row, table.column] - table.diagonal
-    return Skeleton(
-        rotations,
-        contiguous(xp, transform[..., :3]),
-        contiguous(xp, transform[..., 3]),
-        rest,
-        xp.concat((one, betas, features), axis=1),
-    )
+    world, place = (contiguous(xp, part) for part in (transform[..., :3], transform[..., 3]))
+    return Skeleton(rotations, world, place, rest, xp.concat((one, betas, features), axis=1))
 
 
 @dataclass(frozen=True)

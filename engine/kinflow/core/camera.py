@@ -1,7 +1,5 @@
 """The pinhole camera (OpenCV: x right, y down, z forward), and where a body stands before it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..records import pinhole

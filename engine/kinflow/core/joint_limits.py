@@ -6,8 +6,6 @@ hyperextension is normal), for the others the angle of the whole rotation agains
 range of that joint (the neck turns by 80).
 """
 
-from __future__ import annotations
-
 import math
 
 from .arrays import Array, Namespace
@@ -33,10 +31,7 @@ MEASURES = tuple(
 
 
 def joint_excess(xp: Namespace, poses: Array) -> Array:
-    """By how many radians each measured joint is beyond its range; negative inside.
-
-    (N, 23, 3, 3) -> (N, 14), by `MEASURES`.
-    """
+    """Radians beyond each range, negative inside. (N, 23, 3, 3) -> (N, 14), by `MEASURES`."""
     excess = []
     for side in ("left_", "right_"):
         for short, (axis, (low, high)) in HINGES.items():

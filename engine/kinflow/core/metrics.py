@@ -1,7 +1,5 @@
 """Pose errors as papers report them (numpy only)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..records import NumpyArray
@@ -27,6 +25,5 @@ def procrustes(points: NumpyArray, target: NumpyArray) -> NumpyArray:
 def pa_mpjpe(joints: NumpyArray, truth: NumpyArray) -> float:
     """Mean distance after Procrustes, without the hands. (24, 3) m each -> m."""
     chosen = list(METRIC_JOINTS)
-    return float(
-        np.linalg.norm(procrustes(joints[chosen], truth[chosen]) - truth[chosen], axis=-1).mean()
-    )
+    apart = procrustes(joints[chosen], truth[chosen]) - truth[chosen]
+    return float(np.linalg.norm(apart, axis=-1).mean())

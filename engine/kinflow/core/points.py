@@ -74,16 +74,9 @@ class PointTable:
         dirs = np.einsum("qn,nxk->qxk", share, points.dirs)
         dirs[..., :NUM_BETAS] -= whole[..., None] * joint_dirs[pair_joint]
         affine = np.concatenate((a[..., None], dirs), -1).transpose(2, 0, 1)
-        total = points.joint_weights + mix @ weights
-        return PointTable(
-            total,
-            total @ subtrees().T,
-            mixed,
-            pair_point,
-            pair_joint,
-            affine.reshape(len(affine), -1),
-            dirs,
-        )
+        affine, total = affine.reshape(len(affine), -1), points.joint_weights + mix @ weights
+        mass = total @ subtrees().T
+        return PointTable(total, mass, mixed, pair_point, pair_joint, affine, dirs)
 
     def sum_pairs(self, xp: Namespace, values: Array) -> Array:
         """Sum over each point's pairs. (S, N L, ...) -> (S, P, ...)."""

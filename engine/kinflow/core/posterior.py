@@ -219,12 +219,8 @@ class Problem:
             elif part.block in weights:
                 weights[part.block] = weights[part.block] + part.weight
                 gradients[part.block] = gradients[part.block] + part.weight * part.offset
-        return (
-            latent_weight,
-            latent_gradient,
-            xp.concat([weights[n] for n in names], axis=-1),
-            xp.concat([gradients[n] for n in names], axis=-1),
-        )
+        rest = (xp.concat([t[n] for n in names], axis=-1) for t in (weights, gradients))
+        return latent_weight, latent_gradient, *rest
 
     def step(self, linear: Linearisation, state: State, damping: Array) -> State:
         """The state after one damped Gauss-Newton step. damping (S,)."""

@@ -1,7 +1,5 @@
 """How a flow sees 23 joint rotations: as 6D (138), as axis-angle (69) or as matrices (207)."""
 
-from __future__ import annotations
-
 from . import rotations
 from .arrays import Array, Namespace, add_diagonal, eye_like, solve_spd
 from .skeleton import NUM_BODY_JOINTS, UP

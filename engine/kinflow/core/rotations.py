@@ -3,8 +3,6 @@
 6D is the first two columns of the matrix, one after the other (Zhou et al., CVPR 2019).
 """
 
-from __future__ import annotations
-
 from .arrays import Array, Namespace, eye_like
 
 
@@ -87,10 +85,7 @@ def matrix_to_sixd(xp: Namespace, matrix: Array) -> Array:
 
 
 def project_to_rotation(xp: Namespace, matrix: Array) -> Array:
-    """Nearest rotation in Frobenius norm (orthogonal Procrustes); NaN for what is not finite.
-
-    (..., 3, 3) -> (..., 3, 3).
-    """
+    """Nearest rotation (Frobenius); NaN for what is not finite. (..., 3, 3) -> (..., 3, 3)."""
     # LAPACK refuses a whole batch for one bad matrix
     finite = xp.all(xp.isfinite(matrix), axis=(-2, -1))[..., None, None]
     u, _, vh = xp.linalg.svd(xp.where(finite, matrix, eye_like(xp, 3, matrix)))

@@ -1,7 +1,5 @@
 """SMPL's 24 joints: names, parents, mirror pairs (no imports)."""
 
-from __future__ import annotations
-
 _JOINT_NAMES = """
 pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3
 left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow

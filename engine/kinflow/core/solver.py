@@ -4,8 +4,6 @@ Damping and acceptance are per person, or per group where people share unknowns.
 leaves the batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -109,14 +107,8 @@ def _minimise(
     energy = linear.energy
     never, ones = energy != energy, xp.ones_like(energy)
     final = Solution(state, energy, xp.zeros_like(never))
-    run = _Run(
-        arange_like(xp, len(energy), energy),
-        state,
-        linear,
-        config.first_damping * ones,
-        xp.zeros_like(energy),
-        xp.zeros_like(never),
-    )
+    rows, damping = arange_like(xp, len(energy), energy), config.first_damping * ones
+    run = _Run(rows, state, linear, damping, xp.zeros_like(energy), xp.zeros_like(never))
     every = 1 if is_numpy(xp) else LOOK_EVERY
     for iteration in range(1, config.max_iterations + 1):
         if progress is not None and progress(iteration, config.max_iterations) is False:

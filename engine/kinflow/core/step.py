@@ -1,7 +1,5 @@
 """A damped Gauss-Newton step: latent and own blocks eliminated, shared ones by Schur complement."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .arrays import Array, Namespace, add_diagonal, per_person, solve_spd, spread_sum

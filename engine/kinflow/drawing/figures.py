@@ -1,7 +1,5 @@
 """Bodies without a photo: sheets of poses for looking at."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 
@@ -19,9 +17,8 @@ def draw_body(
     vertices (V, 3) m, Y up -> (H, W, 3) uint8.
     """
     c, s = np.cos(yaw), np.sin(yaw)
-    turned = (vertices - 0.5 * (vertices.min(0) + vertices.max(0))) @ np.array(
-        [[c, 0, s], [0, 1, 0], [-s, 0, c]]
-    ).T
+    middle = 0.5 * (vertices.min(0) + vertices.max(0))
+    turned = (vertices - middle) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
     camera = turned * [1, -1, -1] + [0, 0, 4.0]
     points = camera[:, :2] / camera[:, 2:] * size[0] * 1.75 + [size[1] / 2, size[0] / 2]
     return draw_mesh(np.full((*size, 3), 255, np.uint8), camera, faces, points, 1.0)[0]
@@ -33,12 +30,9 @@ def pose_sheet(
     """Contact sheet of body poses (N, 23, 3, 3)."""
     body = load_body()
     faces = body.faces.numpy()
-    images = []
-    for chunk in torch.as_tensor(poses, dtype=torch.float32).split(32):
-        images += [
-            draw_body(v.numpy().astype(float), faces, size) for v in body(body_pose=chunk)[0]
-        ]
-    return contact_sheet(images, columns)
+    chunks = torch.as_tensor(poses, dtype=torch.float32).split(32)
+    meshes = (v.numpy().astype(float) for c in chunks for v in body(body_pose=c)[0])
+    return contact_sheet([draw_body(v, faces, size) for v in meshes], columns)
 
 
 def axis_sheet(
@@ -52,8 +46,6 @@ def axis_sheet(
         codes = torch.tensor(sigmas)[:, None] * prior.axes[axis]
         vertices = body(body_pose=prior.decode(codes))[0].numpy().astype(float)
         images += [draw_body(v, faces, (150, 110), yaw) for yaw in (0.3, 1.4) for v in vertices]
-    return contact_sheet(
-        images,
-        2 * len(sigmas),
-        [f"{axis + 1}" if i == 0 else "" for axis in range(count) for i in range(2 * len(sigmas))],
-    )
+    columns = 2 * len(sigmas)
+    labels = ["" if i % columns else f"{i // columns + 1}" for i in range(count * columns)]
+    return contact_sheet(images, columns, labels)

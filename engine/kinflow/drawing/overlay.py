@@ -1,7 +1,5 @@
 """Fits over their photo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,18 +21,15 @@ def overlay(rgb: np.ndarray, results: Sequence[FitResult], opacity: float = 0.75
     rgb (H, W, 3) uint8 -> same shape.
     """
     image = rgb
-    ordered = sorted(range(len(results)), key=lambda i: -float(results[i].joints[0, 2]))
-    for index in ordered:
-        result = results[index]
+    for index, result in sorted(enumerate(results), key=lambda pair: -float(pair[1].joints[0, 2])):
         if result.status in ("failed", "too_few_keypoints"):
             continue
         scale = np.array([rgb.shape[1] / result.camera.width, rgb.shape[0] / result.camera.height])
-        points = result.camera.project(result.vertices.astype(np.float64)) * scale
+        vertices = result.vertices.astype(np.float64)
+        points = result.camera.project(vertices) * scale
         tint = 0.45 * _PALETTE[index % len(_PALETTE)] + 0.55 * np.array([205, 195, 230])
-        colours = np.tile(tint, (len(result.vertices), 1))
-        image, _ = draw_mesh(
-            image, result.vertices.astype(np.float64), result.faces, points, opacity, colours
-        )
+        colours = np.tile(tint, (len(vertices), 1))
+        image, _ = draw_mesh(image, vertices, result.faces, points, opacity, colours)
     return image
 
 
@@ -44,36 +39,19 @@ def hypothesis_strip(rgb: np.ndarray, result: FitResult, body: Body) -> np.ndarr
     import torch
 
     from .figures import draw_body
+    from .sheets import write
 
     height = min(480, rgb.shape[0])
+    size = (max(1, round(rgb.shape[1] * height / rgb.shape[0])), height)
     columns = []
-    for hypothesis in result.hypotheses:
-        parameters = (
-            hypothesis.global_orient,
-            hypothesis.body_pose,
-            hypothesis.betas,
-            hypothesis.transl,
-        )
-        vertices = (
-            body(*(torch.from_numpy(np.asarray(p))[None] for p in parameters))[0][0].cpu().numpy()
-        )
+    for h in result.hypotheses:
+        parameters = (h.global_orient, h.body_pose, h.betas, h.transl)
+        posed, _ = body(*(torch.from_numpy(np.asarray(p))[None] for p in parameters))
+        vertices = posed[0].cpu().numpy()
         shown = overlay(rgb, [replace(result, vertices=vertices)])
-        shown = cv2.resize(
-            shown,
-            (max(1, round(rgb.shape[1] * height / rgb.shape[0])), height),
-            interpolation=cv2.INTER_AREA,
-        )
+        shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
         side = draw_body(vertices * [1.0, -1.0, -1.0], result.faces, (height, height * 3 // 4), 1.4)
-        cv2.putText(
-            side,
-            f"energy {hypothesis.energy:.1f}",
-            (6, 18),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            (30, 30, 30),
-            1,
-            cv2.LINE_AA,
-        )
+        write(side, f"energy {h.energy:.1f}", (6, 18), 0.45)
         columns.append(np.concatenate((shown, side), 1))
     return np.concatenate(columns, 1)
 
@@ -91,9 +69,8 @@ def draw_observations(
     colours = part_colours(NUM_PARTS)
     for person in people:
         if person.parts is not None:
-            plane = cv2.resize(
-                person.parts, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST
-            )
+            size = (rgb.shape[1], rgb.shape[0])
+            plane = cv2.resize(person.parts, size, interpolation=cv2.INTER_NEAREST)
             tinted = (1 - opacity) * image + opacity * colours[plane]
             image = np.where((plane > 0)[..., None], tinted, image).astype(np.uint8)
     thick = max(1, round(max(rgb.shape[:2]) / 500))

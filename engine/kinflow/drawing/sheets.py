@@ -1,7 +1,5 @@
 """Contact sheets: many pictures on one page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -25,14 +23,11 @@ def contact_sheet(
         y, x = i // columns * height, i % columns * width
         sheet[y : y + small.shape[0], x : x + small.shape[1]] = small
         if labels:
-            cv2.putText(
-                sheet,
-                labels[i],
-                (x + 4, y + 14),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                0.4,
-                (20, 20, 20),
-                1,
-                cv2.LINE_AA,
-            )
+            write(sheet, labels[i], (x + 4, y + 14), 0.4)
     return sheet
+
+
+def write(image: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
+    """Text on an image, in nearly black, its lower left corner at a place px."""
+    font, colour = cv2.FONT_HERSHEY_SIMPLEX, (25, 25, 25)
+    cv2.putText(image, text, place, font, size, colour, 1, cv2.LINE_AA)

@@ -1,7 +1,5 @@
 """A software z-buffer, vectorised over triangles: works without a screen or a graphics card."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,9 +121,8 @@ def visible_vertices(raster: Raster, faces: np.ndarray, count: int) -> np.ndarra
 
 def part_map(raster: Raster, faces: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Label of the nearest corner of the face at each pixel, 0 where nothing. -> (H, W) uint8."""
-    corner = np.take_along_axis(faces[raster.face], raster.weights.argmax(-1)[..., None], -1)[
-        ..., 0
-    ]
+    nearest = raster.weights.argmax(-1)[..., None]
+    corner = np.take_along_axis(faces[raster.face], nearest, -1)[..., 0]
     return np.where(raster.mask, labels[corner], 0).astype(np.uint8)
 
 
@@ -137,7 +134,5 @@ def mask_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def part_iou(a: np.ndarray, b: np.ndarray, parts: int) -> float:
     """Mean IoU over the parts that either label map holds. (H, W) uint8 each."""
-    values = [
-        mask_iou(a == p, b == p) for p in range(1, parts + 1) if (a == p).any() or (b == p).any()
-    ]
-    return float(np.mean(values)) if values else 0.0
+    held = [p for p in range(1, parts + 1) if (a == p).any() or (b == p).any()]
+    return float(np.mean([mask_iou(a == p, b == p) for p in held])) if held else 0.0

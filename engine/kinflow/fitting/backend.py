@@ -1,7 +1,5 @@
 """Where a fit runs: numpy on a CPU, torch elsewhere."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from typing import Any

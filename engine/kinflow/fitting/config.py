@@ -1,7 +1,5 @@
 """How a fit works, beyond its arguments."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 MIN_KEYPOINTS = 3

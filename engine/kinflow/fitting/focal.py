@@ -1,7 +1,5 @@
 """Focal length from the perspective of the body itself, where no camera is known."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

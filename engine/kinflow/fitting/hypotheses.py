@@ -1,7 +1,5 @@
 """Other minima: limbs flipped in depth, and which solutions are distinct."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -57,14 +55,10 @@ def flipped_starts(people: People, best: Solution) -> Candidates | None:
     if not sum(map(len, owners)):
         return None
     owner, target = backend.asarray(np.concatenate(owners)), np.concatenate(targets)
-    hint = Depth(
-        term.table,
-        backend.asarray(index),
-        backend.asarray(hips),
-        FLIP_SCALE,
-        backend.asarray(target),
-        backend.asarray(np.ones_like(target)),
+    where, about, *wanted = (
+        backend.asarray(a) for a in (index, hips, target, np.ones_like(target))
     )
+    hint = Depth(term.table, where, about, FLIP_SCALE, *wanted)
     picked = problem.pick(owner)
     kept = tuple(t for t in picked.terms if not isinstance(t, (Depth, Parts)))
     hinted = replace(picked, terms=(*kept, hint))

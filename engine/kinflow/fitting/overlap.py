@@ -1,7 +1,5 @@
 """How well a fitted mesh covers what was seen of the person."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..bodies.arrays import BodyArrays

@@ -1,7 +1,5 @@
 """Part maps and masks -> the distance fields of loss BA."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

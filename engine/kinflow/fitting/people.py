@@ -95,26 +95,16 @@ def gather(observations: Sequence[Observation], cameras: Sequence[Camera], means
     backend, weights = means.backend, means.config.weights
     name = observations[0].keypoint_set
     table = keypoint_table(means.body, name, backend)
-    terms: list[Term] = [
-        Keypoints(
-            table,
-            backend.asarray(which),
-            weights.softness,
-            backend.asarray(points[:, which]),
-            backend.asarray(confidence[:, which]),
-            backend.asarray(np.ones((len(points), len(which)))),
-        ),
-        Latent(weights.latent),
-        Shape(weights.betas),
-    ]
+    measured = (points[:, which], confidence[:, which], np.ones((len(points), len(which))))
+    columns = (backend.asarray(a) for a in measured)
+    keypoints = Keypoints(table, backend.asarray(which), weights.softness, *columns)
+    terms: list[Term] = [keypoints, Latent(weights.latent), Shape(weights.betas)]
     hints = _hints(observations, confidence) if means.config.hints else None
     if hints is not None:
         index, hips, depth, weight = (backend.asarray(a) for a in hints)
         terms.append(Depth(table, index, hips, weights.hint_metres, depth, weight))
-    lens = Lens(
-        backend.asarray(np.array([[c.fx, c.fy] for c in cameras], np.float64)),
-        backend.asarray(np.array([[c.cx, c.cy] for c in cameras], np.float64)),
-    )
+    lenses = np.array([[(c.fx, c.fy), (c.cx, c.cy)] for c in cameras], np.float64)
+    lens = Lens(backend.asarray(lenses[:, 0]), backend.asarray(lenses[:, 1]))
     body, decoder = body_table(means.body, backend), means.prior.decoder(backend)
     problem = Problem(backend.xp, body, decoder, ONE_PERSON, lens, tuple(terms))
     roll = _trunk_roll(points, confidence, NAMES[name])

@@ -1,7 +1,5 @@
 """First-order solvers on the same energy: references for the second-order one, slow and simple."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Solver states -> FitResult."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

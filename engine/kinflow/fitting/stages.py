@@ -4,8 +4,6 @@ Coarse from all starts, fine from the best, limbs bent the other way in depth, s
 parts, one shape for all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

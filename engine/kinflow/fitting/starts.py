@@ -1,7 +1,5 @@
 """Where the solver starts: the mean latent under four global rotations, and what callers bring."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

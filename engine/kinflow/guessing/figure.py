@@ -1,7 +1,5 @@
 """Where the regressor's answers stand, and how they look to it beside what was observed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import array_api_compat.torch as xp
@@ -61,14 +59,8 @@ class Figure:
 
 def evidence_of(inputs: Inputs) -> Evidence:
     """The network's inputs as what a state is held against."""
-    pixels, labels = part_pixels(inputs)
-    return Evidence(
-        Targets(inputs.keypoints, inputs.confidence),
-        Lens(inputs.focal, inputs.centre),
-        inputs.crop[:, 2],
-        pixels,
-        labels,
-    )
+    targets, lens = Targets(inputs.keypoints, inputs.confidence), Lens(inputs.focal, inputs.centre)
+    return Evidence(targets, lens, inputs.crop[:, 2], *part_pixels(inputs))
 
 
 @dataclass(frozen=True)

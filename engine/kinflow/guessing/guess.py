@@ -1,7 +1,5 @@
 """Observations -> a guess each, in the form that `fit` takes as a start."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -21,6 +21,9 @@ CROP = 64
 KEYPOINT_SET = "coco17"
 NUM_KEYPOINTS = 17
 CROP_MARGIN = 1.4  # keypoints end at ankles, wrists and eyes; bodies do not
+MOST_PHOTOS = (
+    4.0  # a crop so many times as large as the photo shows nothing, and its rim is endless
+)
 HEAT_DEVIATION = 1.5
 PART_PIXELS = 48
 NUM_PLANES = 1 + NUM_KEYPOINTS + NUM_PARTS
@@ -61,10 +64,7 @@ class Inputs:
 
 
 def keypoint_crop(keypoints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Square about the keypoints of any confidence.
-
-    (N, 17, 2) px, (N, 17) -> (N, 3): x, y of the corner and side, px.
-    """
+    """Square about the keypoints. (N, 17, 2) px, (N, 17) -> (N, 3): corner x, y, side, px."""
     visible = (confidence > 0)[..., None]
     low = np.where(visible, keypoints, np.inf).min(1)
     high = np.where(visible, keypoints, -np.inf).max(1)
@@ -173,18 +173,18 @@ def coco_keypoints(person: Observation) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cut(image: np.ndarray, crop: np.ndarray, interpolation: int) -> np.ndarray:
-    """The crop (x, y, side) of an image, 0 where it leaves the image.
-
-    (H, W[, C]) uint8 -> (CROP, CROP[, C]).
-    """
+    """The crop (x, y, side) of an image, 0 outside. (H, W[, C]) uint8 -> (CROP, CROP[, C])."""
     x, y, side = (float(v) for v in crop)
     height, width = image.shape[:2]
+    nothing = np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
+    if not side < MOST_PHOTOS * max(height, width):
+        return nothing
     low = np.floor([x, y]).astype(int)
     high = np.maximum(np.ceil([x + side, y + side]).astype(int), low + 1)
     (left, top), (right, bottom) = np.maximum(low, 0), np.maximum(high, 0)
     inner = image[top:bottom, left:right]
     if not inner.size:
-        return np.zeros((CROP, CROP, *image.shape[2:]), np.uint8)
+        return nothing
     rims = (max(0, -low[1]), max(0, high[1] - height), max(0, -low[0]), max(0, high[0] - width))
     if any(rims):
         inner = cv2.copyMakeBorder(inner, *rims, cv2.BORDER_CONSTANT, value=(0, 0, 0))

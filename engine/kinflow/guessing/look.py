@@ -1,7 +1,5 @@
 """What the regressor is shown of a state: keypoints, and Gauss-Newton's step towards the photo."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..core.arrays import (
@@ -93,15 +91,10 @@ def gauss_newton(
         for name in ("rows", "miss", "weight")
     )
     turns = rows[..., :NUM_TURNS].reshape((*rows.shape[:2], NUM_JOINTS, 3))
-    by_state = xp.concat(
-        (
-            tables.decoder.pull_back(xp, trace, skeleton.world, turns[:, :, 1:]),
-            ROOT_RADIANS * rows[..., :3],
-            rows[..., NUM_TURNS : NUM_TURNS + NUM_BETAS],
-            DEPTH_SHARE * transl[:, 2:, None] * rows[..., -3:],
-        ),
-        axis=-1,
-    )
+    by_latent = tables.decoder.pull_back(xp, trace, skeleton.world, turns[:, :, 1:])
+    by_betas = rows[..., NUM_TURNS : NUM_TURNS + NUM_BETAS]
+    by_place = DEPTH_SHARE * transl[:, 2:, None] * rows[..., -3:]
+    by_state = xp.concat((by_latent, ROOT_RADIANS * rows[..., :3], by_betas, by_place), axis=-1)
     spread = 1 / xp.where(weight > 1e-3, weight, xp.full_like(weight, 1e-3))
     transposed = by_state.swapaxes(1, 2)
     gram = add_diagonal(xp, by_state @ transposed, spread)

@@ -6,8 +6,6 @@ Gradient Descent", ECCV 2020). What the planes say decides how far such a step i
 and in which depth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,10 +95,7 @@ BACKBONES: dict[str, type[nn.Module]] = {"small": SmallBackbone}
 
 
 class Regressor(nn.Module):
-    """Inputs -> a State, through the states of its steps.
-
-    Without any steps it is the supplement's network: one answer.
-    """
+    """Inputs -> a State, by learned steps; without any, the one answer of the supplement."""
 
     def __init__(self, backbone: str = "small", steps: int = STEPS) -> None:
         super().__init__()

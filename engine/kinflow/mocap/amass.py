@@ -1,7 +1,5 @@
 """AMASS-style .npz -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -27,9 +25,8 @@ def read_amass(path: str | os.PathLike) -> Clip:
     poses = fields.get("poses", np.zeros(0))
     frames = len(poses) if poses.ndim == 2 and poses.shape[1] >= 66 else 0
     if not frames or not np.isfinite(poses).all():
-        raise AssetError(
-            f"{path}: field 'poses' should be finite, of shape (frames, at least 66).", _HINT
-        )
+        why = f"{path}: field 'poses' should be finite, of shape (frames, at least 66)."
+        raise AssetError(why, _HINT)
     check_frames(path, frames, 24)
     transl = fields.get("trans", np.zeros((frames, 3))).astype(np.float64)
     if transl.shape != (frames, 3) or not np.isfinite(transl).all():
@@ -43,10 +40,5 @@ def read_amass(path: str | os.PathLike) -> Clip:
     rotations = np.tile(np.eye(3), (frames, 24, 1, 1))
     rotations[:, :22] = axis_angle_to_matrix(xp, vectors)
     to_y_up = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-    return Clip(
-        Path(path).stem,
-        float(rate.ravel()[0]),
-        to_y_up @ rotations[:, 0],
-        rotations[:, 1:],
-        transl @ to_y_up.T,
-    )
+    root, fps = to_y_up @ rotations[:, 0], float(rate.ravel()[0])
+    return Clip(Path(path).stem, fps, root, rotations[:, 1:], transl @ to_y_up.T)

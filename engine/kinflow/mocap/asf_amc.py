@@ -1,7 +1,5 @@
 """Acclaim ASF skeleton + AMC motion (CMU's own files) -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from array import array
 from dataclasses import dataclass
@@ -9,26 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.arrays import numpy_namespace as xp
-from ..core.rotations import euler_to_matrix
 from ..errors import AssetError
 from ..userfiles import numbered_lines, read_bytes
-from .clip import Clip, check_frames, local_rotations
+from .clip import Clip, check_frames, euler_degrees, limbs_map, local_rotations, shortest_rotation
 
 MAX_ASF_MB, MAX_AMC_MB = 16, 256
 MAX_BONES = 1000
 
+_LIMBS = ("femur", "tibia", "foot", "toes", "clavicle", "humerus", "radius", "hand")
 _MAP = {
     **{"root": "pelvis", "lowerback": "spine1", "upperback": "spine2", "thorax": "spine3"},
     **{"upperneck": "neck", "head": "head"},
-} | {
-    f"{side[0]}{bone}": f"{side}_{joint}"
-    for side in ("left", "right")
-    for bone, joint in zip(
-        ("femur", "tibia", "foot", "toes", "clavicle", "humerus", "radius", "hand"),
-        ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist"),
-        strict=True,
-    )
+    **limbs_map(_LIMBS, "l", "r"),
 }
 # Directions of these bones in SMPL's T-pose; the others keep the direction of the file's rest pose.
 _T_POSE = {
@@ -51,16 +41,11 @@ def _fail(path: object, why: str) -> AssetError:
     return AssetError(f"{path}: {why}.", "Download the ASF and AMC files again.")
 
 
-def _degrees(angles: np.ndarray, order: str) -> np.ndarray:
-    """Euler angles in degrees, however many turns -> rotations. (..., n) -> (..., 3, 3)."""
-    return euler_to_matrix(xp, np.radians(np.remainder(angles, 360.0)), order)
-
-
 def _axis(words: list[str]) -> np.ndarray:
     order = words[3].upper() if len(words) > 3 else "XYZ"
     if len(order) > 3:
         raise ValueError(f"axis order {order[:9]}")
-    return _degrees(np.array([float(words["XYZ".index(a)]) for a in order])[::-1], order[::-1])
+    return euler_degrees(np.array([float(words["XYZ".index(a)]) for a in order])[::-1], order[::-1])
 
 
 def _bone(fields: dict[str, list[str]]) -> _Bone:
@@ -156,11 +141,9 @@ def _rest_correction(bone: _Bone) -> np.ndarray:
         return np.eye(3)
     a = bone.direction / np.linalg.norm(bone.direction)
     b = np.array(_T_POSE[bone.name])
-    v, c = np.cross(a, b), float(a @ b)
-    if c < -1 + 1e-9:  # opposite: half a turn about z, which is square to every direction above
+    if a @ b < -1 + 1e-9:  # opposite: half a turn about z, which is square to every direction above
         return np.diag([-1.0, -1.0, 1.0])
-    k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-    return np.eye(3) + k + k @ k / (1 + c)
+    return shortest_rotation(a, b)
 
 
 def read_amc(
@@ -182,13 +165,10 @@ def read_amc(
         angles = np.zeros((count, 3))
         for column, dof in enumerate(bone.dof):
             angles[:, "xyz".index(dof[1])] = values[name][:, column - len(bone.dof)]
-        local = bone.axis @ _degrees(angles[:, ::-1], "ZYX") @ bone.axis.T
+        local = bone.axis @ euler_degrees(angles[:, ::-1], "ZYX") @ bone.axis.T
         world[name] = world[bone.parent] @ local if bone.parent else local
-    smpl_world = {
-        target: world[name] @ _rest_correction(bones[name]).T
-        for name, target in _MAP.items()
-        if name in world
-    }
+    known = {name: target for name, target in _MAP.items() if name in world}
+    smpl_world = {t: world[name] @ _rest_correction(bones[name]).T for name, t in known.items()}
     rotations = local_rotations(smpl_world, count)
     transl = values["root"][:, :3] * metres_per_unit
     return Clip(amc.stem, fps, rotations[:, 0], rotations[:, 1:], transl)

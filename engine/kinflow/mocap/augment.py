@@ -1,7 +1,5 @@
 """Making little data go far: thinning, mirroring, limbs of other poses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.arrays import numpy_namespace as xp

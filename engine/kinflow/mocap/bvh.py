@@ -1,7 +1,5 @@
 """BVH of any skeleton -> SMPL joint rotations."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os
@@ -12,36 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.arrays import numpy_namespace as xp
-from ..core.rotations import euler_to_matrix
 from ..core.skeleton import JOINT_INDEX
 from ..errors import AssetError, InvalidInputError
 from ..userfiles import check_size, limit_bytes, numbered_lines, parsing, read_bytes
-from .clip import MAX_FRAMES, Clip, check_frames, local_rotations
+from .clip import MAX_FRAMES, Clip, check_frames, euler_degrees, limbs_map, local_rotations
 
 # The names of common exporters; every map is joint name -> SMPL joint.
-_LIMBS = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
 _SPINE = {"Hips": "pelvis", "Spine": "spine1", "Spine1": "spine2", "Spine2": "spine3"}
 _SPINE |= {"Neck": "neck", "Head": "head"}
 _CMU = ("UpLeg", "Leg", "Foot", "ToeBase", "Shoulder", "Arm", "ForeArm", "Hand")
 _DAZ = ("Thigh", "Shin", "Foot", "Toe", "Collar", "Shldr", "ForeArm", "Hand")
 
 
-def _limbs(names: tuple[str, ...], left: str, right: str) -> dict[str, str]:
-    return {
-        f"{prefix}{name}": f"{side}_{joint}"
-        for prefix, side in ((left, "left"), (right, "right"))
-        for name, joint in zip(names, _LIMBS, strict=True)
-    }
-
-
-MOTIONBUILDER_MAP = _SPINE | _limbs(_CMU, "Left", "Right")
+MOTIONBUILDER_MAP = _SPINE | limbs_map(_CMU, "Left", "Right")
 JOINT_MAPS = {
     "motionbuilder": MOTIONBUILDER_MAP,
     "mixamo": {f"mixamorig:{name}": joint for name, joint in MOTIONBUILDER_MAP.items()},
     "smpl": {name: name for name in JOINT_INDEX},
     "daz": {"hip": "pelvis", "abdomen": "spine1", "chest": "spine3", "neck": "neck", "head": "head"}
-    | _limbs(_DAZ, "l", "r"),
+    | limbs_map(_DAZ, "l", "r"),
 }
 MAX_MB = 256
 MAX_JOINTS, MAX_NESTING = 1000, 200
@@ -153,10 +140,8 @@ class _Parser:
 def _choose_map(names: set[str], path: Path) -> dict[str, str]:
     best = max(JOINT_MAPS.values(), key=lambda joint_map: len(names & joint_map.keys()))
     if len(names & best.keys()) < 10:
-        raise InvalidInputError(
-            f"{path}: the joint names are of no skeleton known here.",
-            "Give joint_map={BVH name: SMPL name}.",
-        )
+        why = f"{path}: the joint names are of no skeleton known here."
+        raise InvalidInputError(why, "Give joint_map={BVH name: SMPL name}.")
     return best
 
 
@@ -179,19 +164,16 @@ def _world_rotations(
         columns = [(i, c[0]) for i, c in enumerate(joint.channels) if c.endswith("rotation")]
         angles = motion[:, [joint.first_channel + i for i, _ in columns]]
         order = "".join(axis for _, axis in columns)
-        turned = euler_to_matrix(xp, np.radians(np.remainder(angles, 360.0)), order)
+        turned = euler_degrees(angles, order)
         turned = np.broadcast_to(turned, (len(motion), 3, 3))
         world.append(turned if joint.parent < 0 else world[joint.parent] @ turned)
-        target = joint_map.get(joint.name)
-        if target is not None:
-            result[target] = world[-1]
+        if joint.name in joint_map:
+            result[joint_map[joint.name]] = world[-1]
     return result
 
 
 def read_bvh(
-    path: str | os.PathLike,
-    joint_map: dict[str, str] | None = None,
-    metres_per_unit: float = 0.01,
+    path: str | os.PathLike, joint_map: dict[str, str] | None = None, metres_per_unit: float = 0.01
 ) -> Clip:
     """Reads a .bvh or .bvh.gz whose rest pose is a T-pose facing +Z.
 
@@ -206,15 +188,12 @@ def read_bvh(
     motion, fps = parser.motion(len(joints), channels)
     joint_map = joint_map or _choose_map({j.name for j in joints}, path)
     if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
-        raise InvalidInputError(
-            f"joint_map names {sorted(unknown)}, which are no SMPL joints.",
-            f"SMPL's are {', '.join(JOINT_INDEX)}.",
-        )
+        why = f"joint_map names {sorted(unknown)}, which are no SMPL joints."
+        raise InvalidInputError(why, f"SMPL's are {', '.join(JOINT_INDEX)}.")
     world = _world_rotations(joints, motion, joint_map)
     if "pelvis" not in world:
-        raise InvalidInputError(
-            f"{path}: no joint is mapped to the pelvis.", "Give joint_map with the hips' name."
-        )
+        hint = "Give joint_map with the hips' name."
+        raise InvalidInputError(f"{path}: no joint is mapped to the pelvis.", hint)
     rotations = local_rotations(world, len(motion))
     root = joints[0]
     transl = np.tile(root.offset, (len(motion), 1))

@@ -1,18 +1,19 @@
 """One motion clip as SMPL joint rotations."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import numpy_namespace as xp
+from ..core.rotations import euler_to_matrix, skew
 from ..core.skeleton import BODY_MIRROR, JOINT_INDEX, NUM_JOINTS, PARENTS
 from ..errors import AssetError
 from ..userfiles import check_size
 
 MAX_FRAMES = 1_000_000
 MAX_MATRICES_MB = 1024
+LIMBS = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,27 @@ def local_rotations(world: dict[str, np.ndarray], frames: int) -> np.ndarray:
     return result
 
 
-_FLIP = np.diag([-1.0, 1.0, 1.0])
+def euler_degrees(angles: np.ndarray, order: str) -> np.ndarray:
+    """Euler angles in degrees, however many turns -> rotations. (..., n) -> (..., 3, 3)."""
+    return euler_to_matrix(xp, np.radians(np.remainder(angles, 360.0)), order)
 
 
-def mirror_rotation(rotation: np.ndarray) -> np.ndarray:
-    """Reflects rotations in the plane x = 0. (..., 3, 3) -> (..., 3, 3)."""
-    return (_FLIP @ rotation @ _FLIP).astype(rotation.dtype)
+def shortest_rotation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """From one unit direction (3,) to another that is not opposite. -> (3, 3)."""
+    cross = skew(xp, np.cross(a, b))
+    return np.eye(3) + cross + cross @ cross / (1 + a @ b)
+
+
+def limbs_map(names: tuple[str, ...], left: str, right: str) -> dict[str, str]:
+    """Joints of both sides, named by a prefix and the file's names for LIMBS -> SMPL's."""
+    return {
+        f"{prefix}{name}": f"{side}_{joint}"
+        for prefix, side in ((left, "left"), (right, "right"))
+        for name, joint in zip(names, LIMBS, strict=True)
+    }
 
 
 def mirror_pose(body_pose: np.ndarray) -> np.ndarray:
-    """Swaps left and right and reflects. (..., 23, 3, 3) -> (..., 23, 3, 3)."""
-    return mirror_rotation(body_pose[..., list(BODY_MIRROR), :, :])
+    """Swaps left and right, reflected in the plane x = 0. (..., 23, 3, 3) -> (..., 23, 3, 3)."""
+    flip = np.diag([-1.0, 1.0, 1.0])
+    return (flip @ body_pose[..., list(BODY_MIRROR), :, :] @ flip).astype(body_pose.dtype)

@@ -1,7 +1,5 @@
 """A folder of clips with its table (clips.csv) -> recordings, split by performer."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ range) gives each arm direction a collar rotation; the arm's rotation in the bod
 was captured.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.arrays import numpy_namespace as xp
@@ -18,7 +16,6 @@ from ..core.skeleton import JOINT_INDEX
 RAISED_SHARE = 0.28
 LOWERED_SHARE = 0.08
 FORWARD_SHARE = 0.18
-_SIDES = (("left", 1.0), ("right", -1.0))
 
 
 def collar_rotation(arm: np.ndarray, sign: float) -> np.ndarray:
@@ -35,10 +32,8 @@ def collar_rotation(arm: np.ndarray, sign: float) -> np.ndarray:
     elevation = swing[..., 2] * sign
     blend = 1 / (1 + np.exp(-elevation / 0.3))
     share = LOWERED_SHARE + (RAISED_SHARE - LOWERED_SHARE) * blend
-    vector = np.stack(
-        (np.zeros_like(elevation), FORWARD_SHARE * swing[..., 1], share * elevation * sign), -1
-    )
-    return axis_angle_to_matrix(xp, vector)
+    forward, raised = FORWARD_SHARE * swing[..., 1], share * elevation * sign
+    return axis_angle_to_matrix(xp, np.stack((np.zeros_like(raised), forward, raised), -1))
 
 
 def share_shoulder_motion(body_pose: np.ndarray) -> np.ndarray:
@@ -48,7 +43,7 @@ def share_shoulder_motion(body_pose: np.ndarray) -> np.ndarray:
     chest.
     """
     result = body_pose.copy()
-    for side, sign in _SIDES:
+    for side, sign in (("left", 1.0), ("right", -1.0)):
         collar, shoulder = JOINT_INDEX[f"{side}_collar"] - 1, JOINT_INDEX[f"{side}_shoulder"] - 1
         total = body_pose[..., collar, :, :] @ body_pose[..., shoulder, :, :]
         rotation = collar_rotation(total, sign)

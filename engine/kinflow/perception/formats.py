@@ -1,7 +1,5 @@
 """Keypoint files of others, in and out: OpenPose, COCO and our own JSON; part maps as PNG."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -48,12 +46,8 @@ def _read_json(path: Path) -> Any:
     hint = "Give a keypoint file."
     raw = read_bytes(path, MAX_MB, InvalidInputError, hint)
     # each list and table of two letters fills a hundred bytes
-    check_size(
-        100 * (raw.count(b"[") + raw.count(b"{")) + 32 * raw.count(b","),
-        MAX_VALUES_MB,
-        f"{path}, as lists and numbers,",
-        InvalidInputError,
-    )
+    size = 100 * (raw.count(b"[") + raw.count(b"{")) + 32 * raw.count(b",")
+    check_size(size, MAX_VALUES_MB, f"{path}, as lists and numbers,", InvalidInputError)
     with parsing(path, hint, InvalidInputError, "JSON"):
         return json.loads(raw.decode("utf-8-sig"))
 
@@ -80,21 +74,11 @@ def write_observations(
     if kind == "kinflow":
         data: Any = [person.to_json() for person in people]
     elif kind == "openpose":
-        rows = [_as_set(person, "body25") for person in people]
-        data = {
-            "version": 1.3,
-            "people": [{"person_id": [-1], "pose_keypoints_2d": _triples(row)} for row in rows],
-        }
+        rows = [_triples(_as_set(person, "body25")) for person in people]
+        entries = [{"person_id": [-1], "pose_keypoints_2d": row} for row in rows]
+        data = {"version": 1.3, "people": entries}
     else:
-        data = [
-            {
-                "image_id": person.photo,
-                "category_id": 1,
-                "keypoints": _triples(row),
-                "score": round(float(row.confidence.mean()), 4),
-            }
-            for person, row in zip(people, (_as_set(p, "coco17") for p in people), strict=True)
-        ]
+        data = [_coco_entry(_as_set(person, "coco17")) for person in people]
     with replacing(path, InvalidInputError) as temporary:
         temporary.write_text(json.dumps(data, indent=1), "utf-8")
 
@@ -107,10 +91,8 @@ def read_part_map(path: str | os.PathLike) -> np.ndarray:
     with open_image(path, InvalidInputError) as image:
         labels = np.array(image if image.mode in ("L", "P") else image.convert("L"))
     if labels.dtype != np.uint8 or labels.max(initial=0) > NUM_PARTS:
-        raise InvalidInputError(
-            f"{path} holds the value {int(labels.max(initial=0))}.",
-            f"Part labels go from 0 to {NUM_PARTS}.",
-        )
+        why = f"{path} holds the value {int(labels.max(initial=0))}."
+        raise InvalidInputError(why, f"Part labels go from 0 to {NUM_PARTS}.")
     return labels
 
 
@@ -133,22 +115,25 @@ def _numbers(values: Any, count: int, where: str) -> np.ndarray:
     return array.reshape(-1, 3)
 
 
+def _coco_entry(person: Observation) -> dict[str, Any]:
+    score = round(float(person.confidence.mean()), 4)
+    entry = {"image_id": person.photo, "category_id": 1}
+    return entry | {"keypoints": _triples(person), "score": score}
+
+
 def _openpose_person(person: dict, index: int) -> Observation:
     values = person["pose_keypoints_2d"]
     keypoint_set = _OPENPOSE_SETS.get(len(values) // 3)
     if keypoint_set is None:
-        raise InvalidInputError(
-            f"person {index} has {len(values) // 3} keypoints.", "OpenPose's BODY_25 is understood."
-        )
+        why = f"person {index} has {len(values) // 3} keypoints."
+        raise InvalidInputError(why, "OpenPose's BODY_25 is understood.")
     table = _numbers(values, 3 * len(NAMES[keypoint_set]), f"person {index}")
     return Observation(table[:, :2], np.clip(table[:, 2], 0, 1), keypoint_set)
 
 
 def _coco_people(items: list, images: dict, folder: Path) -> list[Observation]:
-    order = {
-        image: number
-        for number, image in enumerate(sorted({item["image_id"] for item in items}, key=str))
-    }
+    numbers = enumerate(sorted({item["image_id"] for item in items}, key=str))
+    order = {image: number for number, image in numbers}
     people = []
     for index, item in enumerate(items):
         if not item.get("keypoints") or item.get("num_keypoints") == 0:
@@ -156,29 +141,14 @@ def _coco_people(items: list, images: dict, folder: Path) -> list[Observation]:
         table = _numbers(item["keypoints"], 51, f"annotation {index}")
         # annotations say 0 absent, 1 hidden, 2 seen; results say a score
         flags = set(np.unique(table[:, 2])) <= {0.0, 1.0, 2.0} and "score" not in item
-        confidence = (
-            np.choose(table[:, 2].astype(int), (0.0, 0.5, 1.0))
-            if flags
-            else np.clip(table[:, 2], 0, 1)
-        )
+        confidence = 0.5 * table[:, 2] if flags else np.clip(table[:, 2], 0, 1)
         box = item.get("bbox")
-        corners = (
-            None
-            if box is None
-            else np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], float)
-        )
+        if box is not None:
+            box = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], float)
         name = images.get(item["image_id"], {}).get("file_name")
-        shown = str(folder / name) if name else None
-        people.append(
-            Observation(
-                table[:, :2],
-                confidence,
-                "coco17",
-                box=corners,
-                image_path=shown,
-                photo=order[item["image_id"]],
-            )
-        )
+        places = {"image_path": str(folder / name) if name else None, "box": box}
+        photo = order[item["image_id"]]
+        people.append(Observation(table[:, :2], confidence, "coco17", photo=photo, **places))
     return people
 
 
@@ -199,17 +169,10 @@ def _as_set(person: Observation, keypoint_set: str) -> Observation:
         sources = [name] if name in index_of else list(_DERIVED.get(name, ()))
         if sources and all(s in index_of for s in sources):
             index = [index_of[s] for s in sources]
-            points[row], confidence[row] = (
-                person.keypoints[index].mean(0),
-                person.confidence[index].min(),
-            )
-    return replace(
-        person,
-        keypoints=points,
-        confidence=confidence,
-        keypoint_set=keypoint_set,
-        world_landmarks=None,
-    )
+            points[row] = person.keypoints[index].mean(0)
+            confidence[row] = person.confidence[index].min()
+    values = {"keypoints": points, "confidence": confidence, "keypoint_set": keypoint_set}
+    return replace(person, **values, world_landmarks=None)
 
 
 def _triples(person: Observation) -> list[float]:

@@ -1,7 +1,5 @@
 """What networks give: person boxes, keypoints of a crop, body parts; in the photo's pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -33,10 +31,8 @@ def find_boxes(network: Network, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarra
     transform = crop_transform(whole, card.input, 1.0)
     rows = network(_warp(rgb, transform, card.input))[0][0]
     if rows.shape[1] not in (5, 6):
-        raise DetectorError(
-            f"{card.model}: rows of {rows.shape[1]} numbers.",
-            "Boxes need x0, y0, x1, y1, score and maybe a class.",
-        )
+        hint = "Boxes need x0, y0, x1, y1, score and maybe a class."
+        raise DetectorError(f"{card.model}: rows of {rows.shape[1]} numbers.", hint)
     rows = rows[(rows[:, 4] > card.score) & (np.abs(rows) < MAX_PIXEL).all(1)]
     if rows.shape[1] == 6:
         rows = rows[rows[:, 5] == 0]
@@ -72,20 +68,14 @@ def find_parts(network: Network, rgb: np.ndarray, box: np.ndarray) -> np.ndarray
     table = np.zeros(planes.shape[1], np.uint8)
     for source, part in card.labels.items():
         if not 0 <= source < len(table):
-            raise DetectorError(
-                f"{card.model} has {len(table)} classes, none of number {source}.",
-                "Check labels in its TOML.",
-            )
+            why = f"{card.model} has {len(table)} classes, none of number {source}."
+            raise DetectorError(why, "Check labels in its TOML.")
         table[source] = part
     small = np.ascontiguousarray(table[classes])
     # from photo pixels straight to the network's own grid
     scale = np.array([small.shape[1] / card.input[0], small.shape[0] / card.input[1]])
-    whole = transform * scale[:, None]
-    height, width = rgb.shape[:2]
-    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(
-        small, _between_pixels(whole), (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT
-    )
+    size = (rgb.shape[1], rgb.shape[0])
+    return _warp(small, transform * scale[:, None], size, cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
 
 
 def decode_simcc(
@@ -95,15 +85,9 @@ def decode_simcc(
 
     -> crop px (K, 2), scores (K,).
     """
-    along_x, along_y = outputs[0][0], outputs[1][0]
-    points = np.stack(
-        (
-            along_x.argmax(-1) / along_x.shape[-1] * size[0],
-            along_y.argmax(-1) / along_y.shape[-1] * size[1],
-        ),
-        -1,
-    )
-    return points.astype(float), np.minimum(along_x.max(-1), along_y.max(-1)).astype(float)
+    both = (outputs[0][0], outputs[1][0])
+    points = [a.argmax(-1) / a.shape[-1] * length for a, length in zip(both, size, strict=True)]
+    return np.stack(points, -1), np.minimum(*(a.max(-1) for a in both)).astype(float)
 
 
 def decode_heatmaps(
@@ -116,8 +100,7 @@ def decode_heatmaps(
     maps = outputs[0][0]
     count, height, width = maps.shape
     flat = maps.reshape(count, -1)
-    peak = flat.argmax(-1)
-    y, x = np.divmod(peak, width)
+    y, x = np.divmod(flat.argmax(-1), width)
     points = np.stack((x, y), -1).astype(float)
     for k in range(count):
         if 0 < x[k] < width - 1:
@@ -127,18 +110,10 @@ def decode_heatmaps(
     return (points + 0.5) * (size[0] / width, size[1] / height), flat.max(-1).astype(float)
 
 
-def _between_pixels(transform: np.ndarray) -> np.ndarray:
-    """OpenCV counts pixel centres from 0, we from 0.5."""
+def _warp(
+    image: np.ndarray, transform: np.ndarray, size: tuple[int, int], flags: int = cv2.INTER_LINEAR
+) -> np.ndarray:
+    """An image under an affine map of corners: OpenCV counts pixel centres from 0, we from 0.5."""
     moved = transform.astype(np.float64).copy()
     moved[:, 2] += 0.5 * transform[:, :2].sum(1) - 0.5
-    return moved
-
-
-def _warp(rgb: np.ndarray, transform: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.warpAffine(
-        rgb,
-        _between_pixels(transform),
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
+    return cv2.warpAffine(image, moved, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)

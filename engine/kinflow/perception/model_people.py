@@ -1,16 +1,14 @@
 """People by the user's own ONNX models: boxes, then keypoints in each, then parts."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from ..errors import DetectorError
 from ..records import Observation
+from .detector import inside_photo
 from .heads import find_boxes, find_keypoints, find_parts
 from .models import read_card
 from .networks import Network
@@ -26,9 +24,8 @@ def load_models(paths: Sequence[str | os.PathLike]) -> dict[str, Network]:
     for path in paths:
         card = read_card(os.fspath(path))
         if card.kind in networks:
-            raise DetectorError(
-                f"{path} is a second model of kind '{card.kind}'.", "Give at most one of each kind."
-            )
+            why = f"{path} is a second model of kind '{card.kind}'."
+            raise DetectorError(why, "Give at most one of each kind.")
         networks[card.kind] = Network(card)
     return networks
 
@@ -37,43 +34,33 @@ def observe_with_models(
     photo: Photo, networks: dict[str, Network], boxes: np.ndarray | None
 ) -> list[Observation]:
     """People by the user's keypoint model: in given boxes, in a box model's, or in the photo."""
-    rgb, scale = photo.rgb, photo.scale
+    rgb, scale, model = photo.rgb, photo.scale, networks["keypoints"]
+    size = (rgb.shape[1], rgb.shape[0])
+    limits = [photo.camera.width, photo.camera.height] * 2
     if boxes is not None:
         boxes = np.asarray(boxes, float).reshape(-1, 4) * scale
     elif "boxes" in networks:
         boxes, _ = find_boxes(networks["boxes"], rgb)
     else:
-        boxes = np.array([[0, 0, rgb.shape[1], rgb.shape[0]]], float)
+        boxes = np.array([[0, 0, *size]], float)
     people = []
     for box in boxes:
-        points, confidence = find_keypoints(networks["keypoints"], rgb, box)
-        inside = (points >= 0).all(1) & (points < (rgb.shape[1], rgb.shape[0])).all(1)
-        confidence = np.where(inside, confidence, 0)
+        points, confidence = find_keypoints(model, rgb, box)
+        confidence = np.where(inside_photo(points, *size), confidence, 0)
         if (confidence > CONFIDENT).sum() < MIN_KEYPOINTS:
             continue
-        limits = [photo.camera.width, photo.camera.height] * 2
+        seen_box, known = np.clip(box / scale, 0, limits), model.card.keypoint_set
         person = Observation(
-            points / scale,
-            confidence,
-            networks["keypoints"].card.keypoint_set,
-            photo.camera,
-            np.clip(box / scale, 0, limits),
-            image_path=photo.path,
+            points / scale, confidence, known, photo.camera, seen_box, image_path=photo.path
         )
-        people.append(
-            with_model_parts(photo, person, networks["parts"]) if "parts" in networks else person
-        )
+        if "parts" in networks:
+            person = with_model_parts(photo, person, networks["parts"])
+        people.append(person)
     return sorted(people, key=lambda p: -float(p.confidence.mean()) * p.height_px())
 
 
 def with_model_parts(photo: Photo, person: Observation, network: Network) -> Observation:
     """The person with part labels of the user's model, in the full photo's pixels."""
     assert person.box is not None
-    labels = find_parts(network, photo.rgb, person.box * photo.scale)
-    if photo.scale != 1:
-        labels = cv2.resize(
-            labels, (photo.camera.width, photo.camera.height), interpolation=cv2.INTER_NEAREST
-        )
-    return replace(
-        person, parts=labels, mask=person.mask if person.mask is not None else labels > 0
-    )
+    labels = photo.full_size(find_parts(network, photo.rgb, person.box * photo.scale))
+    return replace(person, parts=labels, mask=labels > 0 if person.mask is None else person.mask)

@@ -17,8 +17,6 @@ runtime = "onnxruntime"         # or "opencv"; left out: onnxruntime where it is
 1 = "head"
 """
 
-from __future__ import annotations
-
 import math
 import os
 import tomllib

@@ -1,17 +1,17 @@
 """Each pixel of a mask to the part of the nearest limb: what a part network has to beat."""
 
-from __future__ import annotations
+import itertools
 
 import numpy as np
 
 from ..bodies.keypoint_names import COCO17
 from ..bodies.parts import PART_NAMES
 
+# part: two joints, and where between them (0, 1) or beyond it begins and ends
 _ENDS = {
-    "upper_arm": ("shoulder", "elbow"),
-    "forearm": ("elbow", "wrist"),
-    "thigh": ("hip", "knee"),
-    "shin": ("knee", "ankle"),
+    **{"upper_arm": ("shoulder", "elbow", 0.0, 1.0), "forearm": ("elbow", "wrist", 0.0, 1.0)},
+    **{"thigh": ("hip", "knee", 0.0, 1.0), "shin": ("knee", "ankle", 0.0, 1.0)},
+    **{"hand": ("elbow", "wrist", 1.175, 1.35), "foot": ("knee", "ankle", 1.1, 1.2)},
 }
 
 
@@ -21,21 +21,11 @@ def limb_segments(
     """Parts with the ends of their limbs on the photo, of what is seen. -> [(part, (2,), (2,))]."""
     at = {name: points[i] for i, name in enumerate(COCO17) if confidence[i] > 0}
     segments = []
-    for side in ("left", "right"):
-        for part, (a, b) in _ENDS.items():
-            if f"{side}_{a}" in at and f"{side}_{b}" in at:
-                segments.append(
-                    (PART_NAMES.index(f"{side}_{part}"), at[f"{side}_{a}"], at[f"{side}_{b}"])
-                )
-        for part, end, before, share in (
-            ("hand", "wrist", "elbow", 0.35),
-            ("foot", "ankle", "knee", 0.2),
-        ):
-            if f"{side}_{end}" in at and f"{side}_{before}" in at:
-                tip = at[f"{side}_{end}"] + share * (at[f"{side}_{end}"] - at[f"{side}_{before}"])
-                segments.append(
-                    (PART_NAMES.index(f"{side}_{part}"), 0.5 * (at[f"{side}_{end}"] + tip), tip)
-                )
+    for side, (part, (a, b, begin, end)) in itertools.product(("left", "right"), _ENDS.items()):
+        if f"{side}_{a}" in at and f"{side}_{b}" in at:
+            start, along = at[f"{side}_{a}"], at[f"{side}_{b}"] - at[f"{side}_{a}"]
+            label = PART_NAMES.index(f"{side}_{part}")
+            segments.append((label, start + begin * along, start + end * along))
     torso = PART_NAMES.index("torso")
     for a in ("left_shoulder", "right_shoulder"):
         segments += [

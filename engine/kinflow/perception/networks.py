@@ -5,8 +5,6 @@ memory than there is. So a file is first loaded and run in a child process of bo
 time; what ends that process never reaches this one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import json
@@ -47,10 +45,8 @@ class Network:
         self.card = card
         self.runtime = _runtime(card)
         if self.runtime == "onnxruntime" and importlib.util.find_spec("onnxruntime") is None:
-            raise DetectorError(
-                "The package onnxruntime is not installed.",
-                'Run: pip install "kinflow[onnx]", or leave runtime out of the TOML.',
-            )
+            hint = 'Run: pip install "kinflow[onnx]", or leave runtime out of the TOML.'
+            raise DetectorError("The package onnxruntime is not installed.", hint)
         status = os.stat(card.model)
         _try(str(card.model), self.runtime, card.input, (status.st_mtime_ns, status.st_size))
         self._model = _load(str(card.model), self.runtime)
@@ -70,19 +66,16 @@ class Network:
                 f"{card.model} failed: {_first_line(error)}", "Check input and outputs in its TOML."
             ) from error
         wanted = _DIMENSIONS[card.head]
+        arrays = outputs[: len(wanted)]
         if (
-            len(outputs) < len(wanted)
-            or any(
-                a.ndim != n or a.dtype.kind not in "fiu"
-                for a, n in zip(outputs, wanted, strict=False)
-            )
-            or any(0 in a.shape for a in outputs[: len(wanted)] if card.head != "rows")
+            tuple(a.ndim for a in arrays) != wanted
+            or any(a.dtype.kind not in "fiu" for a in arrays)
+            or (card.head != "rows" and any(0 in a.shape for a in arrays))
         ):
-            raise DetectorError(
-                f"{card.model} gives {[a.shape for a in outputs]}, which is no head '{card.head}'.",
-                "Check head and outputs in its TOML.",
-            )
-        return [np.nan_to_num(a.astype(np.float32)) for a in outputs[: len(wanted)]]
+            shapes = [a.shape for a in outputs]
+            why = f"{card.model} gives {shapes}, which is no head '{card.head}'."
+            raise DetectorError(why, "Check head and outputs in its TOML.")
+        return [np.nan_to_num(a.astype(np.float32)) for a in arrays]
 
 
 def _load(path: str, runtime: str, trial: bool = False) -> Any:
@@ -140,9 +133,8 @@ def _try(path: str, runtime: str, size: tuple[int, int], version: tuple[int, int
     if lines and lines[-1].startswith("failed: "):
         raise DetectorError(f"{path} cannot be loaded: {lines[-1][8:]}", hint)
     if done.returncode or "done" not in lines:
-        raise DetectorError(
-            f"{path} cannot be loaded: it ends the process that reads it ({done.returncode}).", hint
-        )
+        why = f"it ends the process that reads it ({done.returncode})"
+        raise DetectorError(f"{path} cannot be loaded: {why}.", hint)
 
 
 def _end_with_parent() -> None:

@@ -1,12 +1,9 @@
 """The public `observe`: photos in, people out, best first."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from ..errors import InvalidInputError
@@ -93,27 +90,9 @@ def _with_parts(
 
 
 def _observation(photo: Photo, person: Detection) -> Observation:
-    camera = photo.camera
-    mask = person.mask > MASK_THRESHOLD
-    box = person.box
-    if photo.scale != 1:
-        mask = (
-            cv2.resize(
-                mask.astype(np.uint8),
-                (camera.width, camera.height),
-                interpolation=cv2.INTER_NEAREST,
-            )
-            > 0
-        )
-    box = np.clip(box / photo.scale, 0, [camera.width, camera.height] * 2)
+    camera, points = photo.camera, person.keypoints / photo.scale
+    mask = photo.full_size((person.mask > MASK_THRESHOLD).astype(np.uint8)) > 0
+    box = np.clip(person.box / photo.scale, 0, [camera.width, camera.height] * 2)
     return Observation(
-        person.keypoints / photo.scale,
-        person.confidence,
-        "blazepose33",
-        camera,
-        box,
-        mask,
-        None,
-        person.world,
-        photo.path,
+        points, person.confidence, "blazepose33", camera, box, mask, None, person.world, photo.path
     )

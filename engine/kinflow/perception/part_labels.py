@@ -3,8 +3,6 @@
 `training.part_network` trains it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +28,9 @@ def label_parts(person: Observation) -> Observation:
     """The person with `parts` set from its mask and keypoints; unchanged where there is no mask."""
     if person.mask is None or not person.mask.any():
         return person
-    corner, side = _square(person.mask)
+    rows, columns = (np.flatnonzero(person.mask.any(axis)) for axis in (1, 0))
+    ends = [[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]]
+    corner, side = crop_about(np.array(ends, float))
     scale = CROP / side
     network = _network()
     planes = (_shrink(person.mask, corner, side)[None], _heat(person, corner, scale))
@@ -43,10 +43,8 @@ def label_parts(person: Observation) -> Observation:
     y = ((rows + 0.5 - corner[1]) * scale - 0.5).astype(np.float32)
     x = ((columns + 0.5 - corner[0]) * scale - 0.5).astype(np.float32)
     map_x, map_y = np.meshgrid(x, y)
-    large = [
-        cv2.remap(p, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for p in logits
-    ]
+    edge = cv2.BORDER_REPLICATE
+    large = [cv2.remap(p, map_x, map_y, cv2.INTER_LINEAR, borderMode=edge) for p in logits]
     parts = np.zeros(person.mask.shape, np.uint8)
     region = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     parts[region] = np.where(person.mask[region], np.argmax(large, 0), 0)
@@ -60,18 +58,23 @@ def _heat(person: Observation, corner: np.ndarray, scale: float) -> np.ndarray:
     confidence = np.where(person.usable[index], np.clip(person.confidence[index], 0, 1), 0)
     local = (person.keypoints[index].astype(np.float64) - corner) * scale
     shown = (confidence > 0) & (local >= 0).all(1) & (local <= CROP).all(1)
-    local = np.where(shown[:, None], local, 0)
+    return heatmaps(np.where(shown[:, None], local, 0), np.where(shown, confidence, 0))
+
+
+def heatmaps(points: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """Gaussian bumps at keypoints, as high as they are sure.
+
+    (..., K, 2) px of the crop, (..., K) -> (..., K, CROP, CROP) float32.
+    """
     grid = np.arange(CROP, dtype=np.float32) + 0.5
-    x = np.exp(-0.5 * ((grid - local[:, :1]) / DEVIATION) ** 2)
-    y = np.exp(-0.5 * ((grid - local[:, 1:]) / DEVIATION) ** 2)
-    weight = np.where(shown, confidence, 0)[:, None, None]
-    return (weight * y[:, :, None] * x[:, None, :]).astype(np.float32)
+    x = np.exp(-0.5 * ((grid - points[..., :1]) / DEVIATION) ** 2)
+    y = np.exp(-0.5 * ((grid - points[..., 1:]) / DEVIATION) ** 2)
+    return (confidence[..., None, None] * y[..., :, None] * x[..., None, :]).astype(np.float32)
 
 
-def _square(mask: np.ndarray) -> tuple[np.ndarray, float]:
-    columns, lines = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    low = np.array([columns[0], lines[0]], float)
-    high = np.array([columns[-1] + 1, lines[-1] + 1], float)
+def crop_about(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Square about points (N, 2) px with a margin: its corner and side."""
+    low, high = points.min(0), points.max(0)
     side = MARGIN * float((high - low).max())
     return 0.5 * (low + high) - side / 2, side
 

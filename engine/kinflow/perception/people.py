@@ -1,7 +1,5 @@
 """When two detections are one person, and which of them are people at all."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .detector import Detection

@@ -1,7 +1,5 @@
 """Photos as they are: any common format, upright, 8-bit RGB, bounded in memory."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib
@@ -45,6 +43,15 @@ class Photo:
     scale: float = 1.0
     focal_35mm: float | None = None
     foreign: bool = False
+
+    def full_size(self, plane: np.ndarray) -> np.ndarray:
+        """A plane of `rgb`'s size in the full photo's: each pixel takes the nearest value."""
+        if self.scale == 1:
+            return plane
+        import cv2
+
+        size = (self.camera.width, self.camera.height)
+        return cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)
 
 
 def read_photo(path: str | os.PathLike, fov_degrees: float | None = None) -> Photo:
@@ -151,17 +158,11 @@ def as_photo(image: str | os.PathLike | np.ndarray, fov_degrees: float | None = 
         return read_photo(image, fov_degrees)
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, -1)
-    if (
-        image.ndim != 3
-        or image.shape[2] != 3
-        or image.dtype != np.uint8
-        or min(image.shape[:2]) < 16
-    ):
-        raise PhotoError(
-            "An image array should be (H, W, 3) uint8 of at least 16 px, "
-            f"not {image.shape} {image.dtype}.",
-            "Convert it to 8-bit RGB.",
-        )
+    colours = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    if not colours or min(image.shape[:2]) < 16:
+        wanted = "An image array should be (H, W, 3) uint8 of at least 16 px"
+        why = f"{wanted}, not {image.shape} {image.dtype}."
+        raise PhotoError(why, "Convert it to 8-bit RGB.")
     height, width = image.shape[:2]
     return Photo(np.ascontiguousarray(image), Camera.guess(width, height, fov_degrees), False, None)
 

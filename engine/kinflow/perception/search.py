@@ -1,21 +1,10 @@
 """Looking for people: at the photo, at it with a rim, and into many crops of it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
-from .detector import LOW_THRESHOLD, USUAL_THRESHOLD, Detection, detect
-from .people import (
-    BODY,
-    add_person,
-    alike,
-    best_first,
-    clearer,
-    cut_by,
-    plausible,
-    same_person,
-)
+from .detector import LOW_THRESHOLD, USUAL_THRESHOLD, Detection, detect, inside_photo
+from .people import BODY, add_person, alike, best_first, clearer, cut_by, plausible, same_person
 
 MIN_BODY_CONFIDENCE = 0.4  # seen twice about the candidate
 ONCE_BODY_CONFIDENCE = 0.6
@@ -33,9 +22,8 @@ def search_people(rgb: np.ndarray, thorough: bool = True) -> list[Detection]:
     shows counts only if it is seen again, in the same place, in a crop of its own.
     """
     people: list[Detection] = []
-    for person in detect(rgb):
-        if plausible(person, rgb.shape):
-            add_person(people, person)
+    for person in (p for p in detect(rgb) if plausible(p, rgb.shape)):
+        add_person(people, person)
     if people and not thorough:
         return people
     candidates = [c for c in best_first(_candidates(rgb, thorough)) if plausible(c, rgb.shape)]
@@ -56,12 +44,10 @@ def _candidates(rgb: np.ndarray, thorough: bool) -> list[Detection]:
     """What views with a rim show, and crops, where it is not cut by their own."""
     height, width = rgb.shape[:2]
     candidates = []
-    for share in RIMS:
-        rim = share * max(height, width)
+    for rim in (share * max(height, width) for share in RIMS):
         framed, origin = _crop(rgb, np.array([-rim, -rim]), np.array([width + rim, height + rim]))
-        candidates += [
-            _shifted(person, origin, (height, width)) for person in detect(framed, 4, LOW_THRESHOLD)
-        ]
+        near = detect(framed, 4, LOW_THRESHOLD)
+        candidates += [_shifted(person, origin, (height, width)) for person in near]
     for low, high in _crops(width, height) if thorough else ():
         crop, origin = _crop(rgb, low, high)
         if min(crop.shape[:2]) >= 48:
@@ -104,20 +90,13 @@ def _shifted(person: Detection, origin: np.ndarray, shape: tuple[int, ...]) -> D
     """A crop's detection in the full photo; a keypoint that lies outside it is not seen."""
     height, width = shape
     points = (person.keypoints + origin).astype(np.float32)
-    inside = (points >= 0).all(1) & (points < (width, height)).all(1)
+    confidence = np.where(inside_photo(points, width, height), person.confidence, 0)
     mask = np.zeros(shape, np.float32)
-    x, y = origin
-    h, w = person.mask.shape
-    rows, columns = (
-        slice(max(y, 0), max(0, min(y + h, height))),
-        slice(max(x, 0), max(0, min(x + w, width))),
-    )
-    mask[rows, columns] = person.mask[
-        rows.start - y : rows.stop - y, columns.start - x : columns.stop - x
-    ]
-    return Detection(
-        points, np.where(inside, person.confidence, 0).astype(np.float32), person.world, mask
-    )
+    (x, y), (h, w) = origin, person.mask.shape
+    y0, y1 = max(y, 0), max(0, min(y + h, height))
+    x0, x1 = max(x, 0), max(0, min(x + w, width))
+    mask[y0:y1, x0:x1] = person.mask[y0 - y : y1 - y, x0 - x : x1 - x]
+    return Detection(points, confidence.astype(np.float32), person.world, mask)
 
 
 def _confirm(rgb: np.ndarray, candidate: Detection, elsewhere: int) -> Detection | None:
@@ -132,15 +111,11 @@ def _confirm(rgb: np.ndarray, candidate: Detection, elsewhere: int) -> Detection
         views += [d for d in again if alike(candidate, d)]
     best = max(views, key=lambda d: float(d.confidence[BODY].mean()), default=None)
     sure = 0.0 if best is None else float(best.confidence[BODY].mean())
-    sightings = len(views) + elsewhere
     # seen well once, seen twice about the candidate, or faintly again and again
-    if not (
-        sure >= ONCE_BODY_CONFIDENCE
-        or (len(views) >= 2 and sure >= MIN_BODY_CONFIDENCE)
-        or (sightings >= MANY and sure >= FAINT)
-    ):
+    twice = len(views) >= 2 and sure >= MIN_BODY_CONFIDENCE
+    often = len(views) + elsewhere >= MANY and sure >= FAINT
+    if best is None or not (sure >= ONCE_BODY_CONFIDENCE or twice or often):
         return None
-    assert best is not None
     # in a crowd the closer view may mix in a neighbour: it has to be surer to replace the first
     return best if sure > candidate.confidence[BODY].mean() + 0.1 else candidate
 
@@ -154,6 +129,5 @@ def _crops(width: int, height: int) -> list[tuple[np.ndarray, np.ndarray]]:
         steps = np.ceil((size - side) / (0.5 * side) + 1e-9).astype(int) + 1
         for y in np.linspace(0, height - side[1], max(1, steps[1])):
             for x in np.linspace(0, width - side[0], max(1, steps[0])):
-                low = np.array([x, y])
-                result.append((low, low + side))
+                result.append((np.array([x, y]), np.array([x, y]) + side))
     return result

@@ -7,9 +7,10 @@ the nearest-limb baseline, and writes part-network.onnx (`perception.part_labels
 from __future__ import annotations
 
 import csv
+import importlib.util
 import itertools
 import time
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,13 @@ from torch import Tensor, nn
 
 from ..bodies.files import load_body
 from ..bodies.parts import NUM_PARTS
+from ..drawing.zbuffer import mask_iou
+from ..errors import KinflowError
 from ..perception.nearest_limb import nearest_limb
-from .part_network_onnx import export_part_network
+from ..perception.part_labels import CROP, heatmaps
+from . import synthetic
 from .schedule import RunningMean, warm_cosine
-from .synthetic import (
-    DetectorNoise,
-    People,
-    corrupt_keypoints,
-    corrupt_mask,
-    heatmaps,
-    make_people,
-)
+from .synthetic import Crowd, DetectorNoise, People, Report
 
 NUM_KEYPOINTS = 17
 WIDTHS = (24, 48, 80, 104)
@@ -77,12 +74,8 @@ class PartNetwork(nn.Module):
 
 
 def _block(fan_in: int, fan_out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(fan_in, fan_out, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(fan_out, fan_out, 3, padding=1),
-        nn.ReLU(),
-    )
+    first, second = (nn.Conv2d(width, fan_out, 3, padding=1) for width in (fan_in, fan_out))
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
 
 
 @dataclass(frozen=True)
@@ -98,8 +91,8 @@ class Batch:
 
     @staticmethod
     def of(people: People, noise: DetectorNoise, random: np.random.Generator) -> Batch:
-        points, confidence = corrupt_keypoints(people.crop_keypoints(), noise, random)
-        pairs = [corrupt_mask(p, noise, random) for p in people.parts]
+        points, confidence = synthetic.corrupt_keypoints(people.crop_keypoints(), noise, random)
+        pairs = [synthetic.corrupt_mask(p, noise, random) for p in people.parts]
         masks, labels = (np.stack(column) for column in zip(*pairs, strict=True))
         planes = np.concatenate((masks[:, None], heatmaps(points, confidence)), 1)
         truth = torch.from_numpy(labels.astype(np.int64))
@@ -114,11 +107,7 @@ class Batch:
 
 def mean_iou(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Mean over parts of the IoU over all people. (N, H, W) each."""
-    values = []
-    for part in range(1, CLASSES):
-        union = ((predicted == part) | (truth == part)).sum()
-        values.append(((predicted == part) & (truth == part)).sum() / max(1, union))
-    return float(np.mean(values))
+    return float(np.mean([mask_iou(predicted == p, truth == p) for p in range(1, CLASSES)]))
 
 
 @torch.no_grad()
@@ -135,12 +124,12 @@ def evaluate(
     return mean_iou(predicted, truth), mean_iou(baseline, truth)
 
 
-def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, float]:
+def train_parts(config: TrainParts, report: Report) -> dict[str, float]:
     """Trains and exports; returns the two mIoU on people that were not trained on."""
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
-    people = _drawn(config, report)
-    held_out = make_people(load_body(), 300, config.seed + 1000)
+    people = synthetic.drawn(config.out / "people.npz", Crowd(config.people, config.seed), report)
+    held_out = synthetic.make_people(load_body(), Crowd(300, config.seed + 1000))
     noise, random = DetectorNoise(), np.random.default_rng(config.seed)
     net = PartNetwork()
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-3)
@@ -156,10 +145,9 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
         if step % 500 == 499:
             ours, baseline = evaluate(net, held_out, noise)
             rows.append([step + 1, f"{running.value:.4f}", f"{ours:.4f}", f"{baseline:.4f}"])
-            report(
-                f"{step + 1}/{config.steps}  loss {running.value:.3f}  mIoU {ours:.3f}  "
-                f"nearest limb {baseline:.3f}  {time.perf_counter() - started:.0f} s"
-            )
+            scores = f"mIoU {ours:.3f}  nearest limb {baseline:.3f}"
+            took = f"{time.perf_counter() - started:.0f} s"
+            report(f"{step + 1}/{config.steps}  loss {running.value:.3f}  {scores}  {took}")
             torch.save(net.state_dict(), config.out / "part-network.pt")
     with open(config.out / "part-network.csv", "w", newline="") as stream:
         header = ["step", "train_loss", "held_out_miou", "nearest_limb_miou"]
@@ -169,16 +157,13 @@ def train_parts(config: TrainParts, report: Callable[[str], None]) -> dict[str, 
     return {"miou": ours, "nearest_limb_miou": baseline}
 
 
-def _drawn(config: TrainParts, report: Callable[[str], None]) -> People:
-    """The people of an earlier run in the same folder, else new ones."""
-    path = config.out / "people.npz"
-    if path.exists():
-        return People.load(path)
-
-    def progress(count: int) -> None:
-        if count % 1600 == 0:
-            report(f"{count} of {config.people} people drawn")
-
-    people = make_people(load_body(), config.people, config.seed, progress=progress)
-    people.save(path)
-    return people
+def export_part_network(net: PartNetwork, path: Path) -> None:
+    """Writes the network as ONNX. Raises KinflowError where the package onnx is missing."""
+    if importlib.util.find_spec("onnx") is None:
+        raise KinflowError("The package onnx is not installed.", "pip install onnx")
+    planes = torch.zeros(1, 1 + NUM_KEYPOINTS, CROP, CROP)
+    names: dict[str, Any] = {"input_names": ["planes"], "output_names": ["logits"]}
+    with warnings.catch_warnings():
+        # torch's newer way needs one package more
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(net, (planes,), str(path), dynamo=False, opset_version=13, **names)

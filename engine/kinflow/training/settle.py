@@ -2,8 +2,6 @@
 beside the data.
 """
 
-from __future__ import annotations
-
 import array_api_compat.torch as xp
 import torch
 from torch import Tensor

@@ -6,9 +6,8 @@ Needs no motion capture at hand, only the shipped priors; a caller may bring cap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import array_api_compat.torch as xp
 import cv2
@@ -16,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..bodies.files import load_body
 from ..bodies.keypoints import keypoint_regressor
 from ..bodies.model import Body
 from ..core.rotations import axis_angle_to_matrix
 from ..drawing.zbuffer import part_map, rasterise
+from ..perception.part_labels import CROP, crop_about
 from ..priors.prior import load_prior
 from ..records import Camera
 
-CROP = 64
 PHOTO = 480
-CROP_MARGIN = 1.15
 KEYPOINT_SET = "coco17"
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -85,26 +85,40 @@ def sample_poses(count: int, seed: int) -> Tensor:
     return load_prior("light").sample(count, 1.1, seed)
 
 
-def make_people(
-    body: Body,
-    count: int,
-    seed: int = 0,
-    poses: Tensor | None = None,
-    progress: Callable[[int], None] | None = None,
-    casting: Casting | None = None,
-) -> People:
-    """Draws `count` people. poses (N, 23, 3, 3) instead of sampled ones."""
-    casting = casting or Casting()
-    generator = torch.Generator().manual_seed(seed)
-    random = np.random.default_rng(seed)
-    poses = sample_poses(count, seed) if poses is None else poses[:count]
+@dataclass(frozen=True)
+class Crowd:
+    """People to draw: how many, by which seed and casting, in which poses (N, 23, 3, 3).
+
+    Without poses they are sampled.
+    """
+
+    count: int
+    seed: int = 0
+    casting: Casting = field(default_factory=Casting)
+    poses: Tensor | None = None
+
+
+def drawn(path: Path, crowd: Crowd, report: Report) -> People:
+    """People from a file, drawn first where it is not there."""
+    if path.exists():
+        return People.load(path)
+    people = make_people(load_body(), crowd, report)
+    people.save(path)
+    return people
+
+
+def make_people(body: Body, crowd: Crowd, report: Report | None = None) -> People:
+    """Draws people."""
+    casting, seed = crowd.casting, crowd.seed
+    generator, random = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    poses = sample_poses(crowd.count, seed) if crowd.poses is None else crowd.poses[: crowd.count]
     count = len(poses)
     poses = poses[torch.randperm(count, generator=generator)]
     root = random_roots(count, generator, casting)
     betas = casting.betas * torch.randn(count, 10, generator=generator)
     focal = random.uniform(*casting.focal, count)
     regressor = keypoint_regressor(body, KEYPOINT_SET)
-    shots: list[Shot] = []
+    shots: list[list[np.ndarray]] = []
     for start in range(0, count, 64):
         rows = slice(start, start + 64)
         vertices, joints = body(root[rows], poses[rows], betas[rows])
@@ -114,21 +128,12 @@ def make_people(
             photograph(body, mesh, p, f, casting, random)
             for mesh, p, f in zip(meshes, points, focal[rows], strict=True)
         ]
-        if progress is not None:
-            progress(min(start + 64, count))
+        if report and start % 1600 == 1536:
+            report(f"{min(start + 64, count)} of {count} people drawn")
     parts, keypoints, crop, transl = (np.stack(column) for column in zip(*shots, strict=True))
     rotations = torch.cat((root[:, None], poses), 1).numpy()
     shape = betas.numpy()
     return People(parts, keypoints, focal.astype(np.float32), crop, rotations, shape, transl)
-
-
-class Shot(NamedTuple):
-    """One person of `People`."""
-
-    parts: np.ndarray
-    keypoints: np.ndarray
-    crop: np.ndarray
-    transl: np.ndarray
 
 
 def photograph(
@@ -138,8 +143,11 @@ def photograph(
     focal: float,
     casting: Casting,
     random: np.random.Generator,
-) -> Shot:
-    """Somebody placed before the camera and drawn. vertices (V, 3), keypoints (17, 3) m."""
+) -> list[np.ndarray]:
+    """Somebody placed before the camera and drawn: parts, keypoints, crop, transl as in `People`.
+
+    vertices (V, 3), keypoints (17, 3) m.
+    """
     extent = np.ptp(vertices[:, :2], axis=0).max()
     depth = focal * extent / (PHOTO * random.uniform(*casting.share)) + 0.3
     middle = 0.5 * (vertices.min(0) + vertices.max(0))
@@ -149,7 +157,7 @@ def photograph(
     corner, side = crop_about(image)
     parts = draw_parts(body, (image - corner) / side * CROP, vertices[:, 2] + transl[2])
     arrays = (camera.project(keypoints + transl), np.array([*corner, side]), transl)
-    return Shot(parts, *(a.astype(np.float32) for a in arrays))
+    return [parts, *(a.astype(np.float32) for a in arrays)]
 
 
 def photo_camera(focal: float) -> Camera:
@@ -174,13 +182,6 @@ def random_roots(count: int, generator: torch.Generator, casting: Casting) -> Te
     half = axis_angle_to_matrix(xp, torch.tensor([torch.pi, 0.0, 0.0]))
     turned = axis_angle_to_matrix(xp, torch.stack((zero, yaw, zero), -1))
     return axis_angle_to_matrix(xp, torch.stack((tilt, zero, roll), -1)) @ half @ turned
-
-
-def crop_about(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Square about points (N, 2) px with a margin: its corner and side."""
-    low, high = points.min(0), points.max(0)
-    side = CROP_MARGIN * float((high - low).max())
-    return 0.5 * (low + high) - side / 2, side
 
 
 @dataclass(frozen=True)
@@ -263,14 +264,3 @@ def _occluded(
         return mask & ~((np.abs(x) < 0.5) & (np.abs(y) < 0.5)), labels
     extra = x**2 + y**2 < 0.06
     return mask | extra, np.where(extra & ~mask, 0, labels).astype(np.uint8)
-
-
-def heatmaps(points: np.ndarray, confidence: np.ndarray, deviation: float = 1.5) -> np.ndarray:
-    """Gaussian bumps at keypoints, as high as they are sure.
-
-    (N, K, 2) px of the crop, (N, K) -> (N, K, CROP, CROP) float32.
-    """
-    grid = np.arange(CROP, dtype=np.float32) + 0.5
-    x = np.exp(-0.5 * ((grid - points[..., :1]) / deviation) ** 2)
-    y = np.exp(-0.5 * ((grid - points[..., 1:]) / deviation) ** 2)
-    return (confidence[..., None, None] * y[..., :, None] * x[..., None, :]).astype(np.float32)

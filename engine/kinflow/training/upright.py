@@ -1,7 +1,5 @@
 """Learning which way is up from the pose."""
 
-from __future__ import annotations
-
 import array_api_compat.torch as xp
 import numpy as np
 import torch

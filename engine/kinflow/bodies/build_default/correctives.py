@@ -6,8 +6,6 @@ greedily by how much of the difference it explains; left and right come together
 of the 207 entries are used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +15,7 @@ from ...core.body import NUM_BETAS, BodyTable, Skeleton, pose_skeleton
 from ...core.rotations import axis_angle_to_matrix, matrix_to_quaternion
 from ...core.skeleton import JOINT_INDEX, JOINT_NAMES, MIRROR
 from .regressor import BodyShape
-from .rig import TWIST_BONES, bone_map, bone_side
+from .rig import LOWER_FOREARM_TWIST, bone_map, bone_side
 from .shape import Mesh
 from .source import Source
 
@@ -55,17 +53,11 @@ class PosedBone:
 def source_bones(source: Source, joints: np.ndarray, pose: np.ndarray) -> list[PosedBone]:
     """Every source bone in SMPL's poses (N, 24, 3, 3)."""
     skeleton = _posed(joints, pose)
-    return [
-        PosedBone(
-            bone,
-            share,
-            skeleton.world[:, joint] @ _spread_twist(bone, joint, pose),
-            joints[joint],
-            skeleton.place[:, joint],
-        )
-        for bone, shares in bone_map(source).items()
-        for joint, share in shares.items()
-    ]
+    bones = []
+    for bone, joint, share in bone_map(source):
+        turned = skeleton.world[:, joint] @ _spread_twist(bone, joint, pose)
+        bones.append(PosedBone(bone, share, turned, joints[joint], skeleton.place[:, joint]))
+    return bones
 
 
 def _spread_twist(bone: str, joint: int, pose: np.ndarray) -> np.ndarray:
@@ -76,7 +68,7 @@ def _spread_twist(bone: str, joint: int, pose: np.ndarray) -> np.ndarray:
         twist = _twist_about(pose[:, joint], x if name == "upperarm01" else down)
         return axis_angle_to_matrix(xp, -0.5 * twist)
     if name in ("lowerarm01", "lowerarm02"):
-        part = TWIST_BONES["lowerarm02"][2] if name == "lowerarm02" else 0.15
+        part = LOWER_FOREARM_TWIST if name == "lowerarm02" else 0.15
         twist = _twist_about(pose[:, JOINT_INDEX[side + "wrist"]], x)
         return axis_angle_to_matrix(xp, part * twist)
     return np.eye(3)
@@ -85,15 +77,11 @@ def _spread_twist(bone: str, joint: int, pose: np.ndarray) -> np.ndarray:
 def _quaternion_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     w, x, y, z = np.moveaxis(a, -1, 0)
     w2, x2, y2, z2 = np.moveaxis(b, -1, 0)
-    return np.stack(
-        (
-            w * w2 - x * x2 - y * y2 - z * z2,
-            w * x2 + x * w2 + y * z2 - z * y2,
-            w * y2 - x * z2 + y * w2 + z * x2,
-            w * z2 + x * y2 - y * x2 + z * w2,
-        ),
-        -1,
-    )
+    real = w * w2 - x * x2 - y * y2 - z * z2
+    i = w * x2 + x * w2 + y * z2 - z * y2
+    j = w * y2 - x * z2 + y * w2 + z * x2
+    k = w * z2 + x * y2 - y * x2 + z * w2
+    return np.stack((real, i, j, k), -1)
 
 
 def _pure(vectors: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """A sparse joint regressor that follows the shapes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

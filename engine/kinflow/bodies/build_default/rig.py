@@ -1,39 +1,28 @@
 """The source rig in SMPL's terms: joint places, bone -> joint map, the turn to SMPL's T-pose."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.arrays import numpy_namespace as xp
 from ...core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from ...core.skeleton import JOINT_INDEX, MIRROR, NUM_JOINTS
+from ...core.skeleton import JOINT_INDEX, MIRROR, NUM_JOINTS, PARENTS
+from ...mocap.clip import shortest_rotation
 from .source import Source
 
 # SMPL neutral's own pelvis, in its own coordinates (m): parameters then mean the same place in both
 # bodies.
 SMPL_PELVIS = np.array([0.0, -0.2233, 0.0282])
 SMPL_PELVIS_ABOVE_HIPS = 0.083
+LOWER_FOREARM_TWIST = 0.6  # share of the wrist's twist that the lower bone of two takes
 COLLAR_RAISE = np.radians(9.0)
-
-
 # helper cubes whose middle is a joint
-CENTRAL_CUBES: dict[str, tuple[str, ...]] = {
-    "spine1": ("spine-3",),
-    "spine2": ("spine-2",),
-    "spine3": ("spine-1",),
-    "neck": ("neck",),
-    "head": ("head",),
+CENTRAL_CUBES = {
+    **{"spine1": ["spine-3"], "spine2": ["spine-2"], "spine3": ["spine-1"]},
+    **{"neck": ["neck"], "head": ["head"]},
 }
-SIDED_CUBES: dict[str, tuple[str, ...]] = {
-    "hip": ("upper-leg",),
-    "knee": ("knee",),
-    "ankle": ("ankle",),
-    "foot": ("toe-2-1", "toe-3-1"),
-    "collar": ("clavicle",),
-    "shoulder": ("shoulder",),
-    "elbow": ("elbow",),
-    "wrist": ("hand",),
-    "hand": ("finger-3-1",),
+SIDED_CUBES = {
+    **{"hip": ["upper-leg"], "knee": ["knee"], "ankle": ["ankle"], "foot": ["toe-2-1", "toe-3-1"]},
+    **{"collar": ["clavicle"], "shoulder": ["shoulder"], "elbow": ["elbow"]},
+    **{"wrist": ["hand"], "hand": ["finger-3-1"]},
 }
 
 
@@ -53,33 +42,17 @@ def smpl_joints(source: Source, v: np.ndarray) -> np.ndarray:
     return joints
 
 
-# a source bone's weights by its name, or by how the name begins
+# joints of a source bone by its name, or by how the name begins
 CENTRAL_SHARES = {
-    "root": {"pelvis": 1.0},
-    "pelvis": {"pelvis": 1.0},
-    "spine05": {"pelvis": 1.0},
-    "spine04": {"pelvis": 0.5, "spine1": 0.5},
-    "spine03": {"spine1": 1.0},
-    "spine02": {"spine2": 1.0},
-    "breast": {"spine2": 1.0},
-    "spine01": {"spine3": 1.0},
-    "neck01": {"neck": 1.0},
-    "neck02": {"neck": 1.0},
-    "neck03": {"neck": 0.5, "head": 0.5},
+    **{"root": ["pelvis"], "pelvis": ["pelvis"], "spine05": ["pelvis"]},
+    **{"spine04": ["pelvis", "spine1"], "spine03": ["spine1"], "spine02": ["spine2"]},
+    **{"breast": ["spine2"], "spine01": ["spine3"], "neck01": ["neck"], "neck02": ["neck"]},
+    "neck03": ["neck", "head"],
 }
 SIDED_PREFIXES = {
-    "clavicle": "collar",
-    "shoulder01": "collar",
-    "upperarm": "shoulder",
-    "lowerarm": "elbow",
-    "wrist": "wrist",
-    "metacarpal": "wrist",
-    "finger1-1": "wrist",
-    "finger": "hand",
-    "upperleg": "hip",
-    "lowerleg": "knee",
-    "foot": "ankle",
-    "toe": "foot",
+    **{"clavicle": "collar", "shoulder01": "collar", "upperarm": "shoulder", "lowerarm": "elbow"},
+    **{"wrist": "wrist", "metacarpal": "wrist", "finger1-1": "wrist", "finger": "hand"},
+    **{"upperleg": "hip", "lowerleg": "knee", "foot": "ankle", "toe": "foot"},
 }
 
 
@@ -89,22 +62,17 @@ def bone_side(bone: str) -> tuple[str, str]:
     return name, {"L": "left_", "R": "right_"}.get(letter, "")
 
 
-def _bone_shares(bone: str) -> dict[str, float]:
-    """How a source bone's weights are given to SMPL's joints."""
+def _bone_joints(bone: str) -> list[str]:
+    """SMPL's joints to which a source bone's weights are given, in equal shares."""
     name, side = bone_side(bone)
-    if name in CENTRAL_SHARES:
-        return CENTRAL_SHARES[name]
-    for prefix, joint in SIDED_PREFIXES.items():
-        if name.startswith(prefix):
-            return {side + joint: 1.0}
-    return {"head": 1.0}
+    limb = (side + joint for prefix, joint in SIDED_PREFIXES.items() if name.startswith(prefix))
+    return CENTRAL_SHARES.get(name) or [next(limb, "head")]
 
 
-def bone_map(source: Source) -> dict[str, dict[int, float]]:
-    """Source bone -> {SMPL joint index: share}."""
-    return {
-        bone: {JOINT_INDEX[j]: s for j, s in _bone_shares(bone).items()} for bone in source.weights
-    }
+def bone_map(source: Source) -> list[tuple[str, int, float]]:
+    """Source bones, the SMPL joint that each goes to, and the share of its weights that does."""
+    joints = {bone: _bone_joints(bone) for bone in source.weights}
+    return [(b, JOINT_INDEX[j], 1 / len(names)) for b, names in joints.items() for j in names]
 
 
 def dense_weights(source: Source) -> np.ndarray:
@@ -113,10 +81,9 @@ def dense_weights(source: Source) -> np.ndarray:
     Helpers without weights go to the head.
     """
     weights = np.zeros((len(source.base), NUM_JOINTS))
-    for bone, shares in bone_map(source).items():
+    for bone, joint, share in bone_map(source):
         index, value = source.weights[bone]
-        for joint, share in shares.items():
-            np.add.at(weights[:, joint], index, share * value)
+        np.add.at(weights[:, joint], index, share * value)
     weights[weights.sum(1) == 0, JOINT_INDEX["head"]] = 1
     weights /= weights.sum(1, keepdims=True)
     return 0.5 * (weights + weights[source.mirror][:, list(MIRROR)])
@@ -132,10 +99,7 @@ def _frame(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _minimal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Shortest rotation from direction a to direction b."""
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    v = np.cross(a, b)
-    k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-    return np.eye(3) + k + k @ k / (1 + a @ b)
+    return shortest_rotation(a / np.linalg.norm(a), b / np.linalg.norm(b))
 
 
 def t_pose_rotations(source: Source, v: np.ndarray, joints: np.ndarray) -> np.ndarray:
@@ -185,56 +149,33 @@ def _leg_turns(side: str, joints: np.ndarray) -> dict[str, np.ndarray]:
     )
     down, toes = np.array([0, -1.0, 0]), foot - ankle
     flat = axis_angle_to_matrix(xp, np.array([0.0, -np.arctan2(toes[0], toes[2]), 0.0]))
-    return {
-        "hip": _minimal(knee - hip, down),
-        "knee": _minimal(ankle - knee, down),
-        "ankle": flat,
-        "foot": flat,
-    }
+    upper, lower = _minimal(knee - hip, down), _minimal(ankle - knee, down)
+    return {"hip": upper, "knee": lower, "ankle": flat, "foot": flat}
 
 
-# Bones along which a joint's twist is spread: bone -> (segment above, segment below, share of the
-# below's rotation).
-TWIST_BONES = {"upperarm01": ("collar", "shoulder", 0.5), "lowerarm02": ("elbow", "wrist", 0.6)}
+def _slerp(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    """Rotation `share` of the way from a to b. (3, 3) -> (3, 3)."""
+    return a @ axis_angle_to_matrix(xp, share * matrix_to_axis_angle(xp, a.T @ b))
 
 
-def slerp(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
-    """Rotation `share` of the way from a to b. (..., 3, 3) -> (..., 3, 3)."""
-    between = matrix_to_axis_angle(xp, np.swapaxes(a, -1, -2) @ b)
-    return a @ axis_angle_to_matrix(xp, share * between)
-
-
-def chain_positions(joints: np.ndarray, turn: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
-    """Joint places after turning every segment globally. (24, 3), (24, 3, 3) -> (24, 3)."""
-    result = joints.copy()
-    for j in range(1, NUM_JOINTS):
-        p = parents[j]
-        result[j] = result[p] + turn[p] @ (joints[j] - joints[p])
-    return result
-
-
-def to_t_pose(
-    source: Source, v: np.ndarray, weights: np.ndarray, parents: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
+def to_t_pose(source: Source, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mesh and joints turned into SMPL's T-pose, pelvis at SMPL's place. -> (19158, 3), (24, 3)."""
     joints = smpl_joints(source, v)
     turn = t_pose_rotations(source, v, joints)
-    posed = chain_positions(joints, turn, parents)
-    # forearm twist spread over its two bones, so that palms-down does not wring the wrist
-    moved = np.zeros_like(v)
-    total = np.zeros(len(v))
-    for bone, shares in bone_map(source).items():
+    posed = joints.copy()
+    for j, parent in enumerate(PARENTS[1:], 1):
+        posed[j] = posed[parent] + turn[parent] @ (joints[j] - joints[parent])
+    moved, total = np.zeros_like(v), np.zeros(len(v))
+    for bone, joint, share in bone_map(source):
         index, value = source.weights[bone]
         name, side = bone_side(bone)
-        for joint, share in shares.items():
-            rotation = turn[joint]
-            if name == "lowerarm02":
-                above, below, part = TWIST_BONES[name]
-                first, second = (turn[JOINT_INDEX[side + n]] for n in (above, below))
-                rotation = slerp(first, second, part)
-            local = (v[index] - joints[joint]) @ rotation.T + posed[joint]
-            moved[index] += (share * value)[:, None] * local
-            total[index] += share * value
+        rotation = turn[joint]
+        if name == "lowerarm02":  # twist spread, so that palms-down does not wring the wrist
+            first, second = (turn[JOINT_INDEX[side + n]] for n in ("elbow", "wrist"))
+            rotation = _slerp(first, second, LOWER_FOREARM_TWIST)
+        local = (v[index] - joints[joint]) @ rotation.T + posed[joint]
+        moved[index] += (share * value)[:, None] * local
+        total[index] += share * value
     loose = total == 0
     moved[~loose] /= total[~loose, None]
     head = JOINT_INDEX["head"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core.skeleton import JOINT_INDEX, PARENTS
+from ...core.skeleton import JOINT_INDEX
 from .rig import to_t_pose
 from .source import Macro, Source
 
@@ -50,23 +50,17 @@ class Component:
     origin: str
 
 
+BMI_ORIGIN = "body-mass index of adults worldwide at given age and country, NCD-RisC 2016, rounded"
+SEX_ORIGIN = "half the difference between the mean man and the mean woman"
+BREADTH_ORIGIN = "biacromial breadth at given stature, ANSUR II"
 COMPONENTS = (
     Component("Size", "stature", 0.102, "stature, NHANES 2015-2018, both sexes"),
-    Component(
-        "Weight",
-        "bmi",
-        3.5,
-        "body-mass index of adults worldwide at given age and country, NCD-RisC 2016, rounded",
-    ),
-    Component(
-        "Masculine", "gender", 0.5, "half the difference between the mean man and the mean woman"
-    ),
+    Component("Weight", "bmi", 3.5, BMI_ORIGIN),
+    Component("Masculine", "gender", 0.5, SEX_ORIGIN),
     Component("Muscle", "muscle", 0.25, "a quarter of the source's range (no population figure)"),
     Component("Age", "age", 0.13, "17 years, NHANES adults"),
     Component("Leg length", "leg", 0.024, "crotch height at given stature, ANSUR II"),
-    Component(
-        "Shoulder width", "shoulders", 0.018, "biacromial breadth at given stature, ANSUR II"
-    ),
+    Component("Shoulder width", "shoulders", 0.018, BREADTH_ORIGIN),
     Component("Hip width", "hips", 0.020, "hip breadth at given stature, ANSUR II"),
     Component("Waist", "belly", 0.030, "waist depth at given weight, ANSUR II"),
     Component("Arm length", "arms", 0.018, "half of span at given stature, ANSUR II"),
@@ -76,8 +70,8 @@ COMPONENTS = (
 class ShapeSpace:
     """Meshes of the source as linear directions in the T-pose."""
 
-    def __init__(self, source: Source, weights: np.ndarray) -> None:
-        self.source, self.weights = source, weights
+    def __init__(self, source: Source) -> None:
+        self.source = source
         used = np.unique(source.quads)
         self.body = used[used < 13380]
         self.triangles = np.concatenate((source.quads[:, [0, 1, 2]], source.quads[:, [0, 2, 3]]))
@@ -88,7 +82,7 @@ class ShapeSpace:
 
     def _mesh(self, offsets: np.ndarray | float = 0.0, **macro: float) -> Mesh:
         v = (self.source.macro(replace(TEMPLATE, **macro)) + offsets) * self.scale
-        return Mesh(*to_t_pose(self.source, v, self.weights, PARENTS))
+        return Mesh(*to_t_pose(self.source, v))
 
     def measures(self, mesh: Mesh) -> dict[str, float]:
         """Stature, BMI and the breadths that the components are scaled by (m, kg/m^2)."""
@@ -114,11 +108,11 @@ class ShapeSpace:
             "arms": float(np.linalg.norm(at("left_wrist") - at("left_shoulder"))),
         }
 
-    def _targets(self, up: tuple[str, ...], down: tuple[str, ...]) -> Mesh:
-        both = self.source.both_sides
-        plus = self._mesh(0.5 * sum(both(n) for n in up))
-        minus = self._mesh(0.5 * sum(both(n) for n in down))
-        return plus - minus
+    def _targets(self, names: tuple[str, ...]) -> Mesh:
+        up, down = ([f"{n}-{way}" for n in names] for way in ("incr", "decr"))
+        target = self.source.target
+        plus = self._mesh(0.5 * sum(target(n) for n in up))
+        return plus - self._mesh(0.5 * sum(target(n) for n in down))
 
     def _slope(self, direction: Mesh, measure: str) -> float:
         """By how much a measure changes along a direction."""
@@ -157,7 +151,7 @@ class ShapeSpace:
                 low, high, factor = SLIDERS[measure]
                 result.append(self._held(self._pair(measure, low, high) * factor, kept))
             else:
-                direction = self._held(self._targets(*_ends(TARGETS[measure])), kept)
+                direction = self._held(self._targets(TARGETS[measure]), kept)
                 result.append(self._scaled(direction, measure, component.sigma))
         return result
 
@@ -173,7 +167,3 @@ TARGETS = {
     "arms": ("arms/measure-upperarm-length", "arms/measure-lowerarm-length"),
 }
 WEIGHT_FREE = ("gender", "belly")  # with these the weight may change
-
-
-def _ends(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(f"{n}-incr" for n in names), tuple(f"{n}-decr" for n in names)

@@ -1,11 +1,9 @@
 """Reading MPFB2's mesh, targets, weights and joint places."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,18 +35,14 @@ class Source:
     """
 
     archive: Path
-    base: np.ndarray = field(init=False)
-    quads: np.ndarray = field(init=False)
-    uv: np.ndarray = field(init=False)
-    quad_uv: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self._read_mesh()
-        self.rig = self._json("rigs/standard/rig.default.json")
         self.groups = self._json("mesh_metadata/basemesh_vertex_groups.json")
+        weights = self._json("rigs/standard/weights.default.json")["weights"]
         self.weights = {
             bone: (np.array([i for i, _ in pairs], dtype=int), np.array([w for _, w in pairs]))
-            for bone, pairs in self._json("rigs/standard/weights.default.json")["weights"].items()
+            for bone, pairs in weights.items()
             if pairs
         }
         self.mirror = np.arange(len(self.base))
@@ -94,13 +88,8 @@ class Source:
         if self.archive.is_dir():
             root = self.archive / ROOT / "targets"
             return {str(p.relative_to(root)) for p in root.rglob("*.target.gz")}
-        prefix = f"{ROOT}/targets/"
         with zipfile.ZipFile(self.archive) as archive:
-            return {
-                n[len(prefix) :]
-                for n in archive.namelist()
-                if n.startswith(prefix) and n.endswith(".target.gz")
-            }
+            return {name.removeprefix(f"{ROOT}/targets/") for name in archive.namelist()}
 
     @cache  # noqa: B019 - one Source lives for the whole build
     def target(self, name: str) -> np.ndarray:
@@ -145,25 +134,10 @@ class Source:
                 offsets = offsets + weight * self.target(f"macrodetails/height/{name}-{height}")
         return offsets
 
-    def both_sides(self, name: str) -> np.ndarray:
-        """A left target and its right twin, `{}` standing for l and r."""
-        if "{}" not in name:
-            return self.target(name)
-        return self.target(name.format("l")) + self.target(name.format("r"))
-
-    def place(self, vertices: np.ndarray, spec: dict) -> np.ndarray:
-        """Where a rig end lies on a mesh: a helper cube's centre, a vertex or a mean of them."""
-        if spec["strategy"] == "CUBE":
-            ranges = self.groups[spec["cube_name"]]
-            index = np.concatenate([np.arange(a, b + 1) for a, b in ranges])
-            return vertices[index].mean(0)
-        if spec["strategy"] == "VERTEX":
-            return vertices[spec["vertex_index"]]
-        return vertices[spec["vertex_indices"]].mean(0)
-
     def cube(self, vertices: np.ndarray, name: str) -> np.ndarray:
         """Centre of the helper cube joint-NAME."""
-        return self.place(vertices, {"strategy": "CUBE", "cube_name": f"joint-{name}"})
+        ranges = self.groups[f"joint-{name}"]
+        return vertices[np.concatenate([np.arange(a, b + 1) for a, b in ranges])].mean(0)
 
 
 def _between(value: float, what: str) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """How far a limb is behind the hips, as a detector guesses it or a flipped start wants it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, eye_like, per_person

@@ -1,7 +1,5 @@
 """Keypoints under full perspective (loss KA): a Laplace likelihood of the unsquared distance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, per_person

@@ -1,7 +1,5 @@
 """The prior of the pose: its latent is standard normal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace

@@ -14,8 +14,6 @@ and every vertex counts as visible: a silhouette term. Matches and the slopes of
 a step; each sample gives one row.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, any_used, arange_like, in_batch, per_person

@@ -1,7 +1,5 @@
 """Robust functions and the weights of the quadratics that touch them (iterative reweighting)."""
 
-from __future__ import annotations
-
 from ..arrays import Array, Namespace
 
 

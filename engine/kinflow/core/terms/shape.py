@@ -1,7 +1,5 @@
 """The prior of the shape: SMPL's betas are standard normal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace

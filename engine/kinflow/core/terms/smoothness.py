@@ -6,8 +6,6 @@ R_t'). Each acceleration is normal with its own deviation; the residual is a / d
 the state are the frames of one person.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, per_person

@@ -18,7 +18,7 @@ from ...core.solver import Solution, SolverConfig
 from ...core.terms.smoothness import Smoothness, SmoothWeights
 from ...errors import InvalidInputError
 from ...priors.arrays import PosePrior, prior_of
-from ...records import Camera, FitResult, Observation
+from ...records import FITTED, Camera, FitResult, Observation
 from ..backend import Report, backend_for, iterations, minimise, share, silent
 from ..config import FitConfig
 from ..fit import fit
@@ -32,8 +32,6 @@ from .path import best_path
 
 if TYPE_CHECKING:
     from ...priors.prior import Prior
-
-FITTED = ("converged", "max_iterations")
 
 
 @dataclass(frozen=True)

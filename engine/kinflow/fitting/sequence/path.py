@@ -1,7 +1,5 @@
 """Of every frame's hypotheses the chain that moves least for its energy (Viterbi)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Who is who from frame to frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

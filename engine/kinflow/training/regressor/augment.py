@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from ...bodies.keypoint_names import COCO17
 from ...bodies.parts import PART_NAMES
@@ -120,19 +121,16 @@ def _resample(inputs: Inputs, crop: Tensor, motion: Motion) -> tuple[Tensor, Ten
     grid = grid.unflatten(1, (CROP, CROP))
 
     def sample(plane: Tensor, mode: str) -> Tensor:
-        planes = torch.nn.functional.grid_sample(
-            plane[:, None].float(), grid, mode=mode, padding_mode="zeros", align_corners=False
-        )
+        planes = grid_sample(plane[:, None].float(), grid, mode, "zeros", align_corners=False)
         return planes[:, 0].round().to(torch.uint8)
 
     return sample(inputs.mask, "bilinear"), sample(inputs.parts, "nearest")
 
 
 @lru_cache(maxsize=4)
-def _mirror_tables(device: torch.device) -> tuple[Tensor, Tensor]:
+def _mirror_tables(device: torch.device) -> list[Tensor]:
     """Mirror images of keypoints and of part labels."""
-    points, parts = (torch.tensor(_swapped(names)) for names in (COCO17, PART_NAMES))
-    return points.to(device), parts.to(device)
+    return [torch.tensor(_swapped(names), device=device) for names in (COCO17, PART_NAMES)]
 
 
 def _swapped(names: tuple[str, ...]) -> list[int]:

@@ -1,7 +1,5 @@
 """How well a regressor does on drawn people whose truth is known."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

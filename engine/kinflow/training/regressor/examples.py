@@ -48,22 +48,16 @@ def make_inputs(people: People, style: Style, random: np.random.Generator) -> In
     # crops about the keypoints that are left, in the pixels of the drawn crop
     local = keypoint_crop(points, confidence)
     local[:, :2] += local[:, 2:] * random.normal(0, 0.015, (len(people), 2))
-    planes = [
-        _planes(parts, crop, style, random) for parts, crop in zip(people.parts, local, strict=True)
-    ]
+    pairs = zip(people.parts, local, strict=True)
+    planes = [_planes(drawn, square, style, random) for drawn, square in pairs]
     masks, parts = (torch.from_numpy(np.stack(rows)) for rows in zip(*planes, strict=True))
     corner, scale = people.crop[:, :2], people.crop[:, 2:] / CROP
     crop = np.concatenate((corner + scale * local[:, :2], scale * local[:, 2:]), 1)
     keypoints = corner[:, None] + scale[:, None] * points
-    return Inputs(
-        masks,
-        parts,
-        torch.from_numpy(keypoints.astype(np.float32)),
-        torch.from_numpy(confidence),
-        torch.from_numpy(np.repeat(people.focal[:, None], 2, 1)),
-        torch.full((len(people), 2), PHOTO / 2),
-        torch.from_numpy(crop.astype(np.float32)),
-    )
+    arrays = (keypoints, confidence, np.repeat(people.focal[:, None], 2, 1))
+    numbers = (torch.from_numpy(a.astype(np.float32)) for a in arrays)
+    centre = torch.full((len(people), 2), PHOTO / 2)
+    return Inputs(masks, parts, *numbers, centre, torch.from_numpy(crop.astype(np.float32)))
 
 
 def _planes(

@@ -1,7 +1,5 @@
 """What the regressor is trained by, in the crop's units: people of any size weigh alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import array_api_compat.torch as xp
@@ -57,14 +55,10 @@ def supervised(
     apart = placed.joints - pose_skeleton(xp, figure.body.table, truth.rotations, truth.betas).place
     joints = (apart - apart[:, :1]).norm(dim=-1).mean()
     betas = (placed.betas - truth.betas).square().mean()
-    return (
-        weights.pose * pose
-        + weights.root * root
-        + weights.joints * joints
-        + weights.betas * betas
-        + weights.keypoints * alignment(placed, inputs).mean()
-        + weights.latent * placed.z.square().sum(-1).mean()
-    )
+    keypoints, latent = alignment(placed, inputs).mean(), placed.z.square().sum(-1).mean()
+    loss = weights.pose * pose + weights.root * root + weights.joints * joints
+    loss = loss + weights.betas * betas + weights.keypoints * keypoints
+    return loss + weights.latent * latent
 
 
 def supervised_descent(
@@ -73,9 +67,8 @@ def supervised_descent(
     """Loss FS of all states that a network goes through, the last one weighing most. -> ()."""
     states = net.states(inputs, figure.look)  # type: ignore[operator]
     shares = [weights.on_the_way] * (len(states) - 1) + [1.0]
-    losses = torch.stack(
-        [supervised(figure, place(figure, s, inputs), truth, inputs, weights) for s in states]
-    )
+    people = [place(figure, state, inputs) for state in states]
+    losses = torch.stack([supervised(figure, p, truth, inputs, weights) for p in people])
     return (losses * losses.new_tensor(shares)).sum() / sum(shares)
 
 

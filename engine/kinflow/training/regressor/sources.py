@@ -1,7 +1,5 @@
 """Photos without 3D: a folder of one's own, COCO keypoint annotations, OpenImages person boxes."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ MIN_CONFIDENT, CONFIDENT = 8, 0.4
 MIN_HEIGHT_PX = 48.0
 # person, man, woman, boy, girl
 PERSON_LABELS = {"/m/01g317", "/m/04yx4", "/m/03bt1vf", "/m/01bl7v", "/m/05r655"}
+_COCO = "Give COCO's person_keypoints_*.json."
 PhotoPerson = tuple[Observation, Photo]
 
 
@@ -81,28 +80,22 @@ def coco_people(annotations: Path, photos: Path) -> Iterator[PhotoPerson | None]
         files = {image["id"]: image["file_name"] for image in data["images"]}
         items = sorted(data["annotations"], key=lambda a: (str(a["image_id"]), str(a.get("id"))))
     except (KeyError, TypeError) as error:
-        raise InvalidInputError(
-            f"{annotations} lacks {error}.", "Give COCO's person_keypoints_*.json."
-        ) from error
+        raise InvalidInputError(f"{annotations} lacks {error}.", _COCO) from error
     opened: tuple[str, Photo | None] = ("", None)
     for item in items:
-        name = files.get(item["image_id"])
-        if item.get("iscrowd") or not item.get("num_keypoints") or name is None:
-            yield None
-            continue
-        if opened[0] != name:
-            opened = (name, _photo(photos / name))
-        photo = opened[1]
+        name, photo = files.get(item["image_id"]), None
+        if name is not None and item.get("num_keypoints") and not item.get("iscrowd"):
+            if opened[0] != name:
+                opened = (name, _photo(photos / name))
+            photo = opened[1]
         if photo is None:
             yield None
             continue
         try:
             person = _coco_person(item, photo)
         except (KeyError, ValueError, TypeError) as error:
-            raise InvalidInputError(
-                f"{annotations}: annotation {item.get('id')} is malformed ({error}).",
-                "Check the file.",
-            ) from error
+            why = f"{annotations}: annotation {item.get('id')} is malformed ({error})."
+            raise InvalidInputError(why, "Check the file.") from error
         yield label_parts(person), photo
 
 
@@ -111,15 +104,9 @@ def _coco_person(item: dict[str, Any], photo: Photo) -> Observation:
     table = np.array(item["keypoints"], np.float64).reshape(17, 3)
     x, y, w, h = (float(v) for v in item["bbox"])
     confidence = np.choose(table[:, 2].astype(int).clip(0, 2), (0.0, 0.6, 1.0))
-    return Observation(
-        table[:, :2],
-        confidence,
-        "coco17",
-        photo.camera,
-        np.array([x, y, x + w, y + h]),
-        polygon_mask(item.get("segmentation"), photo.camera.height, photo.camera.width),
-        image_path=photo.path,
-    )
+    mask = polygon_mask(item.get("segmentation"), photo.camera.height, photo.camera.width)
+    points, box = table[:, :2], np.array([x, y, x + w, y + h])
+    return Observation(points, confidence, "coco17", photo.camera, box, mask, image_path=photo.path)
 
 
 def polygon_mask(segmentation: Any, height: int, width: int) -> np.ndarray | None:
@@ -169,10 +156,9 @@ def _person_boxes(path: Path) -> dict[str, list[list[float]]]:
                 if row["LabelName"] in PERSON_LABELS and single:
                     box = [float(row[k]) for k in ("XMin", "YMin", "XMax", "YMax")]
                     by_image.setdefault(row["ImageID"], []).append(box)
-    except (OSError, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            f"{path} is no OpenImages box file ({error}).", "Give *-annotations-bbox.csv."
-        ) from error
+    except (OSError, KeyError, ValueError) as error:
+        why = f"{path} is no OpenImages box file ({error})."
+        raise InvalidInputError(why, "Give *-annotations-bbox.csv.") from error
     return by_image
 
 
@@ -198,9 +184,8 @@ def unlabelled_photos(
     Raises InvalidInputError where there is no folder or nobody is seen clearly.
     """
     if not source.folder.is_dir():
-        raise InvalidInputError(
-            f"There is no folder {source.folder}.", "Give the folder that holds the photos."
-        )
+        hint = "Give the folder that holds the photos."
+        raise InvalidInputError(f"There is no folder {source.folder}.", hint)
     rows: list[Inputs] = []
     dropped = 0
     for item in source.people():
@@ -216,10 +201,8 @@ def unlabelled_photos(
     why = f"fewer than {MIN_CONFIDENT} confident keypoints, too small, or nobody"
     report(f"{len(rows)} people kept, {dropped} left out ({why})")
     if not rows:
-        raise InvalidInputError(
-            f"Nobody in {source.folder} is seen clearly enough.",
-            "Give photos with larger, clearer people.",
-        )
+        hint = "Give photos with larger, clearer people."
+        raise InvalidInputError(f"Nobody in {source.folder} is seen clearly enough.", hint)
     return unlabelled_of(Inputs.cat(rows), seed), len(rows), dropped
 
 
@@ -234,6 +217,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInputError(
-            f"{path} cannot be read as JSON: {error}", "Give COCO's person_keypoints_*.json."
-        ) from error
+        raise InvalidInputError(f"{path} cannot be read as JSON: {error}", _COCO) from error

@@ -1,7 +1,5 @@
 """`kinflow train regressor`: full supervision on drawn people, then photos without 3D."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,24 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...bodies.files import load_body
 from ...core.rotations import axis_angle_to_matrix
 from ...devices import pick_device
 from ...errors import InvalidInputError
 from ...guessing.network import Regressor, load_regressor, save_regressor
-from ..synthetic import Casting, People, make_people
+from ..synthetic import Casting, Crowd, People, Report, drawn
 from .evaluate import score
 from .examples import Style
 from .sources import PhotoSource, unlabelled_photos
-from .supervised import Report, SupervisedConfig, Training, train_supervised
+from .supervised import SupervisedConfig, Training, train_supervised
 from .unlabelled import Unlabelled, unlabelled_of_people
 from .weak import WeakConfig, refine
 
 # The second generator, which full supervision never sees: other shapes, cameras from above, wider
 # lenses, and no missing part maps.
-OTHER_CASTING = Casting(
-    betas=1.3, tilt=(0.3, 0.25), roll=0.25, focal=(260.0, 700.0), share=(0.4, 0.9)
-)
+OTHER_CASTING = Casting(1.3, (0.3, 0.25), roll=0.25, focal=(260.0, 700.0), share=(0.4, 0.9))
 OTHER_STYLE = Style(no_parts=0.0, no_mask=0.0)
 
 
@@ -64,31 +59,6 @@ class TrainRegressor:
     json: bool = False
 
 
-@dataclass(frozen=True)
-class Crowd:
-    """People to draw: how many, by which seed and casting, in which poses (N, 23, 3, 3)."""
-
-    count: int
-    seed: int
-    casting: Casting
-    poses: Tensor | None = None
-
-
-def drawn(path: Path, crowd: Crowd, report: Report) -> People:
-    """People from a file, drawn first where it is not there."""
-    if path.exists():
-        return People.load(path)
-
-    def progress(count: int) -> None:
-        if count % 1600 == 0:
-            report(f"{count} of {crowd.count} people drawn")
-
-    body = load_body()
-    people = make_people(body, crowd.count, crowd.seed, crowd.poses, progress, crowd.casting)
-    people.save(path)
-    return people
-
-
 def captured_poses(paths: tuple[Path, ...], count: int, seed: int) -> Tensor | None:
     """`count` captured poses, each as often as every other.
 
@@ -102,9 +72,8 @@ def captured_poses(paths: tuple[Path, ...], count: int, seed: int) -> Tensor | N
             with np.load(path, allow_pickle=False) as data:
                 rows.append(torch.from_numpy(np.array(data["pose"], np.float32)))
         except (OSError, ValueError, KeyError) as error:
-            raise InvalidInputError(
-                f"{path} holds no poses ({error}).", "Give a .npz with `pose` (N, 23, 3)."
-            ) from error
+            hint = "Give a .npz with `pose` (N, 23, 3)."
+            raise InvalidInputError(f"{path} holds no poses ({error}).", hint) from error
     poses = axis_angle_to_matrix(xp, torch.cat(rows))
     generator = torch.Generator().manual_seed(seed)
     rounds = range(-(-count // len(poses)))
@@ -121,7 +90,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
     training = Training.on(pick_device(config.device), config.seed, report)
     held_out = Crowd(300, config.seed + 1000, OTHER_CASTING)
     validation = drawn(config.out / "validation.npz", held_out, report)
-    people = drawn(config.out / "people.npz", Crowd(config.people, config.seed, Casting()), report)
+    people = drawn(config.out / "people.npz", Crowd(config.people, config.seed), report)
     if config.start is not None:
         net = load_regressor(config.start).requires_grad_(True).to(training.figure.body.device)
     else:
@@ -141,8 +110,7 @@ def train_regressor(config: TrainRegressor, report: Report) -> dict[str, float |
         net = refine(net, unlabelled, config.weak, training, people)
         measure("photos without 3D", "ws")
     recipe = f"FS {config.steps} + WS {config.weak.steps} steps"
-    path = config.out / "regressor.safetensors"
-    save_regressor(path, net, recipe, "drawn people; poses CMU")
+    save_regressor(config.out / "regressor.safetensors", net, recipe, "drawn people; poses CMU")
     return answer
 
 
@@ -155,8 +123,8 @@ def _full_supervision(
     with open(config.out / "regressor.csv", "w", newline="") as stream:
         header = ["step", "train_loss", "pixels", "part_miou", "mpjpe_mm"]
         csv.writer(stream).writerows([header, *curve])
-    path = config.out / "regressor-fs.safetensors"
-    save_regressor(path, net, f"FS {config.steps} steps", "drawn people")
+    recipe = f"FS {config.steps} steps"
+    save_regressor(config.out / "regressor-fs.safetensors", net, recipe, "drawn people")
     return net
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.random import Generator
+from torch import nn
 
 from ...bodies.files import load_body
 from ...errors import InvalidInputError
@@ -15,12 +16,11 @@ from ...guessing.figure import Figure
 from ...guessing.network import BACKBONES, NETWORK_PRIOR, STEPS, Regressor
 from ...priors.prior import load_prior
 from ..schedule import RunningMean, descend, warm_cosine
-from ..synthetic import People
+from ..synthetic import People, Report
 from .evaluate import Score, score
 from .examples import Style, Truth, make_inputs
 from .losses import SupervisedWeights, supervised_descent
 
-Report = Callable[[str], None]
 REPORT_EVERY = 1000
 OVERLAPS = 100
 
@@ -58,10 +58,7 @@ class SupervisedConfig:
 
 
 def train_supervised(
-    people: People,
-    config: SupervisedConfig,
-    training: Training,
-    validation: People | None = None,
+    people: People, config: SupervisedConfig, training: Training, validation: People | None = None
 ) -> tuple[Regressor, list[list[str]]]:
     """Trains a regressor on drawn people.
 
@@ -69,9 +66,8 @@ def train_supervised(
     InvalidInputError for an unknown backbone.
     """
     if config.backbone not in BACKBONES:
-        raise InvalidInputError(
-            f"Unknown backbone '{config.backbone}'.", f"Use one of {', '.join(BACKBONES)}."
-        )
+        hint = f"Use one of {', '.join(BACKBONES)}."
+        raise InvalidInputError(f"Unknown backbone '{config.backbone}'.", hint)
     torch.manual_seed(training.seed)
     random = np.random.default_rng(training.seed)
     net = Regressor(config.backbone, config.descent).to(training.figure.body.device)
@@ -98,11 +94,7 @@ def train_supervised(
 
 
 def drawn_loss(
-    figure: Figure,
-    net: torch.nn.Module,
-    people: People,
-    config: SupervisedConfig,
-    random: np.random.Generator,
+    figure: Figure, net: nn.Module, people: People, config: SupervisedConfig, random: Generator
 ) -> torch.Tensor:
     """Loss FS of drawn people, corrupted anew. -> ()."""
     inputs = make_inputs(people, config.style, random).to(figure.body.device)

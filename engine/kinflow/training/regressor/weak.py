@@ -1,7 +1,5 @@
 """WS: photos without 3D. KA, BA and the prior, with gradients through placing and projection."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Iterator
@@ -56,10 +54,8 @@ def refine(
     InvalidInputError without photos.
     """
     if not len(unlabelled):
-        raise InvalidInputError(
-            "There is no photo to learn from.",
-            "Give photos with people whose keypoints are seen clearly.",
-        )
+        hint = "Give photos with people whose keypoints are seen clearly."
+        raise InvalidInputError("There is no photo to learn from.", hint)
     figure, seed = training.figure, training.seed
     torch.manual_seed(seed)
     random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -81,10 +77,8 @@ def refine(
         descend(net, optimiser, loss)
         running.add(loss)
         if step % REPORT_EVERY == REPORT_EVERY - 1:
-            seconds = time.perf_counter() - started
-            training.report(
-                f"photos {step + 1}/{config.steps}  loss {running.value:.3f}  {seconds:.0f} s"
-            )
+            took = f"{time.perf_counter() - started:.0f} s"
+            training.report(f"photos {step + 1}/{config.steps}  loss {running.value:.3f}  {took}")
     return net.eval()
 
 
