@@ -1,6 +1,7 @@
 """`blender --command kinflow fit ... --output DIR`, and the same for scripts."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -73,6 +74,8 @@ def run(arguments: list[str]) -> int:
 def leave(status: int) -> None:
     """Ends the process at once: bpy 4.2 crashes and 4.5 hangs at exit with an add-on registered."""
     session.close()
+    with contextlib.suppress(OSError):
+        os.rmdir(bpy.app.tempdir)  # empty unless something went wrong; Blender's own exit does it
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,18 +1,19 @@
 """Many photos through the engine's batch, then a scene each."""
 
-import glob
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from kinflow.errors import KinflowError
 from kinflow.records import FitResult
 
 from .. import preferences, session
 from .photo import run_operator
-from .studio import Output, clear_scene, save_scene
+from .studio import Output, clear_scene, save_scene, writing
 
 
 def fit_many(inputs: list[str], folder: Path, output: Output) -> int:
@@ -32,11 +33,16 @@ def fit_many(inputs: list[str], folder: Path, output: Output) -> int:
     failed = dict(answer["failed"])
     for source in answer["sources"]:
         key = source["path"] if source["frame"] is None else f"{source['path']}#{source['frame']}"
-        fits = sorted(folder.glob(f"{glob.escape(source['stem'])}.*.npz"))
+        # not what begins with its name and a dot: that is another photo, or a video's frame
+        name = re.compile(re.escape(source["stem"]) + r"\.\d+\.npz")
+        fits = sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
         if key in failed or not fits:
             report = {"error": failed.setdefault(key, "Nobody could be fitted.")}
         else:
-            report = _make_scene(source, fits, folder / source["stem"], output)
+            try:
+                report = _make_scene(source, fits, folder / source["stem"], output)
+            except KinflowError as error:
+                report = {"error": str(error)}
         if "error" in report:
             failed[key] = report["error"]
         if report:
@@ -51,7 +57,6 @@ def _make_scene(
     scene = folder / f"scene.{output.form}"
     if scene.exists() and scene.stat().st_mtime >= max(f.stat().st_mtime for f in fits):
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
     clear_scene()
     context = bpy.context
     context.scene.kinflow.photo_path = source["path"] if source["frame"] is None else ""
@@ -60,7 +65,8 @@ def _make_scene(
     sentence = run_operator(bpy.ops.kinflow.apply_fit, uids=",".join(session.results))
     if sentence is not None:
         return {"error": sentence}
-    return {"people": len(fits), "seconds": save_scene(context, folder, output)}
+    with writing(folder):
+        return {"people": len(fits), "seconds": save_scene(context, folder, output)}
 
 
 def _print_progress(share: float, text: str) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import bpy
 
+from kinflow.errors import KinflowError
 from kinflow.records import FITTED
 
 from .. import session
-from .studio import Output, clear_scene, save_scene
+from .studio import Output, clear_scene, save_scene, writing
 
 
 def fit_photo(photo: Path, folder: Path, output: Output | None = None) -> dict[str, Any]:
@@ -18,7 +19,6 @@ def fit_photo(photo: Path, folder: Path, output: Output | None = None) -> dict[s
 
     Returns {"people", "keypoint_error_px", "seconds": {step: s}} and, for a failure, "error".
     """
-    folder.mkdir(parents=True, exist_ok=True)
     clear_scene()
     context, seconds = bpy.context, {}
     steps = {
@@ -32,13 +32,17 @@ def fit_photo(photo: Path, folder: Path, output: Output | None = None) -> dict[s
         seconds[name] = round(time.perf_counter() - started, 2)
         if sentence is not None:
             return {"error": sentence or f"{photo} could not be fitted.", "seconds": seconds}
-    seconds |= save_scene(context, folder, output or Output())
     people = context.scene.kinflow.people
     results = [session.results[p.uid] for p in people if p.uid in session.results]
-    for index, result in enumerate(results):
-        result.save(folder / ("fit.npz" if index == 0 else f"fit-{index + 1}.npz"))
-    numbers = [r.summary() | r.parameters() for r in results]
-    (folder / "fit.json").write_text(json.dumps(numbers, indent=1), "utf-8")
+    try:
+        with writing(folder):
+            seconds |= save_scene(context, folder, output or Output())
+            for index, result in enumerate(results):
+                result.save(folder / ("fit.npz" if index == 0 else f"fit-{index + 1}.npz"))
+            numbers = [r.summary() | r.parameters() for r in results]
+            (folder / "fit.json").write_text(json.dumps(numbers, indent=1), "utf-8")
+    except KinflowError as error:
+        return {"error": str(error), "seconds": seconds}
     return {
         "people": sum(r.status in FITTED for r in results),
         "keypoint_error_px": [round(r.keypoint_error_px, 2) for r in results],

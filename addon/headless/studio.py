@@ -1,10 +1,16 @@
 """An empty scene, its light, and what is saved of it."""
 
+import contextlib
+import os
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+
+from kinflow.errors import KinflowError
 
 from .. import compat
 
@@ -18,6 +24,22 @@ class Output:
 
     form: str = "blend"
     render: bool = True
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Makes the folder; KinflowError for a full disk, a folder that is read-only and the like."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except (OSError, RuntimeError) as error:  # an operator that reports an error raises the latter
+        # the glTF exporter's is a whole traceback, with the system's words near its end
+        lines = [line for line in str(error).splitlines() if "rror" in line] or [str(error)]
+        reason = re.sub(r"^.*(Error: |\] )", "", lines[-1]).strip().rstrip(".")
+        raise KinflowError(
+            f"{folder} cannot be written: {reason}.",
+            "Make room, or choose another folder; the same command goes on from here.",
+        ) from error
 
 
 def clear_scene() -> None:
@@ -63,7 +85,13 @@ def save_scene(context: bpy.types.Context, folder: Path, output: Output) -> dict
     """Lights, renders and saves the open scene. -> seconds by step."""
     started, seconds = time.perf_counter(), {}
     if output.form == "glb":
-        bpy.ops.export_scene.gltf(filepath=str(folder / "scene.glb"), export_format="GLB")
+        # a scene that is there is whole: the next run keeps it
+        unfinished = folder / "unfinished.glb"
+        try:
+            bpy.ops.export_scene.gltf(filepath=str(unfinished), export_format="GLB")
+            os.replace(unfinished, folder / "scene.glb")
+        finally:
+            unfinished.unlink(missing_ok=True)
         return {"export": round(time.perf_counter() - started, 2)}
     light_scene(context)
     if output.render:

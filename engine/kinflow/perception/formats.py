@@ -171,8 +171,8 @@ def _as_set(person: Observation, keypoint_set: str) -> Observation:
             index = [index_of[s] for s in sources]
             points[row] = person.keypoints[index].mean(0)
             confidence[row] = person.confidence[index].min()
-    values = {"keypoints": points, "confidence": confidence, "keypoint_set": keypoint_set}
-    return replace(person, **values, world_landmarks=None)
+    new: dict[str, Any] = {"keypoints": points, "confidence": confidence}
+    return replace(person, keypoint_set=keypoint_set, world_landmarks=None, **new)
 
 
 def _triples(person: Observation) -> list[float]:

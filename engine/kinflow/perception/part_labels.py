@@ -28,9 +28,9 @@ def label_parts(person: Observation) -> Observation:
     """The person with `parts` set from its mask and keypoints; unchanged where there is no mask."""
     if person.mask is None or not person.mask.any():
         return person
-    rows, columns = (np.flatnonzero(person.mask.any(axis)) for axis in (1, 0))
-    ends = [[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]]
-    corner, side = crop_about(np.array(ends, float))
+    ys, xs = (np.flatnonzero(person.mask.any(axis)) for axis in (1, 0))
+    ends = np.array([[xs[0], ys[0]], [xs[-1] + 1, ys[-1] + 1]], float)
+    corner, side = crop_about(ends)
     scale = CROP / side
     network = _network()
     planes = (_shrink(person.mask, corner, side)[None], _heat(person, corner, scale))

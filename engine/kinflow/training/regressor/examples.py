@@ -54,10 +54,10 @@ def make_inputs(people: People, style: Style, random: np.random.Generator) -> In
     corner, scale = people.crop[:, :2], people.crop[:, 2:] / CROP
     crop = np.concatenate((corner + scale * local[:, :2], scale * local[:, 2:]), 1)
     keypoints = corner[:, None] + scale[:, None] * points
-    arrays = (keypoints, confidence, np.repeat(people.focal[:, None], 2, 1))
-    numbers = (torch.from_numpy(a.astype(np.float32)) for a in arrays)
+    arrays = (keypoints, confidence, np.repeat(people.focal[:, None], 2, 1), crop)
+    places, sure, focal, square = (torch.from_numpy(a.astype(np.float32)) for a in arrays)
     centre = torch.full((len(people), 2), PHOTO / 2)
-    return Inputs(masks, parts, *numbers, centre, torch.from_numpy(crop.astype(np.float32)))
+    return Inputs(masks, parts, places, sure, focal, centre, square)
 
 
 def _planes(
