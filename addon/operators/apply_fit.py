@@ -7,6 +7,7 @@ from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
 from ..scene import body, camera
+from ..scene.latent import prior_of
 from ..scene.parameters import Parameters, apply_parameters
 from .common import select_only
 
@@ -37,6 +38,12 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
         select_only(context, armature)
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
         state.message = f"{len(good)} fitted, {mean:.1f} px"
+        prior = prior_of(armature)
+        rarities = [prior.unusual(r.body_pose[None]).text() for _, r in good]
+        if rare := [text for text in rarities if text != "usual"]:
+            state.message += (
+                f"; {len(rare)} unusual ({rare[0]})" if len(good) > 1 else f"; {rare[0]}"
+            )
         if bad:
             state.message += f"; {len(bad)} not: {bad[0].message}"
         return {"FINISHED"}

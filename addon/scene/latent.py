@@ -26,7 +26,20 @@ DEFAULT = "light"
 # Seen on a sweep of each axis (`kinflow.drawing.figures.axis_sheet`); those without an evident
 # meaning keep their number.
 AXIS_NAMES: dict[str, tuple[str, ...]] = {
-    "light": ("Raise Arms", "Stride", "Crouch", "Right Foot Back", "Bend Elbows")
+    "light": (
+        "Raise Arms",
+        "Crouch",
+        "Stride",
+        "Open Arms",
+        "Swing Arms",
+        "Left Knee Up",
+        "Right Leg Out",
+        "Fold Right Arm",
+        "Fold Left Arm",
+        "Cross Legs",
+        "Lean Right",
+        "Bend Elbows",
+    )
 }
 
 

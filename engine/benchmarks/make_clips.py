@@ -11,8 +11,7 @@ import numpy as np
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import matrix_to_axis_angle
 from kinflow.mocap.clip import Clip
-from kinflow.mocap.dataset import load_clips
-from kinflow.mocap.splits import family_of, split_of
+from kinflow.mocap.dataset import Recording, load_recordings
 
 DATA = Path(__file__).parent / "data"
 FRAMES, FPS = 60, 30
@@ -20,9 +19,9 @@ CLIPS = {"test": ("heldout_clips.npz", 12), "validation": ("validation_clips.npz
 
 
 def main(mocap: Path) -> None:
-    clips = sorted(load_clips(mocap / "cmu"), key=lambda clip: clip.name)
+    recordings = load_recordings(mocap, tuple(CLIPS))
     for split, (name, most) in CLIPS.items():
-        chosen = choose(clips, split, most)
+        chosen = choose([r for r in recordings if r.split == split], most)
         rows = [busiest(clip) for clip in chosen]
         pose, root, transl = (
             np.stack([getattr(c, field)[r] for c, r in zip(chosen, rows, strict=True)])
@@ -39,15 +38,14 @@ def main(mocap: Path) -> None:
         print(f"{name}: {len(chosen)} clips of {FRAMES} frames: {names}")
 
 
-def choose(clips: list[Clip], split: str, most: int) -> list[Clip]:
-    """The first clips of a split that are long enough, two of each kind of motion at most."""
+def choose(recordings: list[Recording], most: int) -> list[Clip]:
+    """The first clips that are long enough, two of each kind of motion at most."""
     chosen: list[Clip] = []
-    families: Counter[str] = Counter()
-    for clip in clips:
-        family = family_of(clip.name)
-        long_enough = len(clip) >= FRAMES * step_of(clip)
-        if split_of(clip.name) == split and long_enough and families[family] < 2:
-            families[family] += 1
+    kinds: Counter[str] = Counter()
+    for recording in recordings:
+        clip = recording.clip
+        if len(clip) >= FRAMES * step_of(clip) and kinds[recording.kind] < 2:
+            kinds[recording.kind] += 1
             chosen.append(clip)
     return chosen[:most]
 

@@ -1,26 +1,27 @@
 """kinflow prior eval: the shipped priors beside a VPoser, a mixture, one Gaussian and none.
 
-Captured poses of the test split alone, 95% intervals by bootstrap over clips. Each prior's weight
-in each task is picked from one grid on validation poses. `vs vposer` is the paired difference to
-the VPoser's error with its own interval.
+Captured poses of performers that none was trained on; 95% intervals by bootstrap over performers
+and, within each, clips. Each prior's weight in each task is picked from one grid on validation
+performers; a weight at the grid's end is marked. Paired differences have their own intervals.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import array_api_compat.torch as xp
 import numpy as np
-import torch
-from torch import Tensor
 
-from kinflow.bodies.files import load_body
-from kinflow.bodies.model import Body
+from kinflow.bodies.arrays import BodyArrays, default_body_arrays
+from kinflow.core.arrays import numpy_backend
+from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.joint_limits import violation_rate
+from kinflow.core.representations import to_vector
 from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
 from kinflow.core.skeleton import METRIC_JOINTS
+from kinflow.errors import InvalidInputError
+from kinflow.mocap.augment import HAND_NOISE
 from kinflow.priors.arrays import SHIPPED, load_prior_arrays
 from kinflow.training.data import clip_interval
 
@@ -30,196 +31,281 @@ from .make_heldout import HELDOUT, TRAINING, VALIDATION
 from .prior_tasks import (
     DENOISE_WEIGHTS,
     HIDDEN_LIMBS,
-    STARTS,
+    NUMPY,
+    RANDOM_STARTS,
     TASKS,
-    TORCH,
     WEIGHTS,
     AnyPrior,
-    Start,
+    Solver,
     Task,
     joints_of,
     make_task,
-    most_likely,
-    solve,
     vertices_of,
 )
 from .sample_quality import (
+    area_under_curve,
     average_pairwise_distance,
     frechet_distance,
+    in_balls,
     nearest_distance,
-    precision_recall,
+    with_another_limb,
+    with_bent_joints,
 )
 
-DRAWS = 10
-CHUNK = 200
-THREADS = 2
-REFERENCE = "vposer"
+RIVALS = ("vposer", "mixture", "gaussian")
+COMPLETION = "best of {} over completions"
+
+
+@dataclass(frozen=True)
+class Poses:
+    """pose (N, 23, 3, 3) float32, clip and performer (N,)."""
+
+    pose: np.ndarray
+    clip: np.ndarray
+    performer: np.ndarray
+
+    def interval(self, values: np.ndarray) -> tuple[float, float, float]:
+        """Mean with its interval."""
+        return clip_interval(values, self.clip, self.performer)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors a pose: task -> (N,) mm or degrees."""
+    """Errors a pose: row -> (N,) mm or degrees; weights by task; seconds."""
 
     errors: dict[str, np.ndarray]
     weights: dict[str, float]
     seconds: float
 
 
-@dataclass(frozen=True)
-class Examinee:
-    """A prior at its tasks, on a body."""
-
-    prior: AnyPrior
-    body: Body
-
-    @property
-    def dim(self) -> int:
-        prior = self.prior.components[0] if isinstance(self.prior, Mixture) else self.prior
-        return prior.dim
-
-    def solve(self, task: Task, weight: float, middle: Tensor | None = None) -> Tensor:
-        """Answers (B, 23, 3, 3) about a middle (B, D) of the latent space, in chunks."""
-        poses = []
-        for low in range(0, len(task.target), CHUNK):
-            rows = slice(low, low + CHUNK)
-            piece = replace(task, target=task.target[rows], view=task.view[rows])
-            start = Start(None if middle is None else middle[rows])
-            poses.append(solve(self.prior, self.body, piece, weight, start)[0])
-        return torch.cat(poses)
-
-    def error(self, name: str, task: Task, poses: Tensor, truth: Tensor) -> Tensor:
-        """mm: MPVPE for completion, MPJPE else. (B,)."""
-        if name in HIDDEN_LIMBS:
-            index = torch.arange(0, self.body.num_vertices, 13)
-            apart = vertices_of(self.body, poses, index) - vertices_of(self.body, truth, index)
-            return 1e3 * apart.norm(dim=-1).mean(-1)
-        apart = joints_of(self.body, poses, task.view) - joints_of(self.body, truth, task.view)
-        return 1e3 * apart.norm(dim=-1)[:, list(METRIC_JOINTS)].mean(-1)
-
-    def best_weight(self, name: str, validation: Tensor) -> float:
-        """The weight of the lowest error on validation poses."""
-        trial = make_task(name, self.body, validation, seed=1)
-        choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
-        errors = [
-            float(self.error(name, trial, self.solve(trial, w), validation).mean()) for w in choices
-        ]
-        return choices[int(np.argmin(errors))]
-
-    def best_of_draws(
-        self, name: str, task: Task, weight: float, truth: Tensor, best: Tensor, draws: int
-    ) -> Tensor:
-        """The lowest of the most likely answer's error and those of `draws` - 1 drawn ones."""
-        generator = torch.Generator().manual_seed(2)
-        for _ in range(draws - 1):
-            middle = torch.randn(len(truth), self.dim, generator=generator)
-            poses = self.solve(task, weight, middle)
-            best = torch.minimum(best, self.error(name, task, poses, truth))
-        return best
-
-
-@torch.no_grad()
-def score(
-    prior: AnyPrior, body: Body, poses: Tensor, validation: Tensor, draws: int = DRAWS
-) -> Scores:
-    """Every task with its weight from the validation poses."""
-    started = time.perf_counter()
-    examinee = Examinee(prior, body)
-    errors, weights = {}, {}
-    for name in TASKS:
-        weight = weights[name] = examinee.best_weight(name, validation)
-        task = make_task(name, body, poses)
-        answer = most_likely(prior, body, task, weight)
-        missed = examinee.error(name, task, answer, poses)
-        errors[name] = missed.numpy()
-        if name == "ik":
-            angle = geodesic_angle(xp, answer[:, :21], poses[:, :21])
-            errors["ik rotation"] = torch.rad2deg(angle).mean(-1).numpy()
-        if name in HIDDEN_LIMBS and draws:
-            best = examinee.best_of_draws(name, task, weight, poses, missed, draws)
-            errors[f"{name}, best of {draws}"] = best.numpy()
-    return Scores(errors, weights, time.perf_counter() - started)
-
-
-def draw_samples(prior: AnyPrior, count: int, seed: int = 0) -> Tensor:
-    """Poses (count, 23, 3, 3) at temperature 1; `none` draws no people but turned joints."""
-    generator = torch.Generator().manual_seed(seed)
-    if not isinstance(prior, Mixture):
-        z = torch.randn(count, prior.dim, generator=generator)
-        return prior.decoder(TORCH).decode(xp, z)[0]
-    which = torch.multinomial(torch.tensor(prior.shares), count, True, generator=generator)
-    z = torch.randn(count, prior.components[0].dim, generator=generator)
-    decoders = [component.decoder(TORCH) for component in prior.components]
-    return torch.cat([d.decode(xp, z[which == k])[0] for k, d in enumerate(decoders)])
-
-
-def load_poses(path: Path, per_clip: int | None) -> tuple[Tensor, np.ndarray]:
-    """Captured poses (N, 23, 3, 3) and their clips, evenly thinned to `per_clip` of each."""
-    with np.load(path) as data:
-        pose = data["pose"]
-        clip = data["clip"] if "clip" in data else np.zeros(len(pose), int)
+def load_poses(path: Path, per_clip: int | None = None) -> Poses:
+    """An .npz with pose (N, 69) axis-angle, and where it has them clip and performer (N,); evenly
+    thinned to `per_clip` of each clip. Raises InvalidInputError.
+    """
+    try:
+        with np.load(path) as data:
+            pose = data["pose"].astype(np.float32).reshape(len(data["pose"]), -1, 3)
+            clip = data["clip"] if "clip" in data else np.zeros(len(pose), int)
+            performer = data["performer"] if "performer" in data else np.zeros(len(pose), int)
+    except (OSError, KeyError, ValueError) as error:
+        raise InvalidInputError(
+            f"{path} cannot be read as poses ({error}).",
+            "Give an .npz with pose (N, 69) axis-angle and clip (N,).",
+        ) from error
+    if pose.shape[1:] != (23, 3) or len(clip) != len(pose) or not np.isfinite(pose).all():
+        raise InvalidInputError(f"{path}: pose should be finite, (N, 69), and clip (N,).")
+    keep = np.arange(len(pose))
     if per_clip:
         members = [np.flatnonzero(clip == c) for c in np.unique(clip)]
         keep = np.concatenate([m[:: max(1, -(-len(m) // per_clip))] for m in members])
-        pose, clip = pose[keep], clip[keep]
-    return axis_angle_to_matrix(xp, torch.from_numpy(pose)), clip
+    pose[:, -2:] = 0  # nobody captures the hands
+    return Poses(axis_angle_to_matrix(xp, pose[keep]), clip[keep], performer[keep])
+
+
+def error(body: BodyArrays, name: str, task: Task, poses: np.ndarray, truth: np.ndarray):
+    """Of answers (B,): vertices in completion, joints else, mm; of IK rotations, degrees."""
+    if name == "ik":
+        angle = geodesic_angle(xp, poses[:, :21], truth[:, :21])
+        return np.degrees(angle).mean(-1)
+    if name in HIDDEN_LIMBS:
+        apart = vertices_of(body, poses) - vertices_of(body, truth)
+        return 1e3 * np.linalg.norm(apart, axis=-1).mean(-1)
+    apart = joints_of(body, poses, task.view) - joints_of(body, truth, task.view)
+    return 1e3 * np.linalg.norm(apart, axis=-1)[:, list(METRIC_JOINTS)].mean(-1)
+
+
+def best_weight(solver: Solver, name: str, validation: np.ndarray) -> float:
+    """The weight of the lowest error on validation poses."""
+    task = make_task(name, solver.body, validation, seed=1)
+    choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
+    errors = [
+        error(solver.body, name, task, solver.most_likely(task, w), validation).mean()
+        for w in choices
+    ]
+    return choices[int(np.nanargmin(errors))]
+
+
+def score(solver: Solver, poses: np.ndarray, validation: np.ndarray, draws: int) -> Scores:
+    """Every task with its weight from the validation poses; completions also by draws."""
+    started, errors, weights, best_of = time.perf_counter(), {}, {}, []
+    for name in TASKS:
+        weight = weights[name] = best_weight(solver, name, validation)
+        task = make_task(name, solver.body, poses)
+        answer = solver.most_likely(task, weight, RANDOM_STARTS)
+        best = errors[name] = error(solver.body, name, task, answer, poses)
+        if name in HIDDEN_LIMBS and draws:
+            random = np.random.default_rng(2)
+            for _ in range(draws - 1):
+                middle = random.standard_normal((len(poses), solver.dim), np.float32)
+                drawn, _ = solver.solve(task, weight, middle)
+                best = np.fmin(best, error(solver.body, name, task, drawn, poses))
+            best_of.append(best)
+    if best_of:
+        errors[COMPLETION.format(draws)] = np.mean(best_of, 0)
+    return Scores(errors, weights, time.perf_counter() - started)
+
+
+def draw_samples(prior: AnyPrior, count: int, seed: int = 0) -> np.ndarray:
+    """Poses (count, 23, 3, 3) at temperature 1; `none` draws no people but turned joints."""
+    random = np.random.default_rng(seed)
+    parts, shares = (
+        (prior.components, prior.shares) if isinstance(prior, Mixture) else ([prior], [1])
+    )
+    which = random.choice(len(parts), count, p=np.array(shares) / np.sum(shares))
+    z = random.standard_normal((count, parts[0].dim), np.float32)
+    poses = [p.decoder(NUMPY).decode(xp, z[which == k])[0] for k, p in enumerate(parts)]
+    return np.concatenate(poses)
 
 
 def print_quality(
-    priors: dict[str, AnyPrior], body: Body, held_out: Tensor, training: Tensor
+    priors: dict[str, AnyPrior], body: BodyArrays, poses: Poses, training: Poses
 ) -> None:
-    """How samples are beside held-out captured poses."""
-    real = joints_of(body, held_out)[:, list(METRIC_JOINTS)]
+    """How samples are beside held-out captured poses, and what a density tells apart."""
+    truth = poses.pose
+    real = joints_of(body, truth)[:, list(METRIC_JOINTS)]
     print(f"samples against {len(real)} held-out captured poses (Frechet in cm^2, distances in mm)")
     print(
         f"{'':>14} {'Frechet':>8} {'precision':>9} {'recall':>7} {'nearest':>8} {'APD':>6} "
-        f"{'beyond joint limits':>20}"
+        f"{'beyond joint limits':>20} {'AUC limb':>9} {'AUC 20 deg':>10}"
     )
-    rows = {"captured train": training} | {n: draw_samples(p, len(real)) for n, p in priors.items()}
-    for name, poses in rows.items():
-        joints = joints_of(body, poses)[:, list(METRIC_JOINTS)]
-        precision, recall = precision_recall(joints, real)
+    spoilt = with_another_limb(truth), with_bent_joints(truth)
+    rows = {"captured train": None} | priors
+    for name, prior in rows.items():
+        samples = training.pose[: len(real)] if prior is None else draw_samples(prior, len(real))
+        joints = joints_of(body, samples)[:, list(METRIC_JOINTS)]
+        precise, recalled = in_balls(joints, real)
+        areas = ""
+        if prior is not None and np.isfinite(prior.log_prob(truth[:1])).all():
+            captured = prior.log_prob(truth)
+            values = (area_under_curve(captured, prior.log_prob(s)) for s in spoilt)
+            areas = " {:>9.3f} {:>10.3f}".format(*values)
         print(
-            f"{name:>14} {frechet_distance(joints, real):>8.0f} {precision:>9.2f} {recall:>7.2f} "
-            f"{nearest_distance(joints, real):>8.1f} {average_pairwise_distance(joints):>6.0f} "
-            f"{100 * violation_rate(xp, poses):>19.2f}%",
+            f"{name:>14} {frechet_distance(joints, real):>8.0f} {precise.mean():>9.2f} "
+            f"{recalled.mean():>7.2f} {nearest_distance(joints, real):>8.1f} "
+            f"{average_pairwise_distance(joints):>6.0f} "
+            f"{100 * violation_rate(xp, samples):>19.2f}%{areas}",
             flush=True,
         )
 
 
-def print_task(row: str, results: dict[str, Scores], clip: np.ndarray) -> None:
-    """One task's errors of all priors."""
-    measure = "MPVPE" if row.split(",")[0] in HIDDEN_LIMBS else "MPJPE"
-    print(f"\n{row} (degrees)" if "rotation" in row else f"\n{row} (mm) {measure}")
-    reference = results[REFERENCE].errors[row] if REFERENCE in results else None
+def resamples(poses: Poses, rounds: int = 300) -> list[np.ndarray]:
+    """Rows of bootstrap samples: performers, within each clips."""
+    random = np.random.default_rng(0)
+    clips = {p: np.unique(poses.clip[poses.performer == p]) for p in np.unique(poses.performer)}
+    rows = {c: np.flatnonzero(poses.clip == c) for c in np.unique(poses.clip)}
+    samples = []
+    for _ in range(rounds):
+        people = random.choice(list(clips), len(clips))
+        drawn = np.concatenate([random.choice(clips[p], len(clips[p])) for p in people])
+        samples.append(np.concatenate([rows[c] for c in drawn]))
+    return samples
+
+
+def print_densities(priors: dict[str, AnyPrior], body: BodyArrays, poses: Poses) -> None:
+    """What a density is for, `light` against mixture and Gaussian, paired.
+
+    Nats are those of axis-angles lifted by light-aa's noise, hands by theirs, so they are
+    light-aa's; areas and precision are light's. Precision's interval is over samples.
+    """
+    flow, form = priors["light"], "{:+.3f} [{:+.3f}, {:+.3f}]"
+    truth, draws = poses.pose, resamples(poses)
+    spoilt = {"one limb": with_another_limb(truth), "20 degrees": with_bent_joints(truth)}
+    real = joints_of(body, truth)[:, list(METRIC_JOINTS)]
+    precise = {}
+    for name in ("light", "mixture", "gaussian"):
+        samples = draw_samples(priors[name], 2000)
+        precise[name] = in_balls(joints_of(body, samples)[:, list(METRIC_JOINTS)], real)[0]
+    nats = lifted_nats(priors, truth)
+    print("\nthe flow against mixture and Gaussian, paired")
+    for rival in ("mixture", "gaussian"):
+        gain = poses.interval(nats["light-aa"] - nats[rival])
+        print(f"{rival:>14}  nats of light-aa {{:+.1f}} [{{:+.1f}}, {{:+.1f}}]".format(*gain))
+        for name, other in spoilt.items():
+            a, b = ((p.log_prob(truth), p.log_prob(other)) for p in (flow, priors[rival]))
+            gains = [
+                area_under_curve(a[0][r], a[1][r]) - area_under_curve(b[0][r], b[1][r])
+                for r in [np.arange(len(truth)), *draws]
+            ]
+            values = (gains[0], *np.percentile(gains[1:], [2.5, 97.5]))
+            print(f"{'':>14}  area, {name} " + form.format(*values))
+        apart = precise["light"].astype(float) - precise[rival]
+        values = clip_interval(apart, np.arange(len(apart)))
+        print(f"{'':>14}  precision " + form.format(*values), flush=True)
+
+
+def lifted_nats(priors: dict[str, AnyPrior], truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Log-densities of lifted axis-angles (N, 69) under light-aa, mixture and Gaussian."""
+    random, arrays = np.random.default_rng(3), load_prior_arrays("light-aa")
+    lift = arrays.header.lift_sigma
+    theta = to_vector(xp, "axis_angle", truth).astype(np.float64)
+    theta += lift * random.standard_normal(theta.shape)
+    theta[:, 63:] += HAND_NOISE * random.standard_normal((len(theta), 6))
+    spread = HAND_NOISE**2 + lift**2
+    hands = -0.5 * (theta[:, 63:] ** 2).sum(1) / spread - 3 * np.log(2 * np.pi * spread)
+    flow = numpy_backend(np.float64).record(arrays.flow).with_inverses(xp)
+    result = {"light-aa": flow.log_density(xp, theta)}
+    for name in ("mixture", "gaussian"):
+        result[name] = priors[name].log_density(theta[:, :63]) + hands
+    return result
+
+
+def print_task(row: str, results: dict[str, Scores], poses: Poses) -> None:
+    """One task's errors of all priors, paired with the VPoser's and the best rival's."""
+    measure = "MPVPE" if row in HIDDEN_LIMBS or "best" in row else "MPJPE"
+    print(f"\n{row}, rotations (degrees)" if row == "ik" else f"\n{row} (mm) {measure}")
+    rivals = {n: results[n].errors[row] for n in RIVALS if n in results}
+    best = min(rivals, key=lambda n: rivals[n].mean()) if rivals else ""
     for name, scores in results.items():
-        mean, low, high = clip_interval(scores.errors[row], clip)
-        paired = ""
-        if reference is not None and name != REFERENCE:
-            difference = clip_interval(scores.errors[row] - reference, clip)
-            paired = "  vs vposer {:+.1f} [{:+.1f}, {:+.1f}]".format(*difference)
-        print(f"{name:>14} {mean:7.1f} [{low:.1f}, {high:.1f}]{paired}")
+        mean, low, high = poses.interval(scores.errors[row])
+        line = f"{name:>14} {mean:7.1f} [{low:.1f}, {high:.1f}]"
+        for rival in dict.fromkeys(n for n in ("vposer", best) if n in rivals and n != name):
+            apart = poses.interval(scores.errors[row] - rivals[rival])
+            line += "  vs {} {:+.1f} [{:+.1f}, {:+.1f}]".format(rival, *apart)
+        print(line)
 
 
-def run(
-    per_clip: int = 5, draws: int = DRAWS, names: tuple[str, ...] = ()
-) -> dict[str, dict[str, float]]:
+def weights_of(scores: Scores) -> str:
+    """The weights that validation picked; ! where a grid ended there."""
+    words = []
+    for name, weight in scores.weights.items():
+        choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
+        words.append(f"{name} {weight:g}{'!' if weight in (choices[0], choices[-1]) else ''}")
+    return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """poses: a file of one's own instead of the test performers'; per_clip poses of each clip;
+    draws: answers of the best of; names: only these priors, or checkpoints' paths.
+    """
+
+    poses: Path | None = None
+    per_clip: int = 3
+    draws: int = 10
+    names: tuple[str, ...] = ()
+
+
+def run(plan: Plan) -> dict[str, dict[str, float]]:
     """Prints the tables; returns the mean error of each prior and task."""
-    torch.set_num_threads(THREADS)
-    body = load_body()
-    held_out, clip = load_poses(HELDOUT, per_clip)
-    validation, _ = load_poses(VALIDATION, per_clip)
-    priors = {name: load_prior_arrays(name) for name in SHIPPED} | load_baselines()
-    if names:
-        priors = {n: p for n, p in priors.items() if n in names}
-    print_quality(priors, body, load_poses(HELDOUT, None)[0], load_poses(TRAINING, None)[0])
+    body, source = default_body_arrays(), plan.poses or HELDOUT
+    poses, validation = load_poses(source, plan.per_clip), load_poses(VALIDATION, 2)
+    baselines = load_baselines()
+    priors = {name: load_prior_arrays(name) for name in SHIPPED} | baselines
+    if plan.names:
+        priors = {n: priors[n] if n in priors else load_prior_arrays(n) for n in plan.names}
+    print_quality(priors, body, load_poses(source), load_poses(TRAINING))
+    if {"light", "mixture", "gaussian"} <= set(priors):
+        print_densities(priors, body, load_poses(source))
     print(
-        f"\n{len(held_out)} poses of {len(np.unique(clip))} held-out clips; weights from "
-        f"{len(validation)} validation poses, {STARTS} starts"
+        f"\n{len(poses.pose)} poses of {len(np.unique(poses.clip))} clips, "
+        f"{len(np.unique(poses.performer))} performers; weights from {len(validation.pose)} "
+        f"validation poses; starts: mean, linear, {RANDOM_STARTS} random"
     )
     results = {}
     for name, prior in priors.items():
-        results[name] = scores = score(prior, body, held_out, validation, draws)
-        print(f"  {name}: {scores.seconds:.0f} s, weights {scores.weights}", flush=True)
+        solver = Solver(prior, body, baselines["gaussian"])
+        results[name] = scores = score(solver, poses.pose, validation.pose, plan.draws)
+        print(f"  {name}: {scores.seconds:.0f} s, weights {weights_of(scores)}", flush=True)
     for row in next(iter(results.values())).errors:
-        print_task(row, results, clip)
+        print_task(row, results, poses)
     return {n: {k: float(v.mean()) for k, v in s.errors.items()} for n, s in results.items()}

@@ -1,23 +1,22 @@
 """What a prior is asked to do: complete hidden limbs, denoise, inverse kinematics, lift from 2D.
 
-Every task is min_z sum |r(z)|^2 / sigma^2 + w |z - m|^2 with the same solver and budget for every
-prior; m = 0 gives the most likely answer, m ~ N(0, I) a draw from its neighbourhood (randomise,
-then optimise), of which the best of ten is reported. The weight w is picked a prior and task on
-validation poses.
+Every task is min_z 0.5 sum |r(z)|^2 / sigma^2 + 0.5 w |z - m|^2 with the same solver, starts and
+budget for every prior; m = 0 gives the most likely answer, m ~ N(0, I) a draw from its
+neighbourhood (randomise, then optimise), of which the best of ten is reported. The weight w is
+picked a prior and task on validation poses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import array_api_compat.torch as xp
-import torch
-from torch import Tensor
+import numpy as np
 
-from kinflow.bodies.model import Body, torch_backend
-from kinflow.bodies.tables import skin_table
-from kinflow.core.arrays import per_person, pick
-from kinflow.core.body import NUM_BETAS, Skeleton, SkinTable, pose_skeleton, skin
+from kinflow.bodies.arrays import BodyArrays
+from kinflow.bodies.tables import body_table, skin_table
+from kinflow.core.arrays import Array, numpy_backend, per_person, pick
+from kinflow.core.arrays import numpy_namespace as xp
+from kinflow.core.body import NUM_BETAS, BodyTable, Skeleton, SkinTable, pose_skeleton, skin
 from kinflow.core.flow import Decoder
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import JOINT_NAMES, METRIC_JOINTS, NUM_JOINTS
@@ -25,13 +24,14 @@ from kinflow.core.solver import SolverConfig, levenberg_marquardt
 from kinflow.core.step import Linearisation, damped_step
 from kinflow.priors.arrays import PosePrior
 
-from .baselines.linear import Mixture
+from .baselines.linear import AffinePrior, Mixture
 
 SIGMA = 0.01
-ITERATIONS = 15
-WEIGHTS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0)
-DENOISE_WEIGHTS = (3.0, 10.0, 30.0, 100.0)  # four times the noise that SIGMA stands for
-STARTS = 4
+CONFIG = SolverConfig(max_iterations=20, tolerance=1e-2)
+WEIGHTS = (0.00003, 0.0003, 0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+DENOISE_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # four times the noise that SIGMA stands for
+RANDOM_STARTS = 3
+NUMPY = numpy_backend()
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("knee", "ankle", "foot")
 
 
@@ -46,178 +46,163 @@ HIDDEN_LIMBS = {
     "torso": {"spine1", "spine2", "spine3", "neck"}
     | _sided(("left", "right"), ("collar", "shoulder")),
 }
-TASKS = (*HIDDEN_LIMBS, "denoise", "ik", "uplift")
-TORCH = torch_backend()
+TASKS = (*HIDDEN_LIMBS, "denoise", "uplift", "ik")
 AnyPrior = PosePrior | Mixture
 
 
 @dataclass(frozen=True)
 class Task:
-    """What of a pose is known.
+    """What of poses is known.
 
-    target (B, 24, 3) m with the pelvis at 0; visible (24, 3): 1 for the coordinates that are known;
-    view (B, 3, 3) turns the body.
+    target (B, 24, 3) m with the pelvis at 0; known (M,): which of the 72 coordinates; view (B, 3,
+    3) turns the body.
     """
 
-    target: Tensor
-    visible: Tensor
-    view: Tensor
+    known: np.ndarray
+    target: np.ndarray = per_person()
+    view: np.ndarray = per_person()
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where a solution begins and what it is drawn to: m of the energy and z, (B, D) or 0."""
-
-    middle: Tensor | None = None
-    z: Tensor | None = None
-
-
-def make_task(name: str, body: Body, poses: Tensor, seed: int = 0) -> Task:
+def make_task(name: str, body: BodyArrays, poses: np.ndarray, seed: int = 0) -> Task:
     """The task of that name for captured poses (B, 23, 3, 3)."""
-    generator = torch.Generator().manual_seed(seed)
-    view = torch.eye(3).expand(len(poses), 3, 3)
-    visible = torch.zeros(NUM_JOINTS, 3)
-    visible[list(METRIC_JOINTS)] = 1.0
+    random = np.random.default_rng(seed)
+    turn = np.zeros((len(poses), 3), np.float32)
+    visible = np.zeros((NUM_JOINTS, 3), bool)
+    visible[list(METRIC_JOINTS[1:])] = True
     if name == "uplift":
-        yaw = 2 * torch.pi * torch.rand(len(poses), generator=generator)
-        zero = torch.zeros_like(yaw)
-        view = axis_angle_to_matrix(xp, torch.stack((zero, yaw, zero), -1))
-        visible[:, 2] = 0.0
+        turn[:, 1] = 2 * np.pi * random.random(len(poses))
+        visible[:, 2] = False
     for joint in HIDDEN_LIMBS.get(name, ()):
-        visible[JOINT_NAMES.index(joint)] = 0.0
+        visible[JOINT_NAMES.index(joint)] = False
+    view = axis_angle_to_matrix(xp, turn)
     target = joints_of(body, poses, view)
     if name == "denoise":
-        target = target + 0.04 * torch.randn(target.shape, generator=generator)
+        target = target + 0.04 * random.standard_normal(target.shape, np.float32)
         target = target - target[:, :1]
-    return Task(target, visible, view)
+    return Task(np.flatnonzero(visible), target, view)
 
 
-def posed(body: Body, poses: Tensor, view: Tensor | None = None) -> Skeleton:
-    """The mean shape. poses (B, 23, 3, 3), view (B, 3, 3) or none."""
-    root = torch.eye(3).expand(len(poses), 3, 3) if view is None else view
-    rotations = torch.cat((root[:, None], poses), 1)
-    return pose_skeleton(xp, body.table, rotations, torch.zeros(len(poses), NUM_BETAS))
+def posed(table: BodyTable, poses: Array, view: Array) -> Skeleton:
+    """The mean shape. poses (B, 23, 3, 3), view (B, 3, 3)."""
+    rotations = np.concatenate((view[:, None], poses), 1)
+    return pose_skeleton(xp, table, rotations, np.zeros((len(poses), NUM_BETAS), poses.dtype))
 
 
-def joints_of(body: Body, poses: Tensor, view: Tensor | None = None) -> Tensor:
+def joints_of(body: BodyArrays, poses: np.ndarray, view: np.ndarray | None = None) -> np.ndarray:
     """Joints with the pelvis at 0. (B, 23, 3, 3) -> (B, 24, 3) m."""
-    place = posed(body, poses, view).place
+    poses = poses.astype(np.float32)
+    view = (
+        np.broadcast_to(np.eye(3, dtype=np.float32), (len(poses), 3, 3)) if view is None else view
+    )
+    place = posed(body_table(body, NUMPY), poses, view).place
     return place - place[:, :1]
 
 
-def vertices_of(body: Body, poses: Tensor, index: Tensor) -> Tensor:
+def vertices_of(body: BodyArrays, poses: np.ndarray, every: int = 13) -> np.ndarray:
     """Some vertices with the pelvis at 0, unturned. -> (B, n, 3) m."""
-    whole, skeleton = skin_table(body.arrays, body.backend), posed(body, poses)
-    dirs = whole.dirs.unflatten(-1, (-1, 3))[:, index].flatten(1)
-    some = SkinTable(dirs, whole.lbs_weights[index])
+    whole = skin_table(body, NUMPY)
+    dirs = whole.dirs.reshape(len(whole.dirs), -1, 3)[:, ::every].reshape(len(whole.dirs), -1)
+    some = SkinTable(np.ascontiguousarray(dirs), whole.lbs_weights[::every])
+    view = np.broadcast_to(np.eye(3, dtype=np.float32), (len(poses), 3, 3))
+    skeleton = posed(body_table(body, NUMPY), poses.astype(np.float32), view)
     return skin(xp, some, skeleton) - skeleton.place[:, :1]
 
 
-def most_likely(prior: AnyPrior, body: Body, task: Task, weight: float, seed: int = 5) -> Tensor:
-    """The answer of the lowest energy from STARTS starts: the mean and samples.
-
-    A mixture starts in each component.
-    """
-    if isinstance(prior, Mixture):
-        return solve(prior, body, task, weight)[0]
-    generator = torch.Generator().manual_seed(seed)
-    batch = len(task.target)
-    poses, energies = [], []
-    for number in range(STARTS):
-        z = 0.7 * torch.randn(batch, prior.dim, generator=generator) if number else None
-        pose, energy = solve(prior, body, task, weight, Start(z=z))
-        poses.append(pose)
-        energies.append(torch.nan_to_num(energy, nan=torch.inf))
-    best = torch.stack(energies).argmin(0)
-    return torch.stack(poses)[best, torch.arange(batch)]
-
-
-def solve(
-    prior: AnyPrior, body: Body, task: Task, weight: float, start: Start | None = None
-) -> tuple[Tensor, Tensor]:
-    """Levenberg-Marquardt from `start`, by default the prior's middle (zeros).
-
-    Of a mixture the answer of the component whose energy is lowest. -> poses (B, 23, 3, 3), energy
-    (B,).
-    """
-    start = start or Start()
-    if not isinstance(prior, Mixture):
-        return _descend(prior, body, task, weight, start)
-    answers = [solve(component, body, task, weight, start) for component in prior.components]
-    offsets = [2 * weight * component.offset for component in prior.components]
-    energies = torch.stack([e + o for (_, e), o in zip(answers, offsets, strict=True)])
-    best = energies.argmin(0)
-    poses = torch.stack([p for p, _ in answers])
-    return poses[best, torch.arange(len(best))], energies.amin(0)
-
-
 @dataclass(frozen=True)
-class Code:
-    """Latent codes (B, D)."""
+class Places:
+    """A prior's latent codes (B, D) against known coordinates of joints, for `core.solver`.
 
-    z: Tensor = per_person()
-
-
-@dataclass(frozen=True)
-class Completion:
-    """Half of sum |r(z)|^2 / sigma^2 + w |z - m|^2, as `core.solver` takes it.
-
-    target (B, 24, 3) m, view (B, 3, 3) and middle m (B, D); scale (24, 3): 1 / sigma of what is
-    known.
+    middle (B, D): what codes are drawn to.
     """
 
     decoder: Decoder
-    body: Body
+    table: BodyTable
     weight: float
-    scale: Tensor
-    target: Tensor = per_person()
-    view: Tensor = per_person()
-    middle: Tensor = per_person()
-    group: None = None
+    task: Task = per_person()
+    middle: np.ndarray = per_person()
     xp = xp
+    group = None
 
-    def pick(self, rows: Tensor) -> Completion:
-        """The same for some of the people."""
-        return pick(self, rows)
+    def pick(self, rows: Array) -> Places:
+        """For some of the people."""
+        return replace(pick(self, rows), task=pick(self.task, rows))
 
-    def linearise(self, state: Code) -> Linearisation:
-        """Residuals of the known coordinates, and their rows by the latent."""
-        poses, trace = self.decoder.decode(xp, state.z)
-        skeleton = posed(self.body, poses, self.view)
-        place, known = skeleton.place, self.scale.flatten() > 0
+    def linearise(self, z: Array) -> Linearisation:
+        """Energy, residuals of the known coordinates, and their rows by z."""
+        pose, trace = self.decoder.decode(xp, z)
+        skeleton = posed(self.table, pose, self.task.view)
+        place, known = skeleton.place, self.task.known
+        residual = (place - place[:, :1] - self.task.target).reshape(len(z), -1)[:, known] / SIGMA
         # joint j moves by w_a x (t_j - t_a) where a's subtree turns, for every a above it
-        arm = (place[:, :, None] - place[:, None]) * self.body.table.subtree.T[..., None]
-        turns = torch.linalg.cross(arm[:, :, None], torch.eye(3)[None, None, :, None])
-        turns = turns[..., 1:, :] * self.scale[..., None, None]  # (B, 24, 3, 23, 3)
-        rows = self.decoder.pull_back(xp, trace, skeleton.world, turns.flatten(1, 2)[:, known])
-        residual = (place - place[:, :1] - self.target) * self.scale
-        residual, apart = residual.flatten(1)[:, known], state.z - self.middle
-        energy = 0.5 * residual.square().sum(1) + 0.5 * self.weight * apart.square().sum(1)
-        none, weight = rows[..., :0], torch.full_like(apart[:, :1], self.weight)
-        empty = apart[:, :0]
-        gradient = self.weight * apart
-        return Linearisation(energy, residual, rows, none, weight, gradient, empty, empty)
+        joint, axis = np.divmod(known, 3)
+        arm = (place[:, joint, None] - place[:, None, 1:]) * self.table.subtree.T[joint, 1:, None]
+        turns = np.cross(arm, np.eye(3, dtype=z.dtype)[axis][None, :, None]) / SIGMA
+        rows = self.decoder.pull_back(xp, trace, skeleton.world, turns.astype(z.dtype))
+        offset, ones = z - self.middle, np.ones((len(z), 1), z.dtype)
+        energy = 0.5 * (residual**2).sum(1) + 0.5 * self.weight * (offset**2).sum(1)
+        none = np.zeros((*residual.shape, 1), z.dtype)
+        weight = self.weight * ones
+        return Linearisation(
+            energy, residual, rows, none, weight, self.weight * offset, ones, 0 * ones
+        )
 
-    def step(self, linear: Linearisation, state: Code, damping: Tensor) -> Code:
-        """The codes after one damped step."""
-        return Code(state.z + damped_step(xp, linear, damping, 0, None)[0])
-
-
-def completion(
-    prior: PosePrior, body: Body, task: Task, weight: float, middle: Tensor
-) -> Completion:
-    """The task of a prior. middle (B, D)."""
-    scale, decoder = task.visible / SIGMA, prior.decoder(TORCH)
-    return Completion(decoder, body, weight, scale, task.target, task.view, middle)
+    def step(self, linear: Linearisation, z: Array, damping: Array) -> Array:
+        """One damped step of the codes."""
+        return z + damped_step(xp, linear, damping, 0, None)[0]
 
 
-def _descend(
-    prior: PosePrior, body: Body, task: Task, weight: float, start: Start
-) -> tuple[Tensor, Tensor]:
-    """-> poses (B, 23, 3, 3), energy (B,) without its half."""
-    zero = torch.zeros(len(task.target), prior.dim)
-    middle = zero if start.middle is None else start.middle[:, : prior.dim]
-    model = completion(prior, body, task, weight, middle)
-    first = Code(middle if start.z is None else start.z)
-    solution = levenberg_marquardt(model, first, SolverConfig(ITERATIONS, tolerance=0.0))
-    return model.decoder.decode(xp, solution.state.z)[0], 2 * solution.energy
+@dataclass(frozen=True)
+class Solver:
+    """A prior at tasks on a body. linear: the Gaussian whose answer is a start of the others."""
+
+    prior: AnyPrior
+    body: BodyArrays
+    linear: PosePrior
+
+    def most_likely(self, task: Task, weight: float, random_starts: int = 0) -> np.ndarray:
+        """The answers of the lowest energy from the mean, the linear start, and random codes.
+
+        Affine priors start from their mean alone. -> poses (B, 23, 3, 3).
+        """
+        count = len(task.target)
+        zero = np.zeros((count, self.dim), np.float32)
+        if isinstance(self.prior, (Mixture, AffinePrior)):
+            return self.solve(task, weight, zero)[0]
+        starts = [zero, self.linear_start(task, weight)]
+        random = np.random.default_rng(5)
+        for _ in range(random_starts):
+            starts.append(0.7 * random.standard_normal(zero.shape, np.float32))
+        answers = [self.solve(task, weight, zero, start) for start in starts]
+        energies = np.stack([np.nan_to_num(e, nan=np.inf) for _, e in answers])
+        return np.stack([p for p, _ in answers])[energies.argmin(0), np.arange(count)]
+
+    def linear_start(self, task: Task, weight: float) -> np.ndarray:
+        """The Gaussian's own answer in this prior's code. -> (B, D)."""
+        zero = np.zeros((len(task.target), self.linear.dim), np.float32)
+        poses, _ = Solver(self.linear, self.body, self.linear).solve(task, weight, zero)
+        assert not isinstance(self.prior, Mixture)
+        return self.prior.encode(poses).astype(np.float32)
+
+    @property
+    def dim(self) -> int:
+        prior = self.prior.components[0] if isinstance(self.prior, Mixture) else self.prior
+        return prior.dim
+
+    def solve(
+        self, task: Task, weight: float, middle: np.ndarray, start: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """About a middle (B, D), from it or a start. -> poses (B, 23, 3, 3), energies (B,).
+
+        Of a mixture the answer of the component whose energy is lowest.
+        """
+        if not isinstance(self.prior, Mixture):
+            decoder = self.prior.decoder(NUMPY)
+            model = Places(decoder, body_table(self.body, NUMPY), weight, task, middle)
+            found = levenberg_marquardt(model, middle if start is None else start, CONFIG)
+            return decoder.decode(xp, found.state)[0], found.energy
+        parts = [replace(self, prior=c) for c in self.prior.components]
+        answers = [p.solve(task, weight, middle, start) for p in parts]
+        offsets = [weight * component.offset for component in self.prior.components]
+        energies = np.stack([e + o for (_, e), o in zip(answers, offsets, strict=True)])
+        best = energies.argmin(0)
+        return np.stack([p for p, _ in answers])[best, np.arange(len(best))], energies.min(0)

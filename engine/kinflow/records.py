@@ -72,6 +72,7 @@ class FitResult(Parameters):
     keypoint_error_px: mean distance of the usable keypoints, confidence-weighted;
     `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
     part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
+    unusual: of a hundred captured poses, how many are likelier; None where the prior cannot tell.
     """
 
     camera: Camera
@@ -90,6 +91,7 @@ class FitResult(Parameters):
     message: str = ""
     image_path: str | None = None
     photo: int = 0
+    unusual: float | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
@@ -109,7 +111,8 @@ class FitResult(Parameters):
 
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
-        names = ("part_iou", "mask_iou", "status", "timings", "message", "image_path", "photo")
+        measures = ("part_iou", "mask_iou", "unusual")
+        names = (*measures, "status", "timings", "message", "image_path", "photo")
         numbers = ("energy", "keypoint_error_px", "log_prob")
         return {name: getattr(self, name) for name in names} | {
             "camera": self.camera.to_dict(),

@@ -304,3 +304,11 @@ def test_a_frontal_bent_arm_gives_both_depth_signs(body, shoulder, elbow):
     (result,) = fit(Observation(points, np.ones(17), "coco17", CAMERA), losses=("ka",))
     depths = [h.joints[20, 2] - h.joints[16, 2] for h in result.hypotheses]
     assert min(depths) < -0.1 and max(depths) > 0.1, depths
+
+
+def test_a_result_says_how_unusual_its_pose_is_and_keeps_it_in_its_file(tmp_path, results):
+    assert all(0 <= r.unusual <= 100 for r in results)
+    own = load_prior_arrays("light").unusual(results[0].body_pose[None])
+    assert results[0].unusual == pytest.approx(float(own.body[0]), abs=2)
+    results[0].save(tmp_path / "fit.npz")
+    assert FitResult.load(tmp_path / "fit.npz").unusual == results[0].unusual

@@ -11,7 +11,6 @@ from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.errors import AssetError, InvalidInputError
 from kinflow.mocap import mirror_pose, read_amass, read_amc, read_bvh
 from kinflow.mocap.shoulders import share_shoulder_motion
-from kinflow.mocap.splits import TEST, split_of
 
 
 def _node(name, children, depth=0, root=False):
@@ -254,27 +253,3 @@ def test_collars_of_mirrored_poses_mirror():
 def test_mirroring_twice_gives_the_pose_back():
     poses = random_poses()
     assert np.allclose(mirror_pose(mirror_pose(poses)), poses)
-
-
-def test_no_clip_is_in_two_splits():
-    names = [
-        "01_12",
-        "01_11a",
-        "02_05",
-        "02_01",
-        "walking_45",
-        "walking_41",
-        "walking_14",
-        "directing_traffic_4",
-    ]
-    assert [split_of(n) for n in names] == [
-        "test",
-        "validation",
-        "test",
-        "train",
-        "test",
-        "validation",
-        "train",
-        "test",
-    ]
-    assert TEST

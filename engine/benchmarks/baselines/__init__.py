@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from kinflow.priors.arrays import PosePrior
 from kinflow.tensorfile import read_tensors
 
@@ -17,7 +19,14 @@ def load_baselines() -> dict[str, PosePrior | Mixture]:
     from .vposer import VPoserPrior
 
     arrays = read_tensors(FILE)[0]
-    layers = [[arrays[f"vposer.decoder.{i}.{n}"] for n in ("weight", "bias")] for i in range(3)]
+    nets = [
+        tuple(
+            tuple(arrays[f"vposer.{net}.{i}.{n}"].astype(np.float32) for n in ("weight", "bias"))
+            for i in range(3)
+            if f"vposer.{net}.{i}.bias" in arrays
+        )
+        for net in ("decoder", "encoder")
+    ]
     names = ("means", "covariances", "weights")
     means, covariances, weights = (arrays[f"mixture.{name}"] for name in names)
     components = [
@@ -26,7 +35,7 @@ def load_baselines() -> dict[str, PosePrior | Mixture]:
     ]
     mean, covariance = arrays["gaussian.mean"], arrays["gaussian.covariance"]
     return {
-        "vposer": VPoserPrior(tuple((weight, bias) for weight, bias in layers)),
+        "vposer": VPoserPrior(*nets),
         "mixture": Mixture(components, weights.tolist()),
         "gaussian": AffinePrior.gaussian("gaussian", mean, covariance),
         "none": AffinePrior.none(),

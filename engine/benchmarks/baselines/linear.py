@@ -7,48 +7,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from kinflow.core.arrays import Array, Backend, Namespace, eye_like
 from kinflow.core.arrays import numpy_namespace as xp
-from kinflow.core.flow import turned_rows
-from kinflow.core.representations import to_matrix, to_vector, turns_by_vector
+from kinflow.core.gaussian import Gaussian
+from kinflow.core.representations import to_vector
 from kinflow.records import PriorId
 
 NUM_JOINTS = 21
 SIZE = 3 * NUM_JOINTS
-KIND = "axis_angle"
 
 
 def with_hands(xp: Namespace, pose: Array) -> Array:
     """Rotations (B, 21, 3, 3) and two hands at rest. -> (B, 23, 3, 3)."""
     return xp.concat((pose, xp.zeros_like(pose[:, :2]) + eye_like(xp, 3, pose)), axis=1)
-
-
-@dataclass(frozen=True)
-class AffineDecoder:
-    """theta = mean (63,) + factor (63, 63) z, where a computation runs."""
-
-    mean: Array
-    factor: Array
-
-    @property
-    def dim(self) -> int:
-        return SIZE
-
-    def decode(self, xp: Namespace, z: Array) -> tuple[Array, Any]:
-        """(B, 63) -> rotations (B, 23, 3, 3), trace."""
-        theta = self.mean + z @ self.factor.T
-        pose = to_matrix(xp, KIND, theta)
-        return with_hands(xp, pose), (theta, pose)
-
-    def pull_back(self, xp: Namespace, trace: Any, world: Array, rows: Array) -> Array:
-        """Rows by turns in the world -> rows by z. (B, M, 23, 3) -> (B, M, 63)."""
-        table = turns_by_vector(xp, KIND, *trace, world)
-        by_theta = turned_rows(rows[:, :, :NUM_JOINTS], table)
-        return by_theta.reshape((*rows.shape[:2], SIZE)) @ self.factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +58,21 @@ class AffinePrior:
     def dim(self) -> int:
         return SIZE
 
-    def decoder(self, backend: Backend) -> AffineDecoder:
-        return backend.record(AffineDecoder(self.mean, self.factor))
+    def decoder(self, backend: Backend) -> Gaussian:
+        return backend.record(Gaussian(self.mean, self.factor))
 
     def encode(self, pose: np.ndarray) -> np.ndarray:
         """(B, 23, 3, 3) -> (B, 63)."""
-        theta = to_vector(xp, KIND, np.asarray(pose, np.float64)[:, :NUM_JOINTS])
+        theta = to_vector(xp, "axis_angle", np.asarray(pose, np.float64)[:, :NUM_JOINTS])
         return np.linalg.solve(self.factor, (theta - self.mean).T).T
 
     def log_prob(self, pose: np.ndarray) -> np.ndarray:
         """Log-density of the axis-angles under this component alone. -> (B,)."""
-        z = self.encode(pose)
+        return self.log_density(to_vector(xp, "axis_angle", pose[:, :NUM_JOINTS]))
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Of axis-angles (B, 63). -> (B,) nats."""
+        z = np.linalg.solve(self.factor, (theta - self.mean).T).T
         normal = -0.5 * (z * z).sum(-1) - 0.5 * SIZE * math.log(2 * math.pi)
         return normal - np.log(np.diagonal(self.factor)).sum()
 
@@ -108,3 +86,12 @@ class Mixture:
 
     components: list[AffinePrior]
     shares: list[float]
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Of axis-angles (B, 63). -> (B,) nats."""
+        pairs = zip(self.components, self.shares, strict=True)
+        return np.logaddexp.reduce([c.log_density(theta) + math.log(s) for c, s in pairs])
+
+    def log_prob(self, pose: np.ndarray) -> np.ndarray:
+        """Log-density of the axis-angles of (B, 23, 3, 3). -> (B,)."""
+        return self.log_density(to_vector(xp, "axis_angle", pose[:, :NUM_JOINTS]))

@@ -1,9 +1,8 @@
 """python -m benchmarks.baselines.train MOCAP_FOLDER: trains the baselines on the priors' poses.
 
-Same poses, mirroring and balance as the flows, as many poses drawn as `light` sees in the paper's
-recipe (12.8 million). The Gaussians get the flows' noise (sigma 0.04) too; the VPoser sees clean
-poses, as published. Writes ../data/baselines.safetensors and ../curves/vposer.csv. Needs
-scikit-learn.
+Same poses, mirroring, balance and recombination as the flows. The Gaussians get the flows' noise
+(sigma 0.04) too; the VPoser sees clean poses, as published. Writes ../data/baselines.safetensors
+and ../curves/vposer.csv.
 """
 
 from __future__ import annotations
@@ -20,19 +19,22 @@ from torch import Tensor
 
 from kinflow.bodies.files import load_body
 from kinflow.bodies.model import Body
+from kinflow.core.arrays import numpy_namespace
 from kinflow.core.body import pose_skeleton
 from kinflow.core.representations import to_matrix, to_vector
 from kinflow.core.rotations import geodesic_angle
-from kinflow.mocap.dataset import load_clips, real_poses, training_pool
+from kinflow.mocap.dataset import PosePool, captured_poses, load_recordings, training_pool
 from kinflow.tensorfile import write_tensors
 from kinflow.training.data import Pool
+from kinflow.training.prior import MIXED
 from kinflow.training.schedule import warm_cosine
 
 from . import FILE
-from .linear import NUM_JOINTS, with_hands
+from .linear import NUM_JOINTS, AffinePrior, with_hands
 from .vposer import LATENT, VPoser
 
-SIGMA, BATCH, STEPS, LR = 0.04, 256, 50_000, 1e-3
+SIGMA, BATCH, STEPS, LR = 0.04, 256, 20_000, 1e-3
+SAMPLE = 30_000
 WEIGHT_KL, WEIGHT_ROTATION, WEIGHT_JOINTS = 0.005, 1.0, 4.0
 CURVE = Path(__file__).parent.parent / "curves" / "vposer.csv"
 
@@ -71,18 +73,18 @@ class Trial:
         return float(degrees), 1e3 * float(apart)
 
 
-def train_vposer(poses: Tensor, weights: Tensor, validation: Tensor, seed: int = 0) -> VPoser:
-    """poses, validation: rotations (N, 21, 3, 3)."""
+def train_vposer(pool: PosePool, validation: Tensor, seed: int = 0) -> VPoser:
+    """On the flows' batches, without their lift. validation: rotations (N, 21, 3, 3)."""
     torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
+    matrices = Pool(pool.poses.reshape(len(pool.poses), -1), pool.weights)
+    random = np.random.default_rng(seed)
     trial = Trial(VPoser(), load_body())
     optimiser = torch.optim.Adam(trial.net.parameters(), lr=LR)
     rows = []
     for step in range(STEPS):
         optimiser.param_groups[0]["lr"] = LR * warm_cosine(step, STEPS, 300)
-        chosen = torch.multinomial(weights, BATCH, True, generator=generator)
-        noise = torch.randn(BATCH, LATENT, generator=generator)
-        loss, kl = trial.loss(poses[chosen], noise)
+        drawn = torch.from_numpy(matrices.draw((BATCH,), 0.0, random)).unflatten(1, (23, 3, 3))
+        loss, kl = trial.loss(drawn[:, :NUM_JOINTS], torch.randn(BATCH, LATENT))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -97,27 +99,64 @@ def train_vposer(poses: Tensor, weights: Tensor, validation: Tensor, seed: int =
     return trial.net
 
 
-def main(mocap: Path) -> None:
-    from sklearn.mixture import GaussianMixture
-
-    clips = load_clips(mocap / "cmu")
-    pool = training_pool(clips, load_clips(mocap / "cmu_upper"), 0)
-    poses, weights = torch.from_numpy(pool.poses)[:, :NUM_JOINTS], torch.from_numpy(pool.weights)
-    validation = torch.from_numpy(real_poses(clips, "validation").poses)[:, :NUM_JOINTS]
-    generator = torch.Generator().manual_seed(1)
-    vectors = Pool(to_vector(xp, "6d", poses), weights).draw(60_000, SIGMA, generator)
-    theta = to_vector(xp, "axis_angle", to_matrix(xp, "6d", vectors)).numpy()
-    mixture = GaussianMixture(8, reg_covar=1e-5, random_state=0, n_init=2, max_iter=300).fit(theta)
-    state = train_vposer(poses, weights, validation).state_dict()
-    arrays = {f"vposer.{k}": v.numpy() for k, v in state.items() if k.startswith("decoder")} | {
-        "gaussian.mean": theta.mean(0),
-        "gaussian.covariance": np.cov(theta.T),
-        "mixture.weights": mixture.weights_,
-        "mixture.means": mixture.means_,
-        "mixture.covariances": mixture.covariances_,
+def fit_linear(pool: PosePool) -> dict[str, np.ndarray]:
+    """One Gaussian and a mixture of eight, of axis-angles lifted as the flow `light-aa`'s are."""
+    theta = to_vector(numpy_namespace, "axis_angle", pool.poses)
+    random = np.random.default_rng(1)
+    drawn = Pool(theta, pool.weights).draw((SAMPLE,), SIGMA, random, MIXED[1])
+    drawn = drawn[:, : 3 * NUM_JOINTS].astype(np.float64)
+    shares, means, covariances = fit_mixture(drawn, random)
+    return {
+        "gaussian.mean": drawn.mean(0),
+        "gaussian.covariance": np.cov(drawn.T),
+        "mixture.weights": shares,
+        "mixture.means": means,
+        "mixture.covariances": covariances,
     }
-    floats = {k: np.asarray(v, np.float32) for k, v in arrays.items()}
-    write_tensors(FILE, floats, {"kinflow_kind": "baselines", "format_version": "1"})
+
+
+def fit_mixture(
+    x: np.ndarray, random: np.random.Generator, components: int = 8, rounds: int = 60
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expectation maximisation from components about random poses. x (N, D) -> shares (K,), means
+    (K, D), covariances (K, D, D).
+    """
+    centres = x[random.choice(len(x), components, False)]
+    nearest = ((x[:, None] - centres) ** 2).sum(-1).argmin(1)
+    belongs = np.eye(components)[nearest]
+    for _ in range(rounds):
+        counts = belongs.sum(0)
+        means = (belongs.T @ x) / counts[:, None]
+        covariances = np.stack(
+            [
+                ((x - m) * w[:, None]).T @ (x - m) / w.sum()
+                for m, w in zip(means, belongs.T, strict=True)
+            ]
+        )
+        covariances += 1e-5 * np.eye(x.shape[1])
+        parts = zip(means, covariances, counts / len(x), strict=True)
+        densities = np.stack(
+            [AffinePrior.gaussian("", m, c).log_density(x) + np.log(s) for m, c, s in parts], 1
+        )
+        belongs = np.exp(densities - densities.max(1, keepdims=True))
+        belongs /= belongs.sum(1, keepdims=True)
+    return counts / len(x), means, covariances
+
+
+def main(mocap: Path) -> None:
+    recordings = load_recordings(mocap)
+    pool = training_pool(recordings)
+    validation = captured_poses(recordings, "validation").poses[:, :NUM_JOINTS]
+    arrays = fit_linear(pool)
+    state = train_vposer(pool, torch.from_numpy(validation)).state_dict()
+    # the encoder is for starts alone: half precision does
+    arrays |= {f"vposer.{k}": v.numpy() for k, v in state.items()}
+    halves = ("vposer.encoder",)
+    kept = {
+        k: np.asarray(v, np.float16 if k.startswith(halves) else np.float32)
+        for k, v in arrays.items()
+    }
+    write_tensors(FILE, kept, {"kinflow_kind": "baselines", "format_version": "1"})
 
 
 if __name__ == "__main__":

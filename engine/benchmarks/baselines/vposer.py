@@ -15,8 +15,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from kinflow.core.arrays import Array, Backend, Namespace
+from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.flow import turned_rows
-from kinflow.core.representations import to_matrix, turns_by_vector
+from kinflow.core.representations import to_matrix, to_vector, turns_by_vector
 from kinflow.records import PriorId
 
 from .linear import NUM_JOINTS, with_hands
@@ -89,9 +90,10 @@ class VPoserDecoder:
 
 @dataclass(frozen=True, eq=False)
 class VPoserPrior:
-    """The decoder as a fit sees a prior."""
+    """The decoder as a fit sees a prior, and the encoder for its starts: three pairs each."""
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+    encoder: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     @property
     def id(self) -> PriorId:
@@ -105,8 +107,15 @@ class VPoserPrior:
         return backend.record(VPoserDecoder(self.layers))
 
     def encode(self, pose: np.ndarray) -> np.ndarray:
-        """The latent's mean: the shipped file holds the decoder alone. -> (B, 32)."""
-        return np.zeros((len(pose), LATENT))
+        """The posterior's mean, of an encoder that is there; else the latent's. -> (B, 32)."""
+        if not self.encoder:
+            return np.zeros((len(pose), LATENT))
+        h = to_vector(xp, KIND, pose[:, :NUM_JOINTS])
+        for weight, bias in self.encoder[:-1]:
+            h = h @ weight.T + bias
+            h = np.where(h > 0, h, SLOPE * h)
+        weight, bias = self.encoder[-1]
+        return (h @ weight.T + bias)[:, :LATENT]
 
     def log_prob(self, pose: np.ndarray) -> np.ndarray:
         """A variational bound is no likelihood: NaN. -> (B,)."""

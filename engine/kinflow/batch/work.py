@@ -27,6 +27,7 @@ COLUMNS = (
     "keypoint_error_px",
     "error_of_height",
     "mask_iou",
+    "unusual",
     "hypotheses",
     "message",
 )
@@ -199,6 +200,7 @@ def _row(source: Source, number: int, person: Observation, result: FitResult) ->
         f"{result.keypoint_error_px:.3f}",
         f"{share:.4f}",
         overlap,
+        "" if result.unusual is None else f"{result.unusual:.0f}",
         len(result.hypotheses),
         result.message,
     ]

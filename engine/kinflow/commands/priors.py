@@ -25,15 +25,18 @@ class PriorSample(Common):
 class PriorEval(Common):
     """Compare the shipped priors with others on captured poses.
 
-    The others: a VPoser, Gaussians, none; the poses: held out. Needs a checkout.
+    The others: a VPoser, a mixture, one Gaussian, none; the poses: of performers kept aside, or any
+    file's. Needs a checkout.
     """
 
-    per_clip: int = 5
-    """Poses of each held-out clip."""
+    poses: Path | None = None
+    """An .npz with pose (N, 69) axis-angle, clip (N,) and, optionally, performer (N,)."""
+    per_clip: int = 3
+    """Poses of each clip."""
     draws: int = 10
     """Answers drawn for the best of."""
     priors: tuple[str, ...] = ()
-    """Only these."""
+    """Only these; a checkpoint's path too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +53,9 @@ class PriorExport(Common):
 def run_eval(command: PriorEval) -> dict[str, Any]:
     from .bench import import_benchmark
 
-    run = import_benchmark("prior_eval").run
-    return {"errors": run(command.per_clip, command.draws, command.priors)}
+    evaluation = import_benchmark("prior_eval")
+    plan = evaluation.Plan(command.poses, command.per_clip, command.draws, command.priors)
+    return {"errors": evaluation.run(plan)}
 
 
 def run_export(command: PriorExport) -> dict[str, Any]:

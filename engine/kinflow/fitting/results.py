@@ -13,6 +13,7 @@ from ..core.body import NUM_BETAS, pose_skeleton, skin
 from ..core.points import pose_points
 from ..core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from ..core.solver import Solution
+from ..priors.arrays import PosePrior, PriorArrays
 from ..records import Camera, FitResult, Hypothesis, Observation
 from .hypotheses import distinct
 from .overlap import overlaps
@@ -123,7 +124,13 @@ def _result(person: _Person, solved: _Solved, rows: Sequence[int]) -> FitResult:
     errors, _ = keypoint_errors(_projected(person, solved, rows[0]), observation)
     part_iou, mask_iou = overlaps(means.body, result.vertices, camera, observation)
     result = replace(result, hypotheses=hypotheses, keypoint_errors_px=errors)
-    return replace(result, part_iou=part_iou, mask_iou=mask_iou)
+    unusual = _unusual(means.prior, solved.pose[rows[0]])
+    return replace(result, part_iou=part_iou, mask_iou=mask_iou, unusual=unusual)
+
+
+def _unusual(prior: PosePrior, pose: np.ndarray) -> float | None:
+    """Percentile of a pose (23, 3, 3) among captured ones; a benchmark's rival has none."""
+    return float(prior.unusual(pose[None]).body[0]) if isinstance(prior, PriorArrays) else None
 
 
 def _projected(person: _Person, solved: _Solved, row: int) -> np.ndarray:

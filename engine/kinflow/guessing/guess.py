@@ -15,7 +15,7 @@ from ..priors.prior import Prior, load_prior
 from ..records import Camera, Observation, Parameters, PriorId
 from .figure import Figure, place
 from .inputs import coco_keypoints, observed_inputs
-from .network import Regressor, load_regressor
+from .network import NETWORK_PRIOR, Regressor, load_regressor
 
 MIN_KEYPOINTS = 3
 
@@ -30,7 +30,7 @@ class Guess(Parameters):
 @lru_cache(maxsize=2)
 def _prior(device: torch.device) -> Prior:
     """The prior that the network answers in, kept: reading it takes as long as the network."""
-    return load_prior("light").to(device)
+    return load_prior(NETWORK_PRIOR).to(device)
 
 
 @torch.no_grad()

@@ -32,6 +32,8 @@ from .inputs import (
 )
 
 ASSET = Path(__file__).parent.parent / "assets" / "regressor.safetensors"
+# the network's codes are this flow's: the prior `light` of the time when it was trained
+NETWORK_PRIOR = ASSET.with_name("regressor-prior.safetensors")
 LATENT, BETAS = 138, 10
 BETAS_LIMIT = 3.0
 # measured: trained through three, the same step goes on to help until the sixth

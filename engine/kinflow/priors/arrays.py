@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,15 +12,31 @@ import numpy as np
 from ..core.arrays import Backend, numpy_backend
 from ..core.arrays import numpy_namespace as xp
 from ..core.flow import Decoder, Flow
+from ..core.gaussian import Gaussian
 from ..core.representations import to_matrix, to_vector
 from ..core.rotations import axis_angle_to_matrix
 from ..core.skeleton import NUM_BODY_JOINTS
+from ..core.upright import NUM_JOINTS as UPRIGHT_JOINTS
+from ..core.upright import Upright
 from ..errors import AssetError, InvalidInputError
 from ..records import PriorId
 from .storage import PriorHeader, checksum, flow_of, read_prior_file
+from .unusual import PARTS, PERCENTS, Calibration, Unusual
 
 ASSETS = Path(__file__).parent.parent / "assets"
 SHIPPED = ("light", "light-aa", "light-rotmat", "realnvp")
+_SIZE = 3 * NUM_BODY_JOINTS
+_SHAPES = {
+    "gaussian.mean": (_SIZE,),
+    "gaussian.factor": (_SIZE, _SIZE),
+    "unusual.body": (len(PERCENTS),),
+    "unusual.parts": (len(PARTS), len(PERCENTS)),
+    "upright.weight0": (-1, 6 * UPRIGHT_JOINTS),
+    "upright.weight1": (4, -1),
+    "upright.bias0": (-1,),
+    "upright.bias1": (4,),
+    "upright.loose": (1,),
+}
 
 
 class PosePrior(Protocol):
@@ -49,14 +65,13 @@ class PosePrior(Protocol):
 class PriorArrays:
     """Normalizing-flow pose prior over SMPL's 23 body joints, float32.
 
-    tensors: the flow's arrays by name; axes (D, D): orthonormal latent directions, most moving
-    first; axis_shares (D,): share of the body's motion that each explains.
+    tensors: the flow's arrays by name; extras: further arrays of the checkpoint, what is learned
+    of the training poses beside the flow.
     """
 
     tensors: dict[str, np.ndarray]
     header: PriorHeader
-    axes: np.ndarray
-    axis_shares: np.ndarray
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
     name: str = ""
 
     @property
@@ -86,6 +101,42 @@ class PriorArrays:
     @property
     def dim(self) -> int:
         return self.flow.dim
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Orthonormal latent directions (D, D), most moving first."""
+        return self.extras.get("axes", np.eye(self.dim, dtype=np.float32))
+
+    @property
+    def axis_shares(self) -> np.ndarray:
+        """Share of the body's motion that each axis explains, (D,)."""
+        return self.extras.get("axis_shares", np.full(self.dim, 1 / self.dim, np.float32))
+
+    @property
+    def gaussian(self) -> Gaussian:
+        """Of the training poses: a search under it has few minima."""
+        return Gaussian(self.extras["gaussian.mean"], self.extras["gaussian.factor"])
+
+    @property
+    def upright(self) -> Upright:
+        """Which way is up, given the pose."""
+        more = self.extras
+        weights = (more["upright.weight0"], more["upright.weight1"])
+        biases = (more["upright.bias0"], more["upright.bias1"])
+        return Upright(weights, biases, float(more["upright.loose"][0]))
+
+    def unusual(self, pose: np.ndarray) -> Unusual:
+        """Percentiles of poses, as `checked_pose` takes them, among captured ones. Hands count as
+        at rest.
+        """
+        pose = checked_pose(pose).copy()
+        pose[:, -2:] = np.eye(3)
+        table = Calibration(self.extras["unusual.body"], self.extras["unusual.parts"])
+        return table.percentiles(pose, self.log_prob, self._precise_gaussian)
+
+    @cached_property
+    def _precise_gaussian(self) -> Gaussian:
+        return numpy_backend(np.float64).record(self.gaussian)
 
     def decoder(self, backend: Backend) -> Flow:
         """The flow where a computation runs."""
@@ -165,14 +216,16 @@ def _shipped(name: str) -> PriorArrays:
 def _read(path: Path, name: str) -> PriorArrays:
     tensors, rest, header = read_prior_file(path)
     dim = len(tensors["dense.0.bias"])
-    axes = np.array(rest.get("axes", np.eye(dim)), np.float32)
-    shares = np.array(rest.get("axis_shares", np.full(dim, 1 / dim)), np.float32)
-    if axes.shape != (dim, dim) or shares.shape != (dim,):
-        raise AssetError(
-            f"{path}: fields 'axes' and 'axis_shares' do not fit the flow.",
-            "Export the prior again.",
-        )
-    return PriorArrays(tensors, header, axes, shares, name)
+    hidden = rest.get("upright.bias0", np.zeros(0)).shape
+    for field_name, wanted in {"axes": (dim, dim), "axis_shares": (dim,), **_SHAPES}.items():
+        shape = tuple(hidden[0] if hidden and n < 0 else n for n in wanted)
+        if field_name not in rest or rest[field_name].shape != shape:
+            raise AssetError(
+                f"{path}: field '{field_name}' is missing or does not fit.",
+                "Train or export the prior again.",
+            )
+    more = {key: np.array(value, np.float32) for key, value in rest.items()}
+    return PriorArrays(tensors, header, more, name)
 
 
 def prior_of(prior: Any) -> PosePrior:

@@ -1,16 +1,21 @@
 """What a prior is trained and measured on: captured poses in its representation, lifted."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
 
-import array_api_compat.torch as xp
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.representations import dimension, to_vector
-from ..mocap.augment import hand_noise
-from ..mocap.dataset import load_clips, real_poses, training_pool
+from ..core.arrays import numpy_namespace as xp
+from ..core.representations import to_vector
+from ..mocap.augment import LIMBS, hand_noise, recombined
+from ..mocap.dataset import CapturedPoses, Recording, captured_poses, training_pool
+
+LIMB_CHANCE = 0.5
 
 
 def lift(vector: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
@@ -28,15 +33,32 @@ def lift(vector: Tensor, sigma: float, generator: torch.Generator | None = None)
 
 @dataclass(frozen=True)
 class Pool:
-    """Training poses in one representation, (N, D), with sampling weights (N,) that sum to 1."""
+    """Training poses in one representation, (N, D) float32, with weights (N,) that sum to 1."""
 
-    vectors: Tensor
-    weights: Tensor
+    vectors: np.ndarray
+    weights: np.ndarray
 
-    def draw(self, count: int, sigma: float, generator: torch.Generator) -> Tensor:
-        """Lifted poses, drawn with replacement. -> (count, D)."""
-        rows = torch.multinomial(self.weights, count, True, generator=generator)
-        return lift(self.vectors[rows], sigma, generator)
+    @cached_property
+    def _steps(self) -> np.ndarray:
+        return np.cumsum(self.weights) / self.weights.sum()
+
+    def draw(
+        self, shape: tuple[int, ...], sigma: float, random: np.random.Generator, mixed: float = 0.5
+    ) -> np.ndarray:
+        """Lifted poses, drawn with replacement; a share `mixed` of them takes each limb with
+        LIMB_CHANCE from another pose. -> (*shape, D).
+        """
+        count = int(np.prod(shape))
+        x = self._rows(count, random)
+        others = np.stack([self._rows(count, random) for _ in LIMBS])
+        take = random.random((len(LIMBS), count)) < LIMB_CHANCE
+        take &= random.random(count) < mixed
+        x = recombined(x, others, take)
+        x += sigma * random.standard_normal(x.shape, np.float32)
+        return x.reshape(*shape, -1)
+
+    def _rows(self, count: int, random: np.random.Generator) -> np.ndarray:
+        return self.vectors[np.searchsorted(self._steps, random.random(count))]
 
 
 @dataclass(frozen=True)
@@ -44,59 +66,71 @@ class TrainingData:
     """A pool, its lifted mean (D,) and covariance (D, D), and lifted held-out poses (M, D)."""
 
     pool: Pool
-    mean: Tensor
-    covariance: Tensor
-    validation: Tensor
-    test: Tensor
-    test_clip: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    test_poses: CapturedPoses
 
-    def gaussian_log_prob(self, x: Tensor) -> Tensor:
+    def gaussian_log_prob(self, x: np.ndarray) -> np.ndarray:
         """Log-density of one full-covariance Gaussian of the lifted data. (B, D) -> (B,)."""
-        normal = torch.distributions.MultivariateNormal(self.mean, self.covariance)
-        return normal.log_prob(x.double())
+        mean, covariance = torch.from_numpy(self.mean), torch.from_numpy(self.covariance)
+        normal = torch.distributions.MultivariateNormal(mean, covariance)
+        return normal.log_prob(torch.from_numpy(x).double()).numpy()
 
 
-def prepare_data(mocap: Path, representation: str, sigma: float, seed: int) -> TrainingData:
-    """Reads a folder's clips and turns them into the flow's own space."""
-    clips = load_clips(mocap / "cmu")
-    upper = mocap / "cmu_upper"
-    poses = training_pool(clips, load_clips(upper) if upper.is_dir() else [], seed)
-    pool = Pool(_vectors(poses.poses, representation), torch.from_numpy(poses.weights))
-    mean, covariance = _moments(pool)
-    covariance += sigma**2 * torch.eye(dimension(representation), dtype=torch.float64)
-    generator = torch.Generator().manual_seed(seed + 1)
+def prepare_data(
+    recordings: Sequence[Recording], representation: str, sigma: float, seed: int, without: str = ""
+) -> TrainingData:
+    """Recordings in the flow's own space; `without`: a kind of motion that is left out."""
+    poses = training_pool(recordings, seed, without)
+    pool = Pool(_vectors(poses.poses, representation), poses.weights)
+    mean, covariance = moments(pool.vectors, pool.weights)
     random = np.random.default_rng(seed + 1)
 
-    def held_out(split: str) -> tuple[Tensor, np.ndarray]:
-        real = real_poses(clips, split)
-        vectors = _vectors(hand_noise(real.poses, random), representation)
-        return lift(vectors, sigma, generator), real.clip
+    def held_out(captured: CapturedPoses) -> np.ndarray:
+        vectors = _vectors(hand_noise(captured.poses, random), representation)
+        return vectors + sigma * random.standard_normal(vectors.shape, np.float32)
 
-    validation, _ = held_out("validation")
-    test, clip = held_out("test")
-    return TrainingData(pool, mean, covariance, validation, test, clip)
-
-
-def _vectors(poses: np.ndarray, representation: str) -> Tensor:
-    return to_vector(xp, representation, torch.from_numpy(poses.astype(np.float32)))
+    validation = held_out(captured_poses(recordings, "validation"))
+    test = captured_poses(recordings, "test")
+    covariance += sigma**2 * np.eye(len(mean))
+    return TrainingData(pool, mean, covariance, validation, held_out(test), test)
 
 
-def _moments(pool: Pool) -> tuple[Tensor, Tensor]:
-    """Weighted mean and covariance, in double precision."""
-    x, weights = pool.vectors.double(), pool.weights[:, None]
-    mean = (weights * x).sum(0)
-    centred = x - mean
-    return mean, (centred * weights).T @ centred
+def _vectors(poses: np.ndarray, representation: str) -> np.ndarray:
+    return to_vector(xp, representation, poses).astype(np.float32)
+
+
+def moments(x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean (D,) and covariance (D, D), in double precision."""
+    mean = weights @ x.astype(np.float64)
+    centred: np.ndarray = x - mean
+    return mean, (centred * weights[:, None]).T @ centred
 
 
 def clip_interval(
-    values: np.ndarray, clip: np.ndarray, seed: int = 0, rounds: int = 2000
+    values: np.ndarray,
+    clip: np.ndarray,
+    performer: np.ndarray | None = None,
+    seed: int = 0,
+    rounds: int = 2000,
 ) -> tuple[float, float, float]:
-    """Mean over frames with a 95% bootstrap interval over clips, not frames."""
-    names = np.unique(clip)
-    sums = np.array([values[clip == n].sum() for n in names])
-    counts = np.array([(clip == n).sum() for n in names])
-    picks = np.random.default_rng(seed).integers(0, len(names), (rounds, len(names)))
-    means = sums[picks].sum(1) / counts[picks].sum(1)
+    """Mean over frames with a 95% bootstrap interval over clips, not frames.
+
+    With `performer` (N,) first performers are drawn, then clips within each.
+    """
+    names, index = np.unique(clip, return_inverse=True)
+    sums, counts = np.bincount(index, values), np.bincount(index)
+    owner = np.zeros(len(names), int)
+    if performer is not None:
+        owner[index] = np.unique(performer, return_inverse=True)[1]
+    members = [np.flatnonzero(owner == p) for p in range(owner.max() + 1)]
+    random = np.random.default_rng(seed)
+    means = []
+    for _ in range(rounds):
+        people = random.integers(0, len(members), len(members)) if len(members) > 1 else [0]
+        picks = np.concatenate([random.choice(members[p], len(members[p])) for p in people])
+        means.append(sums[picks].sum() / counts[picks].sum())
     low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+    return float(np.mean(values)), float(low), float(high)

@@ -1,23 +1,69 @@
-"""A trained checkpoint -> a shipped one: latent axes added.
+"""What travels beside a flow: axes, Gaussian, calibration, and which way is up."""
 
-python -m kinflow.training.finish CHECKPOINT OUT
-"""
+from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from ..bodies.arrays import default_body_arrays
-from ..priors.arrays import load_prior_arrays
+from ..core.arrays import numpy_namespace as xp
+from ..core.gaussian import Gaussian
+from ..core.rotations import matrix_to_axis_angle
+from ..core.upright import Upright
+from ..mocap.dataset import CapturedPoses, Recording, captured_poses, training_pool
+from ..priors.arrays import PriorArrays
 from ..priors.axes import latent_axes
-from ..priors.storage import save_prior
+from ..priors.storage import PriorHeader
+from ..priors.unusual import Calibration
+from .data import moments
+from .upright import train_upright
+
+JITTER = 0.03  # radians: the flows' lift as a turn of every joint
+CALIBRATION_POSES = 3000
 
 
-def finish(checkpoint: Path, out: Path, samples: int = 256) -> None:
-    """Adds the ordered axes and the share of motion of each to a checkpoint."""
-    prior = load_prior_arrays(checkpoint)
-    axes, shares = latent_axes(prior, default_body_arrays(), samples)
-    save_prior(out, prior.tensors, prior.header, {"axes": axes, "axis_shares": shares})
+@dataclass(frozen=True)
+class Companions:
+    """What every prior of the same clips shares."""
+
+    gaussian: Gaussian
+    upright: Upright
+    validation: CapturedPoses
+
+    @staticmethod
+    def of(recordings: Sequence[Recording], seed: int = 0, without: str = "") -> Companions:
+        """From the training performers, and the captured validation poses."""
+        pool = training_pool(recordings, seed, without)
+        vectors = matrix_to_axis_angle(xp, pool.poses).reshape(len(pool.poses), -1)
+        mean, covariance = moments(vectors, pool.weights)
+        factor = np.linalg.cholesky(covariance + JITTER**2 * np.eye(len(mean)))
+        gaussian = Gaussian(mean.astype(np.float32), factor.astype(np.float32))
+        validation = captured_poses(recordings, "validation")
+        return Companions(gaussian, train_upright(pool, seed), validation)
 
 
-if __name__ == "__main__":
-    finish(Path(sys.argv[1]), Path(sys.argv[2]))
+def extras(
+    tensors: dict[str, np.ndarray], header: PriorHeader, companions: Companions
+) -> dict[str, np.ndarray]:
+    """The further arrays of a checkpoint, by name."""
+    prior = PriorArrays(tensors, header)
+    axes, shares = latent_axes(prior, default_body_arrays())
+    gaussian, upright = companions.gaussian, companions.upright
+    poses = companions.validation.poses
+    poses = poses[:: max(1, len(poses) // CALIBRATION_POSES)]
+    calibration = Calibration.of(poses, prior.log_prob, gaussian)
+    return {
+        "axes": axes,
+        "axis_shares": shares,
+        "gaussian.mean": gaussian.mean,
+        "gaussian.factor": gaussian.factor,
+        "unusual.body": calibration.body,
+        "unusual.parts": calibration.parts,
+        "upright.weight0": upright.weights[0],
+        "upright.weight1": upright.weights[1],
+        "upright.bias0": upright.biases[0],
+        "upright.bias1": upright.biases[1],
+        "upright.loose": np.array([upright.loose], np.float32),
+    }

@@ -1,219 +1,213 @@
-"""Training a prior by the paper's recipe or a named other one; resumable, deterministic by seed."""
+"""Training a prior by our recipe or the paper's; deterministic by seed."""
 
 import csv
-import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
-import array_api_compat.torch as xp
 import numpy as np
 import torch
-from torch import Tensor
 
+from ..core.arrays import numpy_backend, numpy_namespace
 from ..core.representations import dimension
-from ..devices import pick_device
 from ..errors import InvalidInputError
-from ..priors.storage import PriorHeader, flow_of, read_prior_file, save_prior
-from ..tensorfile import read_tensors, write_tensors
+from ..mocap.dataset import Recording, load_recordings
+from ..priors.storage import PriorHeader, flow_of, save_prior
 from .data import TrainingData, clip_interval, prepare_data
-from .gradient import DensityNet
-from .initialise import whitening_start
-from .limits import Settling, settle
-from .projection_pursuit import pursuit_start
-from .steps import CHUNK, Chunk, Recipe
+from .density import DensityFlow
+from .finish import Companions, extras
+from .schedule import warm_cosine
+from .settle import sample_loss
 
-START_SLOPE = 0.8  # at exactly 1 a PReLU has no gradient that could bend it
-PURSUIT_SAMPLE = 40_000
+LIFT = 0.04  # thickness of the lifted data
+CHUNK, LOOK_EVERY = 50, 500
+MIXED = (0.5, 0.15)  # shares of a batch that are recombined: for the likelihood, then for samples
 SOURCE = "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu; NSF EIA-0196217)"
 Report = Callable[[str], None]
+Logs = tuple[Report, TextIO]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """batch, Adam's lr, total steps, how lr falls, and by how much kinks are rounded."""
+
+    batch: int
+    lr: float
+    steps: int
+    schedule: Literal["exponential", "cosine"]
+    eps: float
+    settle: int = 0
+    """Further steps that look at samples too (kinflow.training.settle), from half the rate."""
+
+    def lr_at(self, step: int) -> float:
+        """Adam's step size."""
+        if step >= self.steps:
+            return 0.5 * self.lr * warm_cosine(step - self.steps, self.settle, 100)
+        if self.schedule == "exponential":
+            return self.lr * float(0.99 ** (step // 10_000))
+        return self.lr * warm_cosine(step, self.steps, 300)
+
 
 RECIPES = {
+    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0, 2500),
     # Zanfir et al. 2020, supplement: batch 64, Adam 1e-4, decay 0.99 every 10,000 steps, 200,000
-    # steps
-    "paper": Recipe(64, 1e-4, 200_000, "exponential"),
-    # ours, from the pursuit start: keeps what the start found and refines it
-    "refine": Recipe(256, 2e-4, 30_000, "cosine", 50.0),
-    # ours: larger batches, a tenfold rate that falls to zero; as good after a fifth of the time
-    "cosine": Recipe(256, 1e-3, 30_000, "cosine", 50.0),
+    # steps; PReLU
+    "paper": Recipe(64, 1e-4, 200_000, "exponential", 0.0),
+}
+SHIPPED = {
+    "light": ("light", "6d", "rounded"),
+    "light-aa": ("light", "axis_angle", "rounded"),
+    "light-rotmat": ("light", "matrix", "rounded"),
+    "realnvp": ("realnvp", "6d", "rounded"),
+    "light-paper": ("light", "6d", "paper"),
 }
 
 
 @dataclass(frozen=True)
 class TrainPrior:
-    """Train a pose prior on a folder of CMU clips."""
+    """Train a pose prior on a folder of clips."""
 
     mocap: Path
-    """Folder with cmu/ and, if there is one, cmu_upper/."""
+    """Folder with clips.csv and the clips that it lists."""
     out: Path
-    """Where checkpoint, CSV and plot go (without suffix)."""
+    """Where checkpoint and curve go (without suffix); with --all a folder."""
+    all: bool = False
+    """Every shipped prior but light-paper, as prior-NAME."""
     architecture: Literal["light", "realnvp"] = "light"
     representation: Literal["6d", "axis_angle", "matrix"] = "6d"
-    recipe: Literal["paper", "refine", "cosine"] = "paper"
-    sigma: float = 0.04
-    """Thickness that lifts the data off their manifold."""
-    start: Literal["whitening", "pursuit"] = "whitening"
+    recipe: Literal["rounded", "paper"] = "rounded"
+    without: str = ""
+    """A kind of motion (clips.csv) that is left out."""
     steps: int | None = None
     """Fewer steps than the recipe's, for trying things."""
-    settle_steps: int = 3000
-    """Last steps of `light` that keep its samples inside the joints' ranges
-    (kinflow.training.limits); 0 for none."""
-    limit_weight: float = 30.0
     seed: int = 0
-    device: str = "auto"
-    """auto, cpu or cuda."""
     json: bool = False
     """Print one machine-readable line at the end."""
 
     def chosen_recipe(self) -> Recipe:
         """The recipe with its steps."""
         recipe = RECIPES[self.recipe]
-        return replace(recipe, steps=self.steps or recipe.steps)
-
-    def header(self, step: int) -> PriorHeader:
-        """What the checkpoint of a step says of itself."""
-        recipe = f"{self.recipe}, start {self.start}, seed {self.seed}"
-        recipe += f", best on validation at step {step}"
-        return PriorHeader(self.architecture, self.representation, self.sigma, SOURCE, recipe)
+        steps = self.steps or recipe.steps
+        return replace(recipe, steps=steps, settle=recipe.settle * steps // recipe.steps)
 
 
 def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def train_prior(config: TrainPrior, report: Report = _to_stderr) -> Path:
-    """Trains, keeps the state on disk every few thousand steps, keeps the best on validation.
+def train_priors(config: TrainPrior, report: Report = _to_stderr) -> list[Path]:
+    """Trains one prior, or with `all` every shipped one. Returns the checkpoints' paths.
 
-    Returns the checkpoint's path. Run again with the same config it goes on where it stopped.
-    Raises InvalidInputError for a coupling flow of an odd dimension.
+    Raises AssetError for unusable clips, InvalidInputError for a coupling flow of an odd dimension.
     """
-    dim = dimension(config.representation)
-    if config.architecture == "realnvp" and dim % 2:
+    if config.architecture == "realnvp" and dimension(config.representation) % 2:
         raise InvalidInputError("realnvp needs an even dimension.", "Use --representation 6d.")
-    data = prepare_data(config.mocap, config.representation, config.sigma, config.seed)
-    net = DensityNet(config.architecture, dim, pick_device(config.device))
-    _start(net, config, data)
-    chunk = Chunk(net, data.pool, config.sigma, config.chosen_recipe())
-    _Run(config, data, chunk, report).to_the_end()
-    return _finish(config, data, report)
+    recordings = load_recordings(config.mocap)
+    companions = Companions.of(recordings, config.seed, config.without)
+    if not config.all:
+        return [_train(config, recordings, companions, report)]
+    paths = []
+    for name, (architecture, representation, recipe) in SHIPPED.items():
+        if recipe == "rounded":
+            report(f"{name}:")
+            one = replace(config, out=config.out / f"prior-{name}", recipe=recipe)
+            one = replace(one, architecture=architecture, representation=representation)
+            paths.append(_train(one, recordings, companions, report))
+    return paths
 
 
-def _start(net: DensityNet, config: TrainPrior, data: TrainingData) -> None:
-    generator = torch.Generator().manual_seed(config.seed)
-    if config.start == "pursuit":
-        sample = data.pool.draw(PURSUIT_SAMPLE, config.sigma, generator)
-        pursuit_start(net, sample, generator)
-    else:
-        whitening_start(net, data.mean.float(), data.covariance.float(), START_SLOPE, generator)
-
-
-class _Run:
-    """Chunks of steps, between which the best is kept and the state written."""
-
-    def __init__(
-        self, config: TrainPrior, data: TrainingData, chunk: Chunk, report: Report
-    ) -> None:
-        self.config, self.data, self.chunk, self.report = config, data, chunk, report
-        self.state_path = config.out.with_suffix(".state")
-        self.csv_path = config.out.with_suffix(".csv")
-        config.out.parent.mkdir(parents=True, exist_ok=True)
-        self.step, self.best = _resume(self.state_path, chunk)
-        if self.step == 0:
-            self.csv_path.write_text("step,train_nll,validation_log_prob,lr,steps_per_second\n")
-
-    def to_the_end(self) -> None:
-        total = self.chunk.recipe.steps
-        interval = max(CHUNK, total // 100 // CHUNK * CHUNK)
-        started, first, losses = time.perf_counter(), self.step, []
-        while self.step < total:
-            # seeded by step, so that an interrupted run goes on as the uninterrupted one would
-            seed = self.config.seed * 1_000_003 + self.step
-            losses.append(self.chunk.run(self.step, min(CHUNK, total - self.step), seed))
-            self.step = min(self.step + CHUNK, total)
-            if self.step % interval == 0 or self.step == total:
-                rate = (self.step - first) / (time.perf_counter() - started)
-                self._keep(float(torch.cat(losses).mean()), rate)
-                losses.clear()
-
-    def _keep(self, loss: float, rate: float) -> None:
-        """Measures on validation, keeps the best, writes the state."""
-        step, total = self.step, self.chunk.recipe.steps
-        tensors, header = self.chunk.net.tensors(), self.config.header(step)
-        flow = flow_of(tensors, header)
-        value = float(flow.log_density(xp, self.data.validation).mean())
-        lr = self.chunk.recipe.lr_at(step)
-        with self.csv_path.open("a", newline="") as stream:
-            row = [step, f"{loss:.4f}", f"{value:.4f}", f"{lr:.3e}", f"{rate:.1f}"]
-            csv.writer(stream).writerow(row)
-        if value > self.best:
-            self.best = value
-            save_prior(_best_path(self.config), _arrays(tensors), header)
-        _save_state(self.state_path, step, self.best, self.chunk)
-        left = (total - step) / rate / 60
-        self.report(
-            f"{step:>7}/{total}  validation {value:8.3f} (best {self.best:.3f})  "
-            f"{rate:5.0f} steps/s  {left:4.1f} min left"
-        )
-
-
-def _best_path(config: TrainPrior) -> Path:
-    return config.out.with_suffix(".best")
-
-
-def _arrays(tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
-
-
-def _finish(config: TrainPrior, data: TrainingData, report: Report) -> Path:
-    """Settles the best, measures it on the test clips, writes it with its numbers."""
-    arrays, _, header = read_prior_file(_best_path(config))
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    if config.architecture == "light" and config.settle_steps:
-        plan = Settling(config.settle_steps, config.limit_weight, config.seed)
-        tensors = settle(tensors, header, data.pool, plan, report)
-        recipe = f"{header.recipe}, then {config.settle_steps} steps with joint limits"
-        header = replace(header, recipe=recipe)
-    precise = flow_of({n: t.double() for n, t in tensors.items()}, header)
-    value = precise.log_density(xp, data.test.double()).numpy()
-    gaussian = data.gaussian_log_prob(data.test).numpy()
-    measures = {"test_log_prob": value, "test_gaussian": gaussian, "test_gain": value - gaussian}
-    notes: dict[str, float] = {}
-    for name, array in measures.items():
-        mean, low, high = clip_interval(array, data.test_clip)
-        report(f"{name:>14}: {mean:8.2f} nats [{low:.2f}, {high:.2f}]")
-        notes |= {f"{name}_mean": mean, f"{name}_low": low, f"{name}_high": high}
+def _train(
+    config: TrainPrior, recordings: Sequence[Recording], companions: Companions, report: Report
+) -> Path:
+    started = time.perf_counter()
+    data = prepare_data(recordings, config.representation, LIFT, config.seed, config.without)
+    recipe = config.chosen_recipe()
+    architecture, representation = config.architecture, config.representation
+    header = PriorHeader(architecture, representation, LIFT, SOURCE, eps=recipe.eps)
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    with config.out.with_suffix(".csv").open("w", newline="") as curve:
+        tensors = minimise(data, recipe, header, config.seed, (report, curve))
+    seconds = time.perf_counter() - started
+    recipe_text = f"{config.recipe}, seed {config.seed}, {recipe.steps} + {recipe.settle} steps"
+    header = replace(header, recipe=recipe_text, notes=_measures(tensors, header, data, report))
     path = config.out.with_suffix(".safetensors")
-    save_prior(path, _arrays(tensors), replace(header, notes=notes))
+    save_prior(path, tensors, header, extras(tensors, header, companions))
+    report(f"{path}: {seconds:.0f} s")
     return path
 
 
-def _save_state(path: Path, step: int, best: float, chunk: Chunk) -> None:
-    state = chunk.optimiser.state[chunk.parameter]
-    arrays = {
-        "flat": chunk.net.flat.cpu().numpy(),
-        "exp_avg": state["exp_avg"].cpu().numpy(),
-        "exp_avg_sq": state["exp_avg_sq"].cpu().numpy(),
-    }
-    write_tensors(path, arrays, {"step": str(step), "best": repr(best)})
+def minimise(
+    data: TrainingData, recipe: Recipe, header: PriorHeader, seed: int, logs: Logs
+) -> dict[str, np.ndarray]:
+    """Adam on the mean negative log-density, at the end on samples too. -> the flow's arrays."""
+    torch.manual_seed(seed)
+    net = DensityFlow(header, data.mean, data.covariance)
+    optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, fused=True)
+    random, look = np.random.default_rng(seed), _Look(net, data, logs)
+    last = recipe.steps + recipe.settle
+    for step in range(last):
+        settling = step >= recipe.steps
+        if step % CHUNK == 0:
+            shape = (CHUNK, recipe.batch)
+            drawn = torch.from_numpy(data.pool.draw(shape, LIFT, random, MIXED[settling]))
+        x = drawn[step % CHUNK]
+        optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
+        loss = -net.log_prob(x).mean()
+        look.add(-loss.item())
+        if settling and step % 2:
+            # every other step, twice as much
+            samples = net.sample(torch.randn_like(x))
+            loss = loss + 2 * sample_loss(samples, x, header.representation)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        net.restrain()
+        if (step + 1) % LOOK_EVERY == 0 or step + 1 == last:
+            look.write(step + 1, last)
+    return net.tensors()
 
 
-def _resume(path: Path, chunk: Chunk) -> tuple[int, float]:
-    """Takes a written state up. -> the step and the best on validation until then."""
-    if not path.exists():
-        return 0, -math.inf
-    arrays, metadata = read_tensors(path)
-    flat, average, squares = (
-        torch.from_numpy(arrays[name].copy()) for name in ("flat", "exp_avg", "exp_avg_sq")
-    )
-    device = chunk.net.flat.device
-    chunk.net.flat.copy_(flat)
-    step = int(metadata["step"])
-    chunk.optimiser.state[chunk.parameter] = {
-        "step": torch.tensor(float(step), device=device),
-        "exp_avg": average.to(device),
-        "exp_avg_sq": squares.to(device),
-    }
-    return step, float(metadata["best"])
+class _Look:
+    """The curve of a training: log-densities of batches and of the validation performers."""
+
+    def __init__(self, net: DensityFlow, data: TrainingData, logs: Logs) -> None:
+        self.net, self.validation = net, torch.from_numpy(data.validation)
+        self.report, stream = logs
+        self.rows, self.started = csv.writer(stream), time.perf_counter()
+        self.rows.writerow(["step", "train_log_prob", "validation_log_prob", "seconds"])
+        self.values: list[float] = []
+
+    def add(self, value: float) -> None:
+        """A batch's mean log-density, nats."""
+        self.values.append(value)
+
+    @torch.no_grad()
+    def write(self, step: int, last: int) -> None:
+        """A row of the means since the last."""
+        value, seconds = self.net.log_prob(self.validation).mean().item(), self._seconds()
+        row = [step, f"{np.mean(self.values):.3f}", f"{value:.3f}", f"{seconds:.1f}"]
+        self.rows.writerow(row)
+        self.report(f"{step:>7}/{last}  validation {value:8.3f}  {seconds:5.0f} s")
+        self.values.clear()
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+
+def _measures(
+    tensors: dict[str, np.ndarray], header: PriorHeader, data: TrainingData, report: Report
+) -> dict[str, float]:
+    """Log-density of the test performers, against one Gaussian's, with intervals."""
+    flow = numpy_backend(np.float64).record(flow_of(tensors, header)).with_inverses(numpy_namespace)
+    value = flow.log_density(numpy_namespace, data.test.astype(np.float64))
+    gaussian = data.gaussian_log_prob(data.test)
+    notes: dict[str, float] = {}
+    for name, array in {"test_log_prob": value, "test_gain": value - gaussian}.items():
+        poses = data.test_poses
+        mean, low, high = clip_interval(array, poses.clip, poses.performer)
+        report(f"{name:>14}: {mean:8.2f} nats [{low:.2f}, {high:.2f}]")
+        notes |= {f"{name}_mean": mean, f"{name}_low": low, f"{name}_high": high}
+    return notes

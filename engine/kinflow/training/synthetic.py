@@ -81,10 +81,8 @@ class People:
 
 
 def sample_poses(count: int, seed: int) -> Tensor:
-    """Poses (N, 23, 3, 3), half of each of two priors, a little bolder than they are."""
-    half = count // 2
-    first = load_prior("light").sample(half, 1.1, seed)
-    return torch.cat((first, load_prior("realnvp").sample(count - half, 1.1, seed + 1)))
+    """Poses (N, 23, 3, 3) of the prior, a little bolder than they are."""
+    return load_prior("light").sample(count, 1.1, seed)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.arrays import numpy_namespace as xp
 from ...core.rotations import axis_angle_to_matrix
 from ...core.skeleton import JOINT_NAMES, MIRROR, PARENTS
-from ...mocap.dataset import load_clips, real_poses
+from ...mocap.dataset import captured_poses, load_recordings
 from ...tensorfile import FORMAT_VERSION, write_tensors
 from ..parts import PART_NAMES, label_vertices
 from .correctives import fit_correctives
@@ -58,7 +58,7 @@ def corrective_poses(mocap: Path | None, count: int, seed: int = 0) -> np.ndarra
     random = axis_angle_to_matrix(xp, spread)
     if mocap is None:
         return random
-    real = real_poses(load_clips(mocap / "cmu"), "train", every=1).poses
+    real = captured_poses(load_recordings(mocap, ("train",)), "train", every=1).poses
     pick = real[generator.integers(0, len(real), count)].astype(float)
     captured = np.concatenate((np.tile(np.eye(3), (count, 1, 1, 1)), pick), 1)
     return np.concatenate((captured, random[: count // 3]))

@@ -13,7 +13,7 @@ from torch import nn
 from ...bodies.files import load_body
 from ...errors import InvalidInputError
 from ...guessing.figure import Figure
-from ...guessing.network import BACKBONES, STEPS, Regressor
+from ...guessing.network import BACKBONES, NETWORK_PRIOR, STEPS, Regressor
 from ...priors.prior import load_prior
 from ..schedule import RunningMean, descend, warm_cosine
 from ..synthetic import People, Report
@@ -40,7 +40,7 @@ class Training:
     @staticmethod
     def on(device: torch.device, seed: int = 0, report: Report = silent) -> Training:
         """With the default body and the prior that the regressor answers in."""
-        figure = Figure(load_body().to(device), load_prior("light").to(device))
+        figure = Figure(load_body().to(device), load_prior(NETWORK_PRIOR).to(device))
         return Training(figure, seed, report)
 
 
