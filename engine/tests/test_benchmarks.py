@@ -68,7 +68,9 @@ def test_rows_by_a_rivals_latent_are_those_by_differences(body, heldout, name):
     table = body_table(body.arrays, host)
     model = tasks.Places(prior.decoder(host), table, 1.0, task, np.zeros_like(z))
     linear = model.linearise(z)
-    gradient = (linear.by_latent.mT @ linear.residual[..., None])[..., 0] + linear.latent_gradient
+    gradient = (linear.by_latent.swapaxes(1, 2) @ linear.residual[..., None])[
+        ..., 0
+    ] + linear.latent_gradient
     way = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
     step = np.float32(1e-2)
     ahead, behind = (model.linearise(z + sign * step * way).energy for sign in (1, -1))
