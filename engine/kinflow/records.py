@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import AssetError, InvalidInputError
+from .gravity import level_gravity, upright_rotation
 from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_shape, pinhole
 from .userfiles import MALFORMED, read_npz, replacing
 
@@ -26,7 +27,7 @@ __all__ = [
     "PriorId",
     "pinhole",
 ]
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 MAX_RESULT_MB = 256
 FITTED = ("converged", "max_iterations")
 """Statuses of a fit that can be shown."""
@@ -73,6 +74,12 @@ class FitResult(Parameters):
     `keypoint_errors_px` (K,) by keypoint, NaN where unused. part_iou: mean over parts, None without
     part labels. status of STATUSES. prior: name and checksum of the prior that z belongs to.
     unusual: of a hundred captured poses, how many are likelier; None where the prior cannot tell.
+
+    gravity (3,): which way is down in the camera's frame, length 1; floor: metres that it lies
+    below the camera along gravity, None where nobody shows it. camera_assumed: nothing told how the
+    camera was held, so it was taken as level. pitch_range: the camera's pitch in degrees (above 0
+    it looks up) lies between these in nine cases of ten; None where it is stated or assumed.
+    All people of a photo have the same of these.
     """
 
     camera: Camera
@@ -92,6 +99,10 @@ class FitResult(Parameters):
     image_path: str | None = None
     photo: int = 0
     unusual: float | None = None
+    gravity: NumpyArray = field(default_factory=level_gravity)
+    floor: float | None = None
+    camera_assumed: bool = True
+    pitch_range: tuple[float, float] | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
@@ -113,11 +124,13 @@ class FitResult(Parameters):
         """The numbers that are no arrays, as JSON."""
         measures = ("part_iou", "mask_iou", "unusual")
         names = (*measures, "status", "timings", "message", "image_path", "photo")
+        names = (*names, "floor", "camera_assumed", "pitch_range")
         numbers = ("energy", "keypoint_error_px", "log_prob")
         return {name: getattr(self, name) for name in names} | {
             "camera": self.camera.to_dict(),
             "keypoint_error_px": _number(self.keypoint_error_px),
             "log_prob": _number(self.log_prob),
+            "gravity": [float(g) for g in self.gravity],
             "prior": self.prior._asdict(),
             "hypotheses": [{n: _number(getattr(h, n)) for n in numbers} for h in self.hypotheses],
         }
@@ -141,6 +154,9 @@ class FitResult(Parameters):
             rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
+            if rest["pitch_range"] is not None:
+                low, high = rest["pitch_range"]
+                rest["pitch_range"] = float(low), float(high)
             faces, count = rest["faces"], len(rest["vertices"])
             if faces.size and not 0 <= faces.min() <= faces.max() < count:
                 raise ValueError("'faces'")
@@ -151,8 +167,10 @@ class FitResult(Parameters):
             raise AssetError(f"{path}: field {error} is missing or wrong.", again) from error
 
     def to_obj(self, path: str | os.PathLike[str]) -> None:
-        """Writes the mesh as Wavefront OBJ: metres, Y up, facing +Z (the camera frame, upright)."""
-        upright = self.vertices * np.array([1.0, -1.0, -1.0])
+        """Writes the mesh as Wavefront OBJ: metres, Y up, the camera at x = z = 0 and looking along
+        -Z, the floor at y = 0 (the camera, where there is no floor)."""
+        upright = self.vertices @ upright_rotation(self.gravity).T
+        upright[:, 1] += self.floor or 0.0
         with open(path, "w", encoding="ascii") as stream:
             stream.write("# kinflow fit, metres, Y up\n")
             stream.writelines(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in upright)
@@ -173,13 +191,13 @@ class FitResult(Parameters):
 
 
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
-_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px")
+_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px", "gravity")
 
 
 def _shaped(array: NumpyArray, name: str) -> NumpyArray:
     shapes: dict[str, tuple[int | None, ...]] = {
         **{"global_orient": (3,), "body_pose": (23, 3), "betas": (10,), "transl": (3,)},
-        **{"joints": (24, 3), "vertices": (None, 3), "faces": (None, 3)},
+        **{"joints": (24, 3), "vertices": (None, 3), "faces": (None, 3), "gravity": (3,)},
     }
     if not has_shape(array, shapes.get(name, (None,))):
         raise ValueError(f"'{name}'")
