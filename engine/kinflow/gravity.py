@@ -42,6 +42,6 @@ def upright_rotation(gravity: NumpyArray) -> NumpyArray:
     ahead = np.array([0, 0, 1.0])
     if np.hypot(up[0], up[1]) < STEEP:
         ahead = np.array([0, np.copysign(1.0, up[2]), 0])
-    back = -(ahead - (ahead @ up) * up)
-    back /= np.linalg.norm(back)
+    level = np.asarray((ahead @ up) * up - ahead)
+    back = level / np.linalg.norm(level)
     return np.stack((np.cross(up, back), up, back))

@@ -123,8 +123,8 @@ class FitResult(Parameters):
     def summary(self) -> dict[str, Any]:
         """The numbers that are no arrays, as JSON."""
         measures = ("part_iou", "mask_iou", "unusual")
-        names = (*measures, "status", "timings", "message", "image_path", "photo")
-        names = (*names, "floor", "camera_assumed", "pitch_range")
+        of_photo = ("image_path", "photo", "floor", "camera_assumed", "pitch_range")
+        names = (*measures, *of_photo, "status", "timings", "message")
         numbers = ("energy", "keypoint_error_px", "log_prob")
         return {name: getattr(self, name) for name in names} | {
             "camera": self.camera.to_dict(),
@@ -170,7 +170,7 @@ class FitResult(Parameters):
         """Writes the mesh as Wavefront OBJ: metres, Y up, the camera at x = z = 0 and looking along
         -Z, the floor at y = 0 (the camera, where there is no floor)."""
         upright = self.vertices @ upright_rotation(self.gravity).T
-        upright[:, 1] += self.floor or 0.0
+        upright += np.array([0, self.floor or 0.0, 0])
         with open(path, "w", encoding="ascii") as stream:
             stream.write("# kinflow fit, metres, Y up\n")
             stream.writelines(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in upright)

@@ -9,25 +9,32 @@ import numpy as np
 
 from kinflow import Observation
 from kinflow.bodies.arrays import default_body_arrays
+from kinflow.bodies.contacts import balance_table, contact_table, contacts, stature
 from kinflow.bodies.keypoint_names import BLAZEPOSE33
 from kinflow.bodies.tables import body_table, keypoint_table
 from kinflow.core.arrays import Backend
 from kinflow.core.arrays import numpy_namespace as np_
 from kinflow.core.camera import Lens
+from kinflow.core.level import FLOOR, GRAVITY
 from kinflow.core.posterior import ONE_PERSON, Problem, State
 from kinflow.core.rotations import axis_angle_to_matrix
+from kinflow.core.terms.balance import Balance
 from kinflow.core.terms.depth import Depth
+from kinflow.core.terms.floor import Floor
+from kinflow.core.terms.gravity import Gravity, Held
 from kinflow.core.terms.keypoints import Keypoints
 from kinflow.core.terms.latent import Latent
 from kinflow.core.terms.parts import Parts
 from kinflow.core.terms.shape import Shape
+from kinflow.core.terms.stature import Stature
 from kinflow.fitting.config import FitConfig
 from kinflow.fitting.part_fields import parts_term
 from kinflow.fitting.people import Means
 from kinflow.priors.arrays import load_prior_arrays
 
 COUNT = 3
-TERMS = ("keypoints", "depth", "mask", "parts", "latent", "shape")
+OF_A_PHOTO = ("gravity", "floor", "balance", "stature")
+TERMS = ("keypoints", "depth", "mask", "parts", "latent", "shape", *OF_A_PHOTO)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ class Scene:
     def only(self, *names: str) -> Problem:
         """The problem with some of TERMS."""
         kinds = {"keypoints": Keypoints, "depth": Depth, "latent": Latent, "shape": Shape}
-        kinds |= {"mask": Parts, "parts": Parts}
+        kinds |= {"mask": Parts, "parts": Parts, "gravity": Gravity, "floor": Floor}
+        kinds |= {"balance": Balance, "stature": Stature}
         wanted = tuple(kinds[n] for n in names)
         terms = tuple(t for t in self.problem.terms if isinstance(t, wanted))
         return replace(self.problem, terms=terms)
@@ -92,6 +100,36 @@ def scene(backend: Backend, prior: str = "light", parts: str = "parts") -> Scene
         place(np.tile([0.0, 0.1, 4.0], (COUNT, 1)) + 0.1 * random.normal(size=(COUNT, 3))),
     )
     return Scene(problem, state)
+
+
+def on_a_floor(one: Scene, backend: Backend) -> Scene:
+    """The same people with gravity, a floor near their feet and OF_A_PHOTO's terms; each before a
+    camera of their own."""
+    random = np.random.default_rng(4)
+    body, upright = default_body_arrays(), load_prior_arrays("light").upright
+    table, place = contact_table(body, backend), backend.asarray
+    count, points = COUNT, len(contacts(body))
+    held = Held(place(np.array([-0.1, 0.0])), place(np.array([0.3, 0.1])))
+    mean, direction = stature(body)
+
+    def some(*shape: int) -> Any:
+        return place(random.uniform(0.2, 1, shape))
+
+    population = (place(np.tile(v, (count, 1))) for v in ([0.9, 0.1], [1.7, 1.2], [0.1, 0.2]))
+    masculine = place(np.eye(10)[2])
+    terms = (
+        Gravity(backend.record(upright), held, 20 * some(count), some(count), some(count)),
+        Floor(table, some(points), 0.3, some(count, points)),
+        Balance(balance_table(body, backend), 0.7, 0.4, some(count)),
+        Stature(mean, place(direction), masculine, *population, some(count), some(count)),
+    )
+    more = {"gravity": 0.2 * some(count, 2), "floor": 1 + some(count, 1)}
+    unknowns = (*ONE_PERSON, GRAVITY, FLOOR)
+    group = place(np.arange(count))
+    problem = replace(
+        one.problem, unknowns=unknowns, terms=(*one.problem.terms, *terms), group=group
+    )
+    return Scene(problem, replace(one.state, more=more))
 
 
 _HINTED = ("left_shoulder", "left_elbow", "left_wrist", "left_knee", "left_ankle")

@@ -1,0 +1,60 @@
+"""One floor: who is supported by it touches it, and nobody is below it.
+
+A point d above the floor costs -log((1 - p) + p exp(-d^2 / 2 s^2)): it touches with probability p,
+or is anywhere. So contact is a hypothesis and never a rule: who sits on a chair or jumps pays a
+bounded price. A point below the floor costs d^2 / 2 s^2.
+"""
+
+from dataclasses import dataclass
+
+from ..arrays import Array, Namespace, arange_like, per_person
+from ..level import down
+from ..points import PointTable, point_rows
+from ..posterior import PosedState, Rows
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Points of a table that may touch the floor, with probability `touch` (C,); scale: s, m;
+    weight (S, C): of each point, 0 where it is not seen."""
+
+    table: PointTable
+    touch: Array
+    scale: float
+    weight: Array = per_person()
+
+    def heights(self, xp: Namespace, posed: PosedState) -> Array:
+        """Of all points above the floor. -> (S, C) m."""
+        gravity, _ = down(xp, posed.state.block("gravity"))
+        below = (posed.places(self.table) @ gravity[..., None])[..., 0]
+        return posed.state.block("floor") - below
+
+    def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array]:
+        """Costs (S, C), and how likely each point touches; below the floor it does."""
+        half = 0.5 * (height / self.scale) ** 2
+        near = self.touch * xp.exp(-half)
+        above = height > 0
+        either = 1 - self.touch + near
+        cost = xp.where(above, -xp.log(either), half)
+        return cost, xp.where(above, near / either, xp.ones_like(near))
+
+    def contact(self, xp: Namespace, posed: PosedState) -> Array:
+        """How likely each point touches the floor. -> (S, C), 0 to 1."""
+        return self._mixture(xp, self.heights(xp, posed))[1]
+
+    def value(self, xp: Namespace, posed: PosedState) -> Array:
+        """-> (S,) nats."""
+        return xp.sum(self.weight * self._mixture(xp, self.heights(xp, posed))[0], axis=-1)
+
+    def rows(self, xp: Namespace, posed: PosedState) -> Rows:
+        """One row a point."""
+        height = self.heights(xp, posed)
+        cost, near = self._mixture(xp, height)
+        root = xp.sqrt(self.weight * near) / self.scale
+        gravity, by_angles = down(xp, posed.state.block("gravity"))
+        slope = -gravity[:, None] * root[..., None]
+        which = arange_like(xp, height.shape[1], height)
+        rows = point_rows(xp, posed.levers(self.table), which, slope)
+        by_gravity = -(posed.places(self.table) @ by_angles) * root[..., None]
+        more = {"gravity": by_gravity, "floor": root[..., None]}
+        return Rows(xp.sum(self.weight * cost, axis=-1), height * root, rows, more)
