@@ -24,6 +24,9 @@ _HOME = {
     "fit": "fitting.fit",
     "fit_sequence": "fitting.sequence",
     "guess": "guessing.guess",
+    "Effector": "posing",
+    "IKResult": "posing",
+    "solve_ik": "posing",
     "Engine": "client",
 }
 __all__ = sorted(_HOME)

@@ -1,0 +1,153 @@
+"""A pull: the same body, pins and start, solved again and again while something is dragged."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..bodies.arrays import BodyArrays
+from ..bodies.files import load_body_arrays
+from ..core.arrays import numpy_namespace as xp
+from ..core.posterior import PosedState, State, Term
+from ..core.rotations import axis_angle_to_matrix, geodesic_angle
+from ..core.solver import SolverConfig, levenberg_marquardt
+from ..core.terms.nearness import Near
+from ..priors.arrays import PosePrior, prior_of
+from ..records import NumpyArray
+from ..threads import one_thread
+from .effectors import Effector, Floor
+from .problem import FRONT, Weights, scene_of, state_of
+from .results import Context
+from .rig import BACKEND, limb_joints, rig_of
+from .states import IKResult, Pose
+
+WARM = SolverConfig(max_iterations=4, tolerance=1e-2, first_damping=1e-3)
+TURN_A_METRE, LEAST_TURN = math.radians(1000), math.radians(3)
+FIRST_HOLD, LEAST_HOLD, MOST_TRIES = 30.0, 1.0, 5
+
+
+class Pull:
+    """A drag from a start (`Pose`, `FitResult`, `IKResult`): pins hold all the while.
+
+    Every `move` is solved from the last one and turns no joint by more than 10 degrees for every
+    centimetre that its effectors have moved (and 3), so that no pose flips in mid-drag. Places and
+    rotations are in the start's frame. body: None for the default body, a file, arrays or a `Body`;
+    prior: as `prior_of` takes it. locked: limbs and joints that stay to the digit.
+
+    Raises InvalidInputError.
+    """
+
+    def __init__(
+        self,
+        start: Any,
+        pins: Sequence[Effector] = (),
+        *,
+        body: Any = None,
+        prior: Any = None,
+        locked: Sequence[str] = (),
+        floor: Floor | None = None,
+        weights: Weights | None = None,
+    ) -> None:
+        pose, arrays = Pose.of(start), prior_of(prior)
+        self._pins, self._weights = tuple(pins), weights or Weights()
+        self._context = Context(arrays, pose, limb_joints(locked))
+        rig, decoder = rig_of(body_of(body), pose.betas), arrays.decoder(BACKEND)
+        self._scene = scene_of(rig, decoder, self._weights, pose, (locked, floor))
+        state = encoded(arrays, pose)
+        self._near = nearness(self._weights, state)
+        self._posed = self._scene.problem(self._near).posed(state)
+        self._last: dict[str, Effector] = {}
+        self._hold = 0.0
+
+    @property
+    def joints(self) -> NumpyArray:
+        """Where the joints are now. (24, 3) m."""
+        return np.asarray(self._posed.joints()[0])
+
+    def move(self, effectors: Sequence[Effector] = ()) -> IKResult:
+        """The pose with the effectors where they are now; `reached` counts the pins first."""
+        started = time.perf_counter()
+        everything = (*self._pins, *effectors)
+        with one_thread():
+            self._posed, energy = self._solved(everything, self._allowed(everything))
+            result = self._context.result(self._posed, energy, everything)
+        return replace(result, seconds=time.perf_counter() - started)
+
+    def _solved(
+        self, effectors: Sequence[Effector], allowed: float
+    ) -> tuple[PosedState, NumpyArray]:
+        """The minimum near the last one; where a joint would turn further than is allowed, the
+        whole body is held back."""
+        terms = [*self._scene.effector_terms(effectors), *self._near]
+        last, hold = self._posed, self._hold if self._hold > LEAST_HOLD else 0.0
+        for _ in range(MOST_TRIES):
+            held = nearness(self._weights, last.state, hold) if hold else ()
+            problem = self._scene.problem((*terms, *held))
+            found = levenberg_marquardt(problem, last.state, WARM)
+            posed = problem.posed(found.state)
+            if _most_turned(last, posed) <= allowed:
+                break
+            hold = max(FIRST_HOLD, hold * 6)
+        else:
+            posed = last
+        self._hold = 0.3 * hold
+        return posed, found.energy
+
+    def _allowed(self, effectors: Sequence[Effector]) -> float:
+        """How far joints may turn, radians, by how far effectors have gone since the last time."""
+        allowed = 0.0
+        joints, world = self._posed.joints()[0], self._posed.skeleton.world[0]
+        for e in effectors:
+            place, turn = joints[e.index], world[e.index]
+            last = self._last.get(e.joint)
+            if e.position is not None:
+                before = place if last is None or last.position is None else last.position
+                gone = float(np.linalg.norm(e.position - before))
+                allowed = max(allowed, TURN_A_METRE * gone)
+            if e.rotation is not None:
+                before = turn if last is None or last.rotation is None else last.rotation
+                allowed = max(allowed, 2 * float(geodesic_angle(xp, before, e.rotation)))
+            if e.look_at is not None:
+                to = e.look_at - place
+                old = turn @ FRONT if last is None or last.look_at is None else last.look_at - place
+                allowed = max(allowed, 2 * _angle(old, to))
+        self._last = {e.joint: e for e in effectors}
+        return LEAST_TURN + allowed
+
+
+def body_of(body: Any) -> BodyArrays:
+    """A body's arrays: None is the default body; a file's path; a `Body`'s; or themselves."""
+    if body is None or not hasattr(body, "arrays"):
+        return load_body_arrays(body)
+    arrays: BodyArrays = body.arrays
+    return arrays
+
+
+def encoded(prior: PosePrior, pose: Pose) -> State:
+    """A pose as a state of one row."""
+    z = prior.encode(axis_angle_to_matrix(xp, pose.body_pose)[None]).astype(np.float64)
+    return state_of(z, axis_angle_to_matrix(xp, pose.global_orient)[None], pose.transl[None])
+
+
+def nearness(weights: Weights, state: State, factor: float = 1.0) -> tuple[Term, ...]:
+    """Of pose, turn and place to a state's."""
+    return (
+        Near(factor * weights.near, state.z),
+        Near(factor * weights.near_turn, state.root, "root"),
+        Near(factor * weights.near_place, state.transl, "transl"),
+    )
+
+
+def _most_turned(one: PosedState, other: PosedState) -> float:
+    turned = geodesic_angle(xp, one.skeleton.rotations, other.skeleton.rotations)
+    return float(turned.max())
+
+
+def _angle(one: NumpyArray, other: NumpyArray) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.arccos(np.clip(float(one @ other) / max(lengths, 1e-9), -1, 1)))
