@@ -20,10 +20,13 @@ from kinflow.core.posterior import ONE_PERSON, Problem, State
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.terms.balance import Balance
 from kinflow.core.terms.depth import Depth
+from kinflow.core.terms.effectors import Places, Sights, Strength, Turns
 from kinflow.core.terms.floor import Floor
 from kinflow.core.terms.gravity import Gravity, Held
+from kinflow.core.terms.half_space import HalfSpace
 from kinflow.core.terms.keypoints import Keypoints
 from kinflow.core.terms.latent import Latent
+from kinflow.core.terms.nearness import Near
 from kinflow.core.terms.parts import Parts
 from kinflow.core.terms.shape import Shape
 from kinflow.core.terms.stature import Stature
@@ -34,7 +37,8 @@ from kinflow.priors.arrays import load_prior_arrays
 
 COUNT = 3
 OF_A_PHOTO = ("gravity", "floor", "balance", "stature")
-TERMS = ("keypoints", "depth", "mask", "parts", "latent", "shape", *OF_A_PHOTO)
+OF_A_PULL = ("effectors", "half_space", "nearness")
+TERMS = ("keypoints", "depth", "mask", "parts", "latent", "shape", *OF_A_PHOTO, *OF_A_PULL)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,15 @@ class Scene:
 
     def only(self, *names: str) -> Problem:
         """The problem with some of TERMS."""
-        kinds = {"keypoints": Keypoints, "depth": Depth, "latent": Latent, "shape": Shape}
+        kinds: dict[str, Any] = {
+            "keypoints": Keypoints,
+            "depth": Depth,
+            "latent": Latent,
+            "shape": Shape,
+        }
         kinds |= {"mask": Parts, "parts": Parts, "gravity": Gravity, "floor": Floor}
-        kinds |= {"balance": Balance, "stature": Stature}
+        kinds |= {"balance": Balance, "stature": Stature, "half_space": HalfSpace}
+        kinds |= {"nearness": Near, "effectors": (Places, Turns, Sights)}
         wanted = tuple(kinds[n] for n in names)
         terms = tuple(t for t in self.problem.terms if isinstance(t, wanted))
         return replace(self.problem, terms=terms)
@@ -130,6 +140,33 @@ def on_a_floor(one: Scene, backend: Backend) -> Scene:
         one.problem, unknowns=unknowns, terms=(*one.problem.terms, *terms), group=group
     )
     return Scene(problem, replace(one.state, more=more))
+
+
+def pulled(one: Scene, backend: Backend) -> Scene:
+    """The same people with OF_A_PULL's terms."""
+    random = np.random.default_rng(5)
+    table, place = contact_table(default_body_arrays(), backend), backend.asarray
+    which, front = place(np.array([4, 20])), place(np.array([[0.0, 0, 1], [1, 0, 0]]))
+
+    def some(*shape: int) -> Any:
+        return place(random.normal(size=(COUNT, *shape)))
+
+    def strength() -> Strength:
+        pull = np.random.default_rng(6).uniform(0.2, 1, (2, COUNT, 2))
+        return Strength(*map(place, pull))
+
+    turns = place(axis_angle_to_matrix(np_, random.normal(size=(COUNT, 3, 3))))
+    terms = (
+        Places(table, which, strength(), some(2, 3)),
+        Turns(which, strength(), turns[:, :2]),
+        Sights(table, which, front, strength(), some(2, 3)),
+        HalfSpace(table, 0.3, some(3), 4 * some(len(table.total))),
+        Near(0.7, some(one.problem.decoder.dim)),
+        Near(0.4, turns[:, 2], "root"),
+        Near(0.2, some(3), "transl"),
+    )
+    problem = replace(one.problem, terms=(*one.problem.terms, *terms))
+    return Scene(problem, one.state)
 
 
 _HINTED = ("left_shoulder", "left_elbow", "left_wrist", "left_knee", "left_ankle")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scenes import TERMS, on_a_floor, scene
+from scenes import TERMS, on_a_floor, pulled, scene
 
 import kinflow.core.terms
 from kinflow.bodies.model import torch_backend
@@ -23,6 +23,10 @@ PRIORS = ("light", "light-aa", "light-rotmat", "realnvp")
 
 def kind_of_parts(term: str) -> str:
     return "mask" if term == "mask" else "parts"
+
+
+def everything(backend, prior: str = "light", parts: str = "parts"):
+    return pulled(on_a_floor(scene(backend, prior, parts), backend), backend)
 
 
 def alone(one, term: str):
@@ -48,7 +52,7 @@ def gradients(linear) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def scenes():
     return {
-        (prior, parts): [on_a_floor(scene(b, prior, parts), b) for b in (TORCH64, NUMPY64)]
+        (prior, parts): [everything(b, prior, parts) for b in (TORCH64, NUMPY64)]
         for prior in PRIORS
         for parts in ("parts", "mask")
     }
@@ -87,7 +91,7 @@ def test_numpy_and_torch_give_the_same_energy_and_normal_equations(scenes, term,
 
 @pytest.mark.parametrize("make", [torch_backend, numpy_backend])
 def test_single_precision_is_kept_from_state_to_step(make):
-    one = on_a_floor(scene(make()), make())
+    one = everything(make())
     linear = one.problem.linearise(one.state)
     moved = one.problem.step(linear, one.state, linear.energy * 0 + 0.5)
     for array in (

@@ -1,4 +1,4 @@
-"""A body as inverse kinematics sees it: joints, and the points that touch the floor."""
+"""A body as inverse kinematics sees it: joints, and the points that may touch the floor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..bodies.arrays import BodyArrays
-from ..bodies.parts import PART_NAMES
+from ..bodies.contacts import contacts
 from ..core.arrays import numpy_backend
 from ..core.arrays import numpy_namespace as xp
 from ..core.body import NUM_BETAS, BodyTable, Skeleton, pose_skeleton
@@ -36,9 +36,8 @@ LIMBS = {
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """A body of one shape. joints: the 24 of the skeleton; contacts: points on the skin of soles,
-    hands, knees and seat, without the pose correctives; the soles are `left` and `right` of them.
-    """
+    """A body of one shape. joints: the 24 of the skeleton; contacts: the points of
+    `bodies.contacts`, without pose correctives; soles: which of them are left and right."""
 
     body: BodyTable
     joints: PointTable
@@ -69,56 +68,21 @@ def _rig(body: BodyArrays, shape: bytes) -> Rig:
     table = BodyTable.of(rest, still, np.zeros(0, np.int64))
     none = np.zeros((0, NUM_JOINTS))
     joints = Points(np.eye(NUM_JOINTS), none.T, none[:, :3], still[:0], none)
-    index, soles = _contacts(body)
+    touching = contacts(body)
+    index = np.array([c.vertex for c in touching])
+    feet = {side: [c.limb == f"{side}_foot" for c in touching] for side in _SIDES}
+    soles = {side: np.flatnonzero(rows) for side, rows in feet.items()}
     template = body.v_template[index] + body.shapedirs[index] @ betas
     count = len(index)
-    contacts = Points(
+    skin = Points(
         np.zeros((count, NUM_JOINTS)),
         np.eye(count),
         template,
         np.zeros((count, 3, NUM_BETAS)),
         body.lbs_weights[index],
     )
-    tables = [BACKEND.record(PointTable.of(p, rest, still)) for p in (joints, contacts)]
+    tables = [BACKEND.record(PointTable.of(p, rest, still)) for p in (joints, skin)]
     return Rig(BACKEND.record(table), tables[0], tables[1], soles)
-
-
-def _contacts(body: BodyArrays) -> tuple[NumpyArray, dict[str, NumpyArray]]:
-    """Vertices that touch the floor first, by where they lie in the T-pose, and which are soles."""
-    v, rest = body.v_template, body.J_template
-    chosen: list[int] = []
-    soles: dict[str, NumpyArray] = {}
-    for side, out in (("left", 1.0), ("right", -1.0)):
-        foot = _part(body, f"{side}_foot")
-        low = foot[v[foot, 1] < v[foot, 1].min() + 0.03]
-        first = len(chosen)
-        chosen += [_farthest(v, low, way) for way in _sole_ways(out)]
-        soles[side] = np.arange(first, len(chosen))
-        hand = _part(body, f"{side}_hand")
-        ways = ((out, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, 1), (0, 0, -1))
-        chosen += [_farthest(v, hand, way) for way in ways]
-        leg = np.concatenate((_part(body, f"{side}_thigh"), _part(body, f"{side}_shin")))
-        height = np.abs(v[leg, 1] - rest[JOINT_INDEX[f"{side}_knee"], 1])
-        chosen.append(_farthest(v, leg[height < 0.04], (0, 0, 1)))
-        trunk = np.concatenate((_part(body, "torso"), _part(body, f"{side}_thigh")))
-        hips = trunk[np.abs(v[trunk, 1] - rest[JOINT_INDEX[f"{side}_hip"], 1]) < 0.12]
-        hips = hips[out * v[hips, 0] > 0.03]
-        chosen += [_farthest(v, hips, way) for way in ((0, 0, -1), (0, -0.5, -1))]
-    return np.array(chosen), soles
-
-
-def _sole_ways(out: float) -> tuple[tuple[float, float, float], ...]:
-    """Heel, toes, and the sole's four corners."""
-    corners = tuple((side, -0.5, front) for side in (out, -out) for front in (-1.0, 1.0))
-    return ((0, -0.2, -1), (0, -0.2, 1), *corners)
-
-
-def _part(body: BodyArrays, name: str) -> NumpyArray:
-    return np.flatnonzero(body.parts == PART_NAMES.index(name))
-
-
-def _farthest(v: NumpyArray, index: NumpyArray, way: tuple[float, float, float]) -> int:
-    return int(index[(v[index] @ np.array(way)).argmax()])
 
 
 def limb_joints(names: Iterable[str]) -> tuple[str, ...]:
