@@ -14,6 +14,23 @@ bpy = pytest.importorskip("bpy", reason="pip's bpy is not installed here")
 _status = 0
 
 
+def shown_vertices(obj):
+    """World-space vertices of a mesh, or of a body's by its armature, as Blender draws them."""
+    import numpy as np
+
+    from addon.scene import body
+
+    graph = bpy.context.evaluated_depsgraph_get()
+    graph.update()
+    shown = (obj if obj.type == "MESH" else body.mesh_of(obj)).evaluated_get(graph)
+    mesh = shown.to_mesh()
+    points = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", points)
+    matrix = np.array(shown.matrix_world)
+    shown.to_mesh_clear()
+    return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def registered():
     import addon

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, shown_vertices
 from mathutils.kdtree import KDTree
 
 from addon.scene import body, pose
@@ -22,18 +22,6 @@ def posed():
     )
     bpy.context.view_layer.update()
     return armature
-
-
-def evaluated_points(obj) -> np.ndarray:
-    """World-space vertices as Blender would draw them."""
-    graph = bpy.context.evaluated_depsgraph_get()
-    evaluated = obj.evaluated_get(graph)
-    mesh = evaluated.to_mesh()
-    points = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", points)
-    evaluated.to_mesh_clear()
-    matrix = np.array(evaluated.matrix_world)
-    return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def farthest(a: np.ndarray, b: np.ndarray) -> float:
@@ -61,7 +49,7 @@ def select(armature) -> None:
 
 
 def test_gltf_comes_back_as_the_same_mesh(posed, tmp_path):
-    truth = evaluated_points(body.mesh_of(posed))
+    truth = shown_vertices(posed)
     bpy.context.scene.frame_set(1)
     bpy.ops.kinflow.key_pose()
     select(posed)
@@ -70,12 +58,24 @@ def test_gltf_comes_back_as_the_same_mesh(posed, tmp_path):
     bpy.ops.import_scene.gltf(filepath=str(tmp_path / "b.glb"))
     bpy.context.scene.frame_set(1)
     bpy.context.view_layer.update()
-    found = evaluated_points(imported_mesh(set()))
+    found = shown_vertices(imported_mesh(set()))
     assert max(farthest(found, truth), farthest(truth, found)) < 1e-3
 
 
+def test_a_gltf_without_keys_comes_back_on_the_floor_below_its_body(posed, tmp_path):
+    posed.location = (2, -1, 0)
+    select(posed)
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "b.glb"), use_selection=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "b.glb"))
+    bpy.context.view_layer.update()
+    found = shown_vertices(imported_mesh(set()))
+    assert abs(found[:, 2].min()) < 0.01
+    np.testing.assert_allclose(0.5 * (found.min(0) + found.max(0))[:2], (2, -1), atol=0.1)
+
+
 def test_fbx_comes_back_as_the_same_mesh(posed, tmp_path):
-    truth = evaluated_points(body.mesh_of(posed))
+    truth = shown_vertices(posed)
     bpy.context.scene.frame_set(1)
     bpy.ops.kinflow.key_pose()
     select(posed)
@@ -86,7 +86,7 @@ def test_fbx_comes_back_as_the_same_mesh(posed, tmp_path):
     bpy.ops.import_scene.fbx(filepath=str(tmp_path / "b.fbx"))
     bpy.context.scene.frame_set(1)
     bpy.context.view_layer.update()
-    found = evaluated_points(imported_mesh(set()))
+    found = shown_vertices(imported_mesh(set()))
     assert max(farthest(found, truth), farthest(truth, found)) < 1e-3
 
 
@@ -165,7 +165,7 @@ def test_scene_units_change_nothing_about_the_body():
     bpy.context.scene.unit_settings.system = "IMPERIAL"
     bpy.context.scene.unit_settings.scale_length = 0.01
     bpy.ops.kinflow.add_body()
-    points = evaluated_points(body.mesh_of(body.find_bodies()[0]))
+    points = shown_vertices(body.find_bodies()[0])
     assert 1.5 < np.ptp(points[:, 2]) < 1.9
 
 

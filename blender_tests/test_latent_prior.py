@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from addon.scene import body, latent, pose
+from addon.scene.camera import EYE_LEVEL
 from addon.scene.parameters import Parameters, apply_parameters
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle, matrix_to_axis_angle
@@ -44,7 +45,7 @@ def error(armature: bpy.types.Object, rotations: np.ndarray) -> float:
 )
 def test_a_code_of_another_prior_is_encoded_from_the_pose(armature, made_by):
     fit = parameters(made_by, sample(1.0, seed=8))
-    apply_parameters(armature, fit, 1.5)
+    apply_parameters(armature, fit, EYE_LEVEL)
     wanted = axis_angle_to_matrix(xp, fit.body_pose)
     assert error(armature, wanted) < 1e-3
     # the sliders say the same as the bones: moving one by nothing moves nothing
@@ -59,7 +60,7 @@ def test_a_code_of_a_prior_that_is_here_brings_its_prior_along(armature):
     z = sample(0.6, seed=2)
     body_pose = matrix_to_axis_angle(xp, flow.decode(z[None])[0])
     fit = Parameters(np.zeros(3), body_pose, np.zeros(10), np.zeros(3), z, flow.id)
-    apply_parameters(armature, fit, 1.5)
+    apply_parameters(armature, fit, EYE_LEVEL)
     assert (armature.kinflow.prior, armature.kinflow.prior_checksum) == flow.id
     np.testing.assert_allclose(latent.latent(armature), flow.axes @ z, atol=1e-5)
 
@@ -105,5 +106,7 @@ def test_stored_poses_of_another_prior_are_blended_as_poses(armature):
 
 def test_pose_presets_of_another_prior_are_not_offered(armature):
     light = latent.preset_folder(armature)
-    apply_parameters(armature, parameters(load_prior_arrays("realnvp").id, np.zeros(138)), 1.5)
+    apply_parameters(
+        armature, parameters(load_prior_arrays("realnvp").id, np.zeros(138)), EYE_LEVEL
+    )
     assert latent.preset_folder(armature) != light

@@ -7,6 +7,7 @@ from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
 from ..scene import body, camera
+from ..scene.frames import Viewpoint
 from ..scene.latent import prior_of
 from ..scene.parameters import Parameters, apply_parameters
 from .common import select_only
@@ -31,10 +32,14 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
         photo = bpy.path.abspath(state.photo_path) or None
-        height = put_camera(context, [r for _, r in good], photo)
+        view = camera.viewpoint()
+        # the others of the photo stand as the camera that is there saw them
+        if not others_are_fitted(context, [uid for uid, _ in good]):
+            view = viewpoints_of([r for _, r in good])[0]
+            camera.match_camera(context, good[0][1].camera, photo, view)
         for uid, result in good:
-            armature = body_of_person(uid) or new_body(context, uid)
-            show_result(armature, result, height)
+            armature = body_of_person(uid) or new_body(context, uid, result, view)
+            show_result(armature, result, view)
         select_only(context, armature)
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
         state.message = f"{len(good)} fitted, {mean:.1f} px"
@@ -44,17 +49,27 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
             state.message += (
                 f"; {len(rare)} unusual ({rare[0]})" if len(good) > 1 else f"; {rare[0]}"
             )
+        if good[0][1].camera_assumed:
+            state.message += "; camera taken as level"
         if bad:
             state.message += f"; {len(bad)} not: {bad[0].message}"
         return {"FINISHED"}
 
 
-def put_camera(context: bpy.types.Context, results: list[FitResult], photo: str | None) -> float:
-    """The photo's camera, so high that the lowest foot is on the ground. -> its height, m."""
-    # y points down in the camera's frame
-    height = max(float(result.vertices[:, 1].max()) for result in results)
-    camera.match_camera(context, results[0].camera, photo, height)
-    return height
+def viewpoints_of(results: list[FitResult]) -> list[Viewpoint]:
+    """Where the camera of each result is: over its floor. Where no floor was found the lowest point
+    of all such bodies is on the ground, and who is higher stays in the air.
+    """
+    floorless = [r for r in results if r.floor is None]
+    lowest = max((float((r.vertices @ r.gravity).max()) for r in floorless), default=0.0)
+    heights = [lowest if r.floor is None else r.floor for r in results]
+    return [Viewpoint.above_floor(r.gravity, h) for r, h in zip(results, heights, strict=True)]
+
+
+def others_are_fitted(context: bpy.types.Context, uids: list[str]) -> bool:
+    """Whether the photo's camera and somebody else's body are there already."""
+    others = [p.uid for p in context.scene.kinflow.people if p.uid not in uids]
+    return camera.find_camera() is not None and any(body_of_person(uid) for uid in others)
 
 
 def body_of_person(uid: str) -> bpy.types.Object | None:
@@ -62,19 +77,28 @@ def body_of_person(uid: str) -> bpy.types.Object | None:
     return next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
 
 
-def new_body(context: bpy.types.Context, uid: str) -> bpy.types.Object:
-    """A body for a person of the photo."""
+def new_body(
+    context: bpy.types.Context, uid: str, result: FitResult, view: Viewpoint
+) -> bpy.types.Object:
+    """A body for a person of the photo, its origin on the ground below where the fit has it."""
     people = context.scene.kinflow.people
     name = next((p.name for p in people if p.uid == uid), "Body")
     armature = body.create_body(context, name, preferences.get("prior"))
     armature.kinflow.person_uid = uid
+    stand_below(armature, result, view)
     return armature
 
 
-def show_result(armature: bpy.types.Object, result: FitResult, camera_height: float) -> None:
+def stand_below(armature: bpy.types.Object, result: FitResult, view: Viewpoint) -> None:
+    """Puts a rig's origin on the ground below the pelvis of a fit: there its rest pose stands."""
+    x, y, _ = view.points(result.joints[0])
+    armature.location = (x, y, 0)
+
+
+def show_result(armature: bpy.types.Object, result: FitResult, view: Viewpoint) -> None:
     """Poses a body as a result says and keeps its hypotheses."""
     state = armature.kinflow
-    apply_parameters(armature, Parameters.of(result, result.prior), camera_height)
+    apply_parameters(armature, Parameters.of(result, result.prior), view)
     state.error_px, state.status = result.keypoint_error_px, result.status
     state.hypotheses.clear()
     state.active_hypothesis = 0

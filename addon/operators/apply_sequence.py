@@ -5,8 +5,8 @@ import bpy
 from kinflow.records import FITTED
 
 from .. import preferences, session
-from ..scene import body
-from .apply_fit import put_camera, show_result
+from ..scene import body, camera
+from .apply_fit import show_result, stand_below, viewpoints_of
 from .key_pose import key_bones
 
 
@@ -26,11 +26,14 @@ class KINFLOW_OT_apply_sequence(bpy.types.Operator):
             state.message = "Nobody was found in these photos."
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
-        height = put_camera(context, [r for _, r in good], None)
+        # a photo each: the camera may be held differently in every one
+        views = viewpoints_of([r for _, r in good])
+        camera.match_camera(context, good[0][1].camera, None, views[0])
         armature = body.create_body(context, "Sequence", preferences.get("prior"))
+        stand_below(armature, good[0][1], views[0])
         first = context.scene.frame_current
-        for index, result in good:
-            show_result(armature, result, height)
+        for (index, result), view in zip(good, views, strict=True):
+            show_result(armature, result, view)
             key_bones(armature, first + index * self.step)
         context.scene.frame_end = max(context.scene.frame_end, first + good[-1][0] * self.step)
         context.view_layer.objects.active = armature

@@ -37,6 +37,7 @@ class KINFLOW_OT_detect(EngineJob, bpy.types.Operator):
         # where EXIF turned the photo the engine wrote an upright copy, which Blender can show
         state.photo_path = value[0].image_path or state.photo_path
         if value[0].camera is not None:
-            camera.match_camera(context, value[0].camera, bpy.path.abspath(state.photo_path), 1.5)
+            photo = bpy.path.abspath(state.photo_path)
+            camera.match_camera(context, value[0].camera, photo, camera.EYE_LEVEL)
         state.message = f"{len(value)} found"
         return {"FINISHED"}

@@ -158,7 +158,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def _apply(self, result: FitResult) -> None:
         armature = body_of_person(self._uid)
         if armature is not None and result.status in FITTED:
-            show_result(armature, result, camera.camera_height())
+            show_result(armature, result, camera.viewpoint())
 
     def _end(self, context: bpy.types.Context) -> None:
         if self._timer is not None:

@@ -30,6 +30,6 @@ def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
     """Poses a body as one of its hypotheses says."""
     state = armature.kinflow
     parameters = Parameters.from_json(state.hypotheses[index].data)
-    apply_parameters(armature, parameters, camera.camera_height())
+    apply_parameters(armature, parameters, camera.viewpoint())
     state.active_hypothesis = index
     state.error_px = state.hypotheses[index].error_px

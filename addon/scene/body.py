@@ -6,12 +6,13 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from kinflow.bodies.arrays import BodyArrays, default_body_arrays
+from kinflow.bodies.arrays import BodyArrays
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 from kinflow.priors.arrays import load_prior_arrays
 
 from .. import compat
 from . import frames
+from .rest import rest_arrays
 
 # Rest axes of every bone in Blender's frame. Bones lie along the axis towards their children,
 # exactly: a pose bone's rotation matrix then holds SMPL's entries up to sign, which is what lets
@@ -57,7 +58,7 @@ def create_body(
     context: bpy.types.Context, name: str = "Body", prior: str = "light"
 ) -> bpy.types.Object:
     """Adds a body at the scene's origin in the T-pose, feet on the ground. -> its armature."""
-    arrays = default_body_arrays()
+    arrays = rest_arrays()
     armature_data = bpy.data.armatures.new(f"{name} Rig")
     armature = bpy.data.objects.new(f"{name} Rig", armature_data)
     context.collection.objects.link(armature)
@@ -78,10 +79,16 @@ def create_body(
     _add_correctives(mesh, armature, arrays)
     armature.show_in_front = True
     armature_data.display_type = "OCTAHEDRAL"
-    ground = float(frames.body_points(arrays.v_template)[:, 2].min())
-    head = frames.body_points(arrays.J_template[0])
-    put_pelvis(armature, np.array([0, 0, head[2] - ground]))
     return armature
+
+
+def shape_keys(armature: bpy.types.Object) -> list[bpy.types.ShapeKey | None]:
+    """The keys of the ten shape sliders; None for one that was deleted, or all with the mesh."""
+    mesh, names = mesh_of(armature), rest_arrays().shape_names
+    if mesh is None or mesh.data.shape_keys is None:
+        return [None] * len(names)
+    keys = mesh.data.shape_keys.key_blocks
+    return [keys.get(f"Shape {k + 1} {label}") for k, label in enumerate(names)]
 
 
 def put_pelvis(armature: bpy.types.Object, place: np.ndarray) -> None:

@@ -1,11 +1,16 @@
 """A camera matched to the photo, with the photo behind the scene."""
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
+from kinflow.gravity import level_gravity
 from kinflow.records import Camera
 
+from .frames import Viewpoint
+
 SENSOR = 36.0
+EYE_LEVEL = Viewpoint.above_floor(level_gravity(), 1.5)
 
 
 def find_camera() -> bpy.types.Object | None:
@@ -15,16 +20,16 @@ def find_camera() -> bpy.types.Object | None:
     )
 
 
-def camera_height() -> float:
-    """Height of the photo's camera above the ground, m; eye height where it is gone."""
+def viewpoint() -> Viewpoint:
+    """Where the photo's camera is; at eye level where it is gone."""
     found = find_camera()
-    return float(found.matrix_world.translation.z) if found is not None else 1.5
+    return EYE_LEVEL if found is None else Viewpoint.of_camera(np.array(found.matrix_world))
 
 
 def match_camera(
-    context: bpy.types.Context, camera: Camera, photo_path: str | None, height: float
+    context: bpy.types.Context, camera: Camera, photo_path: str | None, view: Viewpoint
 ) -> bpy.types.Object:
-    """The photo's camera, and the render's size: level, at `height` metres, looking along +Y."""
+    """The photo's camera where `view` says, and the render's size."""
     scene = context.scene
     obj = find_camera()
     if obj is None:
@@ -37,8 +42,7 @@ def match_camera(
     data.shift_x = (0.5 * camera.width - camera.cx) / camera.width
     data.shift_y = (camera.cy - 0.5 * camera.height) / camera.width
     data.clip_start, data.clip_end = 0.05, 1000.0
-    # Blender's camera looks along its -Z with +Y up
-    obj.matrix_world = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, height), (0, 0, 0, 1)))
+    obj.matrix_world = Matrix(view.camera_matrix().tolist())
     render = scene.render
     render.resolution_x, render.resolution_y = camera.width, camera.height
     render.resolution_percentage = 100

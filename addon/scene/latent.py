@@ -17,7 +17,7 @@ from kinflow.errors import AssetError
 from kinflow.priors.arrays import PriorArrays, load_prior_arrays
 from kinflow.records import PriorId
 
-from . import pose
+from . import pose, soles
 
 # a latent has up to 138 numbers and a vector property at most 32
 PAGE_NAMES = tuple(f"latent_{page}" for page in range(5))
@@ -109,9 +109,13 @@ def set_latent(armature: bpy.types.Object, sigmas: np.ndarray) -> None:
 
 
 def pose_from_latent(armature: bpy.types.Object) -> None:
-    """Decodes the latent properties and poses the bones; the root keeps its place and turn."""
+    """Decodes the latent properties and poses the bones; the root keeps its turn, and the soles
+    their place.
+    """
     if pose.follows_properties(armature):
-        pose.set_body_pose(armature, decode(armature, latent(armature)))
+        rotations = decode(armature, latent(armature))
+        with soles.kept(armature):
+            pose.set_body_pose(armature, rotations)
 
 
 def store(armature: bpy.types.Object, name: str) -> None:

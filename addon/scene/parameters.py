@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import bpy
 import numpy as np
+from mathutils import Vector
 
 from kinflow import records
 from kinflow.bodies.arrays import default_body_arrays
@@ -40,9 +41,10 @@ class Parameters(records.Parameters):
 
 
 def apply_parameters(
-    armature: bpy.types.Object, parameters: Parameters, camera_height: float
+    armature: bpy.types.Object, parameters: Parameters, view: frames.Viewpoint
 ) -> None:
-    """Puts a fit onto a body: shape, latent and pose, place in front of the camera.
+    """Puts a fit onto a body: shape, latent and pose, place in front of the camera, wherever the
+    armature is.
 
     Where the code's prior is loaded, it becomes the body's; else the pose is encoded anew.
     """
@@ -55,5 +57,8 @@ def apply_parameters(
         latent.write_latent(armature, latent.encode(armature, local))
     pose.set_body_pose(armature, local)
     pelvis = default_body_arrays().joints(parameters.betas)[0] + parameters.transl
-    turn = frames.root_rotation(axis_angle_to_matrix(xp, parameters.global_orient))
-    pose.set_root(armature, turn, frames.camera_points(pelvis, camera_height))
+    bpy.context.view_layer.update()
+    world = armature.matrix_world.inverted_safe()
+    turn = view.root(axis_angle_to_matrix(xp, parameters.global_orient))
+    turn = np.array(world.to_3x3().normalized()) @ turn
+    pose.set_root(armature, turn, np.array(world @ Vector(view.points(pelvis))))

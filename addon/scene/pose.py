@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import bpy
 import numpy as np
 
-from kinflow.bodies.arrays import default_body_arrays
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import matrix_to_quaternion
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 
-from . import body, frames
+from . import body, frames, soles
+from .rest import rest_arrays
 
 _paused = False
 
@@ -79,19 +79,12 @@ def set_betas(armature: bpy.types.Object, betas: np.ndarray) -> None:
 
 
 def shape_from_betas(armature: bpy.types.Object) -> None:
-    """Shape keys and rest joints from the shape properties; the pose stays."""
+    """Shape keys and rest joints from the shape properties; the pose and the soles stay."""
     if not follows_properties(armature):
         return
-    arrays = default_body_arrays()
     betas = np.array(armature.kinflow.betas[:])
-    mesh = body.mesh_of(armature)
-    if mesh is not None and mesh.data.shape_keys is not None:
-        for k, label in enumerate(arrays.shape_names):
-            key = mesh.data.shape_keys.key_blocks.get(f"Shape {k + 1} {label}")
+    with soles.kept(armature):
+        for key, value in zip(body.shape_keys(armature), betas.tolist(), strict=True):
             if key is not None:
-                key.value = float(betas[k])
-    pelvis = armature.pose.bones.get("pelvis")
-    place = np.array(pelvis.head) if pelvis is not None else None
-    body.set_rest_bones(bpy.context, armature, arrays.joints(betas))
-    if place is not None:
-        body.put_pelvis(armature, place)
+                key.value = value
+        body.set_rest_bones(bpy.context, armature, rest_arrays().joints(betas))

@@ -7,6 +7,7 @@ from . import (
     fit_panel,
     keypoint_gizmo,
     keypoints_panel,
+    object_menu,
     output_panel,
     photo_panel,
     pose_panel,
@@ -30,4 +31,14 @@ _CLASSES = (
     keypoint_gizmo.KINFLOW_GGT_keypoints,
 )
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
+
+
+def register() -> None:
+    _register_classes()
+    object_menu.register()
+
+
+def unregister() -> None:
+    object_menu.unregister()
+    _unregister_classes()

@@ -47,6 +47,7 @@ class KINFLOW_PT_pose(SidebarPanel, bpy.types.Panel):
         row.operator("kinflow.reset_pose")
         row.operator("kinflow.mirror_pose")
         row.operator("kinflow.read_pose")
+        layout.operator("kinflow.put_on_floor", icon="IMPORT")
         row = layout.row(align=True)
         row.operator("kinflow.scale_latent", text="Less").factor = 0.8
         row.operator("kinflow.scale_latent", text="More").factor = 1.25

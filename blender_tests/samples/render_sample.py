@@ -25,11 +25,13 @@ import addon
 from addon.headless.studio import clear_scene, render
 from addon.scene import body as scene_body
 from addon.scene import camera as scene_camera
+from addon.scene.frames import Viewpoint
 from addon.scene.parameters import Parameters, apply_parameters
 from kinflow.bodies.arrays import DEFAULT_BODY, default_body_arrays
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from kinflow.core.skeleton import JOINT_INDEX, PARENTS
+from kinflow.gravity import level_gravity
 from kinflow.records import Camera, PriorId
 from kinflow.tensorfile import read_tensors
 
@@ -171,10 +173,10 @@ def render_person(path: Path, shot: Shot) -> None:
     parameters, joints, clip = place_person(shot)
     clear_scene()
     context = bpy.context
-    ground = float(joints[:, 1].max()) + 0.07
-    scene_camera.match_camera(context, shot.camera, None, ground)
+    view = Viewpoint.above_floor(level_gravity(), float(joints[:, 1].max()) + 0.07)
+    scene_camera.match_camera(context, shot.camera, None, view)
     armature = scene_body.create_body(context)
-    apply_parameters(armature, parameters, ground)
+    apply_parameters(armature, parameters, view)
     dress(scene_body.mesh_of(armature), shot.colours)
     room(context, **shot.surroundings)
     render(context, path, max(shot.camera.width, shot.camera.height), shot.samples)
