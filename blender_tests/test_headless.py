@@ -7,16 +7,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
+from conftest import shown_vertices
 
 from addon import session
 from addon.headless import folder as headless
 from addon.headless import studio
 from addon.headless.studio import Output
+from addon.scene.frames import Viewpoint
+from kinflow.gravity import gravity_of
 
 SCRIPT = Path(__file__).parents[1] / "addon/headless/batch.py"
 
@@ -45,6 +50,38 @@ def test_a_scene_shows_nobody_of_a_photo_whose_name_begins_alike(fit_folder):
     failed, reports = fit_folder(["a", "a.b", "a.000001"])
     assert failed == 0
     assert [reports[stem]["people"] for stem in ("a", "a.b", "a.000001")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("form", ["blend", "glb"])
+def test_a_scene_that_is_opened_again_stands_on_the_floor_as_it_was_fitted(
+    fitted_samples, tmp_path, form
+):
+    """Two people of a photo from above, one of them in the air."""
+    _, _, (result, *_) = fitted_samples["portrait"]
+    gravity = gravity_of(-20.0, 3.0)
+    floor = float((result.vertices @ gravity).max())
+    results = []
+    for n, way in enumerate((0.0 * gravity, np.array([1.5, 0, 0]) - 0.3 * gravity)):
+        places = {name: getattr(result, name) + way for name in ("transl", "vertices", "joints")}
+        results.append(replace(result, **places, gravity=gravity, floor=floor))
+        results[n].save(tmp_path / f"a.{n}.npz")
+    source = {"path": "a", "frame": None, "stem": "a"}
+    fits = [tmp_path / f"a.{n}.npz" for n in range(2)]
+    headless._make_scene(source, fits, tmp_path / "a", Output(form, render=False))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = str(tmp_path / "a" / f"scene.{form}")
+    if form == "blend":
+        bpy.ops.wm.open_mainfile(filepath=scene)
+    else:
+        bpy.ops.import_scene.gltf(filepath=scene)
+    bodies = [o for o in bpy.data.objects if o.type == "MESH" and o.find_armature() is not None]
+    found = sorted((shown_vertices(o) for o in bodies), key=lambda v: v[:, 2].min())
+    view = Viewpoint.above_floor(gravity, floor)
+    for vertices, fit in zip(found, results, strict=True):
+        wanted = view.points(fit.vertices)
+        np.testing.assert_allclose(vertices.min(0), wanted.min(0), atol=1e-3)
+        np.testing.assert_allclose(vertices.max(0), wanted.max(0), atol=1e-3)
+    assert abs(found[0][:, 2].min()) < 1e-3
 
 
 def test_a_scene_that_cannot_be_written_is_a_sentence_and_the_others_go_on(fit_folder, tmp_path):

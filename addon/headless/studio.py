@@ -88,7 +88,10 @@ def save_scene(context: bpy.types.Context, folder: Path, output: Output) -> dict
         # a scene that is there is whole: the next run keeps it
         unfinished = folder / "unfinished.glb"
         try:
-            bpy.ops.export_scene.gltf(filepath=str(unfinished), export_format="GLB")
+            # posed as it is: without keys the exporter would take the rest pose
+            bpy.ops.export_scene.gltf(
+                filepath=str(unfinished), export_format="GLB", export_rest_position_armature=False
+            )
             os.replace(unfinished, folder / "scene.glb")
         finally:
             unfinished.unlink(missing_ok=True)
