@@ -28,7 +28,7 @@ def _version(package: str) -> str:
 
 
 def _versions() -> str:
-    names = ("kinflow", "torch", "numpy", "opencv-python", "mediapipe", "pillow")
+    names = ("kinflow", "torch", "numpy", "opencv-python", "ai-edge-litert", "pillow")
     versions = {n: _version(n) for n in names}
     missing = [n for n in ("torch", "numpy", "opencv-python") if versions[n] == "missing"]
     listed = ", ".join(f"{n} {v}" for n, v in versions.items())
@@ -68,13 +68,15 @@ def _assets() -> str:
 def _detector() -> str:
     import numpy as np
 
-    from ..perception.bundle import find_bundle
-    from ..perception.detector import detect
+    from ..perception import observe
+    from ..perception.detector_files import LANDMARKS, chosen, network_file
 
-    if find_bundle() is None:
-        raise KinflowError("no model bundle", "Run: kinflow setup")
-    detect(np.full((64, 64, 3), 127, np.uint8))
-    return str(find_bundle())
+    choice = chosen()
+    network = network_file(LANDMARKS[choice])
+    if network is None:
+        raise KinflowError("no networks", "Run: kinflow setup")
+    observe(np.full((64, 64, 3), 127, np.uint8))
+    return f"{choice}, {network}"
 
 
 def _write_access() -> str:

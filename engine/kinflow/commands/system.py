@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import KinflowError
 from .common import Common, say
@@ -12,10 +12,13 @@ from .common import Common, say
 
 @dataclass(frozen=True, kw_only=True)
 class Setup(Common):
-    """Get the detector's models, and note this Python for Blender."""
+    """Get the detector's networks, and note this Python for Blender."""
 
-    wheel: Path | None = None
-    """A wheel of mediapipe 0.10.21 at hand, instead of fetching it."""
+    detector: Literal["full", "heavy"] = "full"
+    """The landmark network: heavy sees better and takes three times as long."""
+    file: Path | None = None
+    """A file at hand instead of fetching: MediaPipe's wheel 0.10.21; for heavy also a .tflite, a
+    .task or the npm package @mediapipe/pose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +42,11 @@ class Serve(Common):
 
 def run_setup(command: Setup) -> dict[str, Any]:
     from ..paths import engine_note
-    from ..perception.bundle import make_bundle
+    from ..perception.detector_files import set_up
 
-    bundle = make_bundle(command.wheel, say)
+    network = set_up(command.detector, command.file, say)
     engine_note().write_text(json.dumps({"python": sys.executable}), "utf-8")
-    return {"bundle": str(bundle), "python": sys.executable}
+    return {"detector": command.detector, "network": str(network), "python": sys.executable}
 
 
 def run_doctor(command: Doctor) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import DetectorError
 from ..records import Observation
-from .detector import inside_photo
 from .heads import find_boxes, find_keypoints, find_parts
 from .models import read_card
 from .networks import Network
+from .people import inside
 from .photos import Photo
 
 CONFIDENT = 0.3
@@ -35,7 +35,7 @@ def observe_with_models(
 ) -> list[Observation]:
     """People by the user's keypoint model: in given boxes, in a box model's, or in the photo."""
     rgb, scale, model = photo.rgb, photo.scale, networks["keypoints"]
-    size = (rgb.shape[1], rgb.shape[0])
+    size = np.array(rgb.shape[1::-1])
     limits = [photo.camera.width, photo.camera.height] * 2
     if boxes is not None:
         boxes = np.asarray(boxes, float).reshape(-1, 4) * scale
@@ -46,7 +46,7 @@ def observe_with_models(
     people = []
     for box in boxes:
         points, confidence = find_keypoints(model, rgb, box)
-        confidence = np.where(inside_photo(points, *size), confidence, 0)
+        confidence = np.where(inside(points, size), confidence, 0)
         if (confidence > CONFIDENT).sum() < MIN_KEYPOINTS:
             continue
         seen_box, known = np.clip(box / scale, 0, limits), model.card.keypoint_set

@@ -9,15 +9,17 @@ import numpy as np
 from ..errors import InvalidInputError
 from ..paths import cache_folder
 from ..records import Observation
-from .detector import Detection
+from .calibration import confidence, sigma_px
 from .heads import find_boxes
 from .model_people import load_models, observe_with_models, with_model_parts
 from .networks import Network
 from .part_labels import NETWORK, label_parts
-from .people import MASK_THRESHOLD, best_first
+from .people import inside
 from .photos import Photo, as_photo, write_upright
 from .search import in_boxes, search_people
+from .views import Person, full_mask
 
+MASK_THRESHOLD = 127  # of 255
 SEARCHES = ("thorough", "quick")
 
 
@@ -71,12 +73,12 @@ def _default_people(
 ) -> list[Observation]:
     """People by the default detector, in given boxes, in those of the user's model, or anywhere."""
     if boxes is not None:
-        detections = in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
+        people = in_boxes(read.rgb, np.asarray(boxes, float) * read.scale)
     elif "boxes" in networks:
-        detections = in_boxes(read.rgb, find_boxes(networks["boxes"], read.rgb)[0])
+        people = in_boxes(read.rgb, find_boxes(networks["boxes"], read.rgb)[0])
     else:
-        detections = search_people(read.rgb, thorough)
-    return [_observation(read, d) for d in best_first(detections)]
+        people = search_people(read.rgb, thorough)
+    return [_observation(read, person) for person in people]
 
 
 def _with_parts(
@@ -89,10 +91,19 @@ def _with_parts(
     return people
 
 
-def _observation(photo: Photo, person: Detection) -> Observation:
-    camera, points = photo.camera, person.keypoints / photo.scale
-    mask = photo.full_size((person.mask > MASK_THRESHOLD).astype(np.uint8)) > 0
-    box = np.clip(person.box / photo.scale, 0, [camera.width, camera.height] * 2)
+def _observation(photo: Photo, person: Person) -> Observation:
+    """In the full photo's pixels; what lies beyond its rim is extrapolated, not seen."""
+    camera, points, size = photo.camera, person.points / photo.scale, person.size / photo.scale
+    sigma = sigma_px(person.spread, size)
+    trust = confidence(sigma, size)
+    frame = np.array([camera.width, camera.height])
+    trust[~inside(points, frame)] = 0
+    mask = full_mask(person, camera.width, camera.height, 1 / photo.scale) > MASK_THRESHOLD
+    seen = points[trust > 0]
+    margin = 0.05 * size
+    box = np.concatenate((seen.min(0) - margin, seen.max(0) + margin))
+    box = np.clip(box, 0, np.tile(frame, 2))
     return Observation(
-        points, person.confidence, "blazepose33", camera, box, mask, None, person.world, photo.path
+        *(points, trust, "blazepose33", camera, box, mask, None, person.world, photo.path),
+        sigma=sigma,
     )

@@ -1,83 +1,65 @@
-"""When two detections are one person, and which of them are people at all."""
+"""Which views show one person, and whether what several views show is a person at all."""
 
 import numpy as np
 
-from .detector import Detection
+from .landmarks import MIRRORED, Look
+from .views import Person
 
-MASK_THRESHOLD = 0.5
-MIN_CONFIDENT = 8
-SAME_PERSON = 0.5  # of the keypoints nearer than a tenth of the box
-SHOULDERS, BODY = slice(11, 13), slice(11, 29)  # of BlazePose's 33
-
-
-def clearer(candidate: Detection, other: Detection) -> bool:
-    """Whether a crop shows much of the same person, and better: a wide view may mix neighbours."""
-    area = np.count_nonzero(candidate.mask > MASK_THRESHOLD) / max(
-        1, np.count_nonzero(other.mask > MASK_THRESHOLD)
-    )
-    return bool(area > 0.35 and candidate.confidence.sum() > 1.15 * other.confidence.sum())
+NEAR = 0.1  # of the smaller body's size: keypoints as near as this agree
+SAME_PERSON = 0.5  # of the keypoints
+PRESENT = 0.5  # of the network's own score that anybody is there
+STEADY = 0.05  # of the size: a keypoint that views agree on
+MIN_STEADY = 8  # keypoints
+SMALLEST = 0.03  # of the photo's longer side
 
 
-def cut_by(person: Detection, low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> bool:
-    """Whether a crop's rim (not the photo's own) cuts through the person."""
-    points = person.keypoints[person.confidence > 0.3]
-    if not len(points):
-        return True
-    rim = 0.03 * (high - low)
-    near_low = (points < low + rim).any(0) & (low > 1)
-    near_high = (points > high - rim).any(0) & (high < np.array(size) - 1)
-    return bool((near_low | near_high).any())
+def inside(points: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Which points (N, 2) px lie in a photo of `size` (2,). -> (N,) bool."""
+    return (points >= 0).all(1) & (points < size).all(1)
 
 
-def plausible(person: Detection, shape: tuple[int, ...]) -> bool:
-    """Enough of a body, sure enough, and the same person in keypoints and mask."""
-    sure = person.confidence > 0.5
-    box = person.box
-    tall = (box[3] - box[1]) > 0.04 * shape[0] or (box[2] - box[0]) > 0.04 * shape[1]
-    if sure.sum() < MIN_CONFIDENT or sure[BODY].sum() < 2 or not sure[SHOULDERS].any() or not tall:
-        return False
-    points = np.clip(person.keypoints[sure].astype(int), 0, (shape[1] - 1, shape[0] - 1))
-    on_mask = person.mask[points[:, 1], points[:, 0]] > 0.3
-    return bool((person.mask > MASK_THRESHOLD).sum() > 64 and on_mask.mean() > 0.6)
+def agreement(a: np.ndarray, b: np.ndarray, known: np.ndarray) -> float:
+    """Share of the `known` (33,) keypoints of two bodies (33, 2) px that lie near each other; left
+    and right may be swapped, as backs are taken for fronts."""
+    if not known.any():
+        return 0.0
+    size = max(1.0, min(float(np.ptp(p, axis=0).max()) for p in (a, b)))
+    apart = [np.linalg.norm(a - other, axis=1)[known] for other in (b, b[MIRRORED])]
+    return max(float((d < NEAR * size).mean()) for d in apart)
 
 
-def alike(a: Detection, b: Detection) -> bool:
-    """Whether most keypoints that both are sure of lie in the same places."""
-    both = (a.confidence > 0.3) & (b.confidence > 0.3)
-    if both.sum() < 4:
-        return False
-    size = max(1.0, float(min((a.box[2:] - a.box[:2]).max(), (b.box[2:] - b.box[:2]).max())))
-    near = np.linalg.norm(a.keypoints[both] - b.keypoints[both], axis=1) < 0.15 * size
-    return bool(near.mean() > SAME_PERSON)
+def add_look(looks: list[Look], new: Look, size: np.ndarray) -> None:
+    """Adds a look in which somebody is, unless an earlier one shows the same."""
+    known = inside(new.points, size)
+    if new.score < PRESENT or known.sum() < MIN_STEADY:
+        return
+    if not any(agreement(new.points, o.points, known) > SAME_PERSON for o in looks):
+        looks.append(new)
 
 
-def same_person(candidate: Detection, other: Detection) -> bool:
-    """The same person, or a piece of one: keypoints alike, or mostly within the other's mask."""
-    if alike(candidate, other):
-        return True
-    mask = candidate.mask > MASK_THRESHOLD
-    # a mask may spill over onto a neighbour: only what lies in the person's own box counts
-    x0, y0, x1, y1 = np.clip(other.box, 0, [mask.shape[1], mask.shape[0]] * 2).astype(int)
-    shared = mask[y0:y1, x0:x1] & (other.mask[y0:y1, x0:x1] > MASK_THRESHOLD)
-    return bool(shared.sum() > 0.5 * max(1, mask.sum()))
+def is_person(person: Person, size: np.ndarray) -> bool:
+    """Whether the views see somebody, and enough of the body in the same places."""
+    steady = inside(person.points, size) & (person.spread < STEADY)
+    large = person.size > SMALLEST * float(size.max())
+    return bool(person.score >= PRESENT and large and steady.sum() >= MIN_STEADY)
 
 
-def quality(person: Detection) -> float:
-    """Size times confidence: the order in which people are listed."""
-    box = person.box
-    return float(np.sqrt(max(0.0, float(np.prod(box[2:] - box[:2])))) * person.confidence.mean())
-
-
-def add_person(people: list[Detection], candidate: Detection) -> None:
-    """Adds a person who is not there yet; of two views of one person the more confident stays."""
+def add_person(people: list[Person], new: Person, size: np.ndarray) -> None:
+    """Adds a person who is not there yet; of two views of one person the steadier stays."""
     for index, other in enumerate(people):
-        if same_person(candidate, other):
-            if candidate.confidence.sum() > 1.1 * other.confidence.sum():
-                people[index] = candidate
+        known = inside(new.points, size) & (new.spread < STEADY) & (other.spread < STEADY)
+        if agreement(new.points, other.points, known) > SAME_PERSON:
+            if new.spread.mean() < other.spread.mean():
+                people[index] = new
             return
-    people.append(candidate)
+    people.append(new)
 
 
-def best_first(people: list[Detection]) -> list[Detection]:
-    """The larger and surer, the earlier."""
+def best_first(people: list[Person]) -> list[Person]:
+    """The larger and steadier, the earlier."""
     return sorted(people, key=quality, reverse=True)
+
+
+def quality(person: Person) -> float:
+    """Size times the share of steady keypoints."""
+    return person.size * float((person.spread < STEADY).mean())

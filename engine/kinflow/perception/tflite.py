@@ -1,0 +1,69 @@
+"""The published networks on LiteRT, one interpreter a thread."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import DetectorError
+
+_local = threading.local()
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def run_network(path: Path, image: np.ndarray) -> list[np.ndarray]:
+    """Outputs of a network for an image (h, w, 3) float32, in the file's order.
+
+    Raises DetectorError where LiteRT or the file is missing or wrong.
+    """
+    interpreter, entry, exits = _interpreter(path)
+    interpreter.set_tensor(entry, image[None])
+    interpreter.invoke()
+    return [interpreter.get_tensor(index)[0] for index in exits]
+
+
+def _interpreter(path: Path) -> tuple[Any, int, list[int]]:
+    loaded = _local.__dict__.setdefault("loaded", {})
+    if path not in loaded:
+        loaded[path] = _load(path)
+    return loaded[path]
+
+
+def _load(path: Path) -> tuple[Any, int, list[int]]:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        hint = 'Run: pip install "kinflow[detect]", then kinflow setup.'
+        raise DetectorError("LiteRT is not installed.", hint) from error
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        interpreter.allocate_tensors()
+    except (OSError, RuntimeError, ValueError) as error:
+        why = f"The detector's network {path} cannot be loaded: {error}"
+        raise DetectorError(why, "Delete it and run: kinflow setup") from error
+    outputs = [detail["index"] for detail in interpreter.get_output_details()]
+    return interpreter, interpreter.get_input_details()[0]["index"], outputs
+
+
+def each(call: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
+    """`call` of every item, on as many threads as there are cores; in the items' order."""
+    return list(_pool().map(call, items))
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ThreadPoolExecutor(min(8, cores or 1), thread_name_prefix="kinflow-look")
+
+
+def shapes_of(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Shapes of a network's input and of its outputs. Raises DetectorError."""
+    interpreter, _, _ = _load(path)
+    details = (*interpreter.get_input_details(), *interpreter.get_output_details())
+    return tuple(tuple(int(n) for n in detail["shape"]) for detail in details)
