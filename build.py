@@ -51,15 +51,8 @@ ENGINE_PINS = (
     "array-api-compat==1.16.0",
     "platformdirs==4.14.8",
     "scipy==1.17.1",
-    # what mediapipe asks for, less opencv-contrib-python: that would be a second cv2
-    "absl-py==2.5.1",
-    "certifi==2026.10.18",
-    "flatbuffers==25.12.19",
-    "matplotlib==3.11.2",
-    "sounddevice==0.5.6",
-    "cffi==2.1.1",
+    "ai-edge-litert==2.3.0",
 )
-NO_DEPS_PINS = ("mediapipe==1.2.2",)
 CUDA_PREFIXES = ("nvidia-", "cuda-", "triton")
 MINORS = (11, 12, 13, 14)
 SYSTEMS = (
@@ -263,7 +256,7 @@ def lock(_: list[str]) -> int:
     """Writes engine/locks/ from the pins above, for every system and Python 3.11 to 3.14."""
     make_venv()
     ensure(VENV, "uv", UV, lambda: pip(VENV, "install", UV))
-    found = resolve(ENGINE_PINS) + resolve(NO_DEPS_PINS, "--no-deps")
+    found = resolve(ENGINE_PINS)
     (torch,) = [block for name, block in found if name == "torch"]
     elsewhere = torch.replace(f"=={TORCH}", f"=={TORCH} ; sys_platform != 'linux'", 1)
     cuda = [block for name, block in found if name.startswith(CUDA_PREFIXES)]

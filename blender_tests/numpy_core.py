@@ -16,7 +16,7 @@ import json
 import sys
 import time
 
-ABSENT = ("torch", "cv2", "scipy", "PIL", "tyro", "threadpoolctl", "mediapipe", "matplotlib")
+ABSENT = ("torch", "cv2", "scipy", "PIL", "tyro", "threadpoolctl", "ai_edge_litert", "matplotlib")
 for absent in ABSENT:
     sys.modules[absent] = None  # type: ignore[assignment]
 

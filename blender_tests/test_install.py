@@ -202,7 +202,7 @@ def test_every_requirement_is_pinned_hashed_and_met_once_by_each_python_and_syst
                 if not marker or markers.Marker(marker).evaluate(there):
                     met.append(line.split("==")[0])
             assert len(met) == len(set(met))
-            assert "torch" in met or ("numpy" in met and "mediapipe" in met)
+            assert "torch" in met or ("numpy" in met and "ai-edge-litert" in met)
 
 
 def test_there_is_exactly_one_cv2():

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# the locks are complete; mediapipe's own list would bring a second cv2
+# the locks are complete
 PIP = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
 NEEDED_BYTES = {False: 2_000_000_000, True: 9_000_000_000}
 COMPLETE = "kinflow-engine.json"
