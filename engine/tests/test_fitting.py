@@ -32,7 +32,8 @@ def scene(body, heldout):
     vertices, joints = body(root, pose, betas, transl)
     points = keypoint_regressor(body, "blazepose33")(joints, vertices).numpy()
     return joints.numpy(), [
-        Observation(CAMERA.project(p), np.ones(33), "blazepose33", CAMERA) for p in points
+        Observation(CAMERA.project(p), np.ones(33), "blazepose33", CAMERA, photo=i)
+        for i, p in enumerate(points)
     ]
 
 

@@ -48,6 +48,10 @@ class Settings:
     search: str = "thorough"
     device: str = "auto"
     seed: int = 0
+    sex: str | None = None
+    age: str | None = None
+    pitch: float | None = None
+    roll: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
 def fit_options(settings: Settings) -> dict[str, Any]:
     """What `fit` and `fit_sequence` are called with alike."""
     body, prior = load_models(settings.body, settings.prior)
-    same = {name: getattr(settings, name) for name in ("losses", "device", "seed")}
+    names = ("losses", "device", "seed", "sex", "age", "pitch", "roll")
+    same = {name: getattr(settings, name) for name in names}
     return same | {"body": body, "prior": prior}
 
 

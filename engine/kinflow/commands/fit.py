@@ -36,6 +36,16 @@ class Fit(Common):
     """Descriptions (.toml) of ONNX models to use instead of the default detector."""
     observations: tuple[Path, ...] = ()
     """Keypoint files (OpenPose, COCO or kinflow JSON), one a photo, instead of any detector."""
+    sex: Literal["female", "male"] | None = None
+    """Of everybody, where it is known."""
+    age: Literal["child", "teen", "adult"] | None = None
+    """Age group of everybody, where it is known."""
+    pitch: float | None = None
+    """Degrees that the camera looks up (below 0: down), where it is known."""
+    roll: float | None = None
+    """Degrees that the camera is turned clockwise, where it is known."""
+    level: bool = False
+    """The camera was held level: the same as --pitch 0 --roll 0."""
     hypotheses: bool = False
     """Also draw every hypothesis side by side."""
     start: Literal["rotations", "regressor", "both"] = "both"
@@ -62,6 +72,8 @@ def run_fit(command: Fit) -> dict[str, Any]:
             "A sequence is solved as a whole, on one machine, from photos.",
             "Leave out --ray and --observations.",
         )
+    if command.level and (command.pitch or command.roll):
+        raise KinflowError("A level camera has no pitch and no roll.", "Leave out --level.")
     sources = list_sources(command.photos, command.observations)
     try:
         outcome = _fit(command, sources, _settings(command, sources))
@@ -95,6 +107,10 @@ def _settings(command: Fit, sources: list[Source]) -> Settings:
         fov=command.fov,
         models=tuple(str(m) for m in command.models),
         start=command.start,
+        sex=command.sex,
+        age=command.age,
+        pitch=0.0 if command.level else command.pitch,
+        roll=0.0 if command.level else command.roll,
         search=command.search if command.search != "auto" else "quick" if clip else "thorough",
         device=command.device,
         seed=command.seed,

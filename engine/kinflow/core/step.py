@@ -49,6 +49,21 @@ def damped_step(
     return -back - (a.swapaxes(1, 2) @ moved)[..., 0] / mu, rest
 
 
+def shared_information(xp: Namespace, linear: Linearisation, shared: int) -> Array:
+    """What each person tells of the last `shared` unknowns, all others eliminated: the Schur
+    complement of the undamped system. The inverse of a group's sum is the covariance of Laplace's
+    approximation. -> (S, shared, shared).
+    """
+    g, mu = linear.by_rest, linear.latent_weight
+    normal = g.swapaxes(1, 2) @ _apply_inverse(xp, linear.by_latent, mu, g)
+    normal = add_diagonal(xp, normal, 1e-4 + linear.rest_weight)
+    own = normal.shape[1] - shared
+    coupling = normal[:, :own, own:]
+    solved, ok = solve_spd(xp, normal[:, :own, :own], coupling)
+    known = normal[:, own:, own:] - coupling.swapaxes(1, 2) @ solved
+    return xp.where(ok[:, None, None] & xp.isfinite(known), known, xp.zeros_like(known))
+
+
 def _apply_inverse(xp: Namespace, a: Array, mu: Array, right: Array) -> Array:
     """(I + A A' / mu)^-1 right, by the smaller of A A' and A'A (Woodbury). NaN where singular."""
     rows, dim = a.shape[1:]

@@ -26,10 +26,31 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class SceneWeights:
+    """What holds a photo's people together.
+
+    camera_mean, camera_scale: pitch and roll of photos, degrees. gravity, floor, balance: weights
+    of those terms; scales: within which a contact is looked for, m, stage by stage; stands: share
+    of people who are balanced, sway: how well, m; iterations: of each stage.
+    """
+
+    camera_mean: tuple[float, float] = (-5.0, 0.0)
+    camera_scale: tuple[float, float] = (14.0, 3.0)
+    gravity: float = 1.0
+    floor: float = 0.5
+    scales: tuple[float, ...] = (0.15, 0.06, 0.03)
+    balance: float = 1.0
+    stands: float = 0.7
+    sway: float = 0.04
+    iterations: int = 10
+
+
+@dataclass(frozen=True)
 class FitConfig:
     """The stages of a fit, and how long each may take."""
 
     weights: Weights = field(default_factory=Weights)
+    scene: SceneWeights = field(default_factory=SceneWeights)
     coarse_iterations: int = 7
     fine_iterations: int = 40
     flip_iterations: int = 10
@@ -38,6 +59,8 @@ class FitConfig:
     hints: bool = True
     hypotheses: bool = True
     sharpen: bool = True
+    together: bool = True
+    """Gravity, and one floor for a photo's people; without, the camera is taken as level."""
     estimate_focal: bool = False
     """Look for the focal length too, where neither `camera` nor the observation gives one."""
     rotated_starts: bool = True

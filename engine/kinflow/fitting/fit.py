@@ -15,11 +15,16 @@ from ..errors import CancelledError, InvalidInputError
 from ..priors.arrays import PosePrior, prior_of
 from ..records import Camera, FitResult, Observation, Parameters
 from .backend import Report, backend_for, iterations, share, silent
+from .batches import Batch, split, usable
 from .config import LOSSES, MIN_KEYPOINTS, NEAR_START, SOLVERS, STARTS, FitConfig
 from .focal import estimate_focal
 from .people import Means, gather
+from .population import Who, everybody
 from .results import failed_result, results_of
+from .scene import Photos, Stated, polished, settle
+from .scene_terms import photos_of
 from .stages import Search, begin, body_parts, coarse, fine, other_depths, shared_shape, sharpen
+from .views import views_of
 
 if TYPE_CHECKING:
     from ..priors.prior import Prior
@@ -36,6 +41,7 @@ class _Task:
     solver: str
     shared_betas: bool
     seed: int
+    stated: Stated | None = None
 
 
 def fit(
@@ -48,12 +54,21 @@ def fit(
     solver: str = "lm",
     starts: Sequence[Parameters | None] | str | None = None,
     shared_betas: bool = False,
+    sex: str | Sequence[str | None] | None = None,
+    age: str | Sequence[str | None] | None = None,
+    pitch: float | None = None,
+    roll: float | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: Report | None = None,
     config: FitConfig | None = None,
 ) -> list[FitResult]:
     """Fits the body to every observation; results in the same order.
+
+    Observations of one photo (the same `photo`, path and camera) are solved together: before one
+    camera that looks up or down as the people tell, and on one floor. pitch, roll: of the camera in
+    degrees, where they are known (above 0 it looks up and is turned clockwise; one alone means that
+    the other is 0). sex: "female" or "male", age: "child", "teen" or "adult", for all or one each.
 
     camera replaces the observations' own; without either, a normal lens is assumed. losses: "ka"
     keypoints, "ba" body parts or mask where an observation has them. starts: a previous result or
@@ -69,6 +84,7 @@ def fit(
     began = time.perf_counter()
     people = [observations] if isinstance(observations, Observation) else list(observations)
     _check(people, losses, solver, starts, shared_betas)
+    who = everybody(sex, age, len(people))
     means = Means(
         load_body_arrays() if body is None else body.arrays,
         prior_of(prior),
@@ -81,8 +97,10 @@ def fit(
     if isinstance(starts, str):
         means = replace(means, config=replace(means.config, rotated_starts=starts != "regressor"))
         starts = None if starts == "rotations" else _guessed(people, cameras, means, device)
-    task = _Task("ba" in losses, solver, shared_betas, seed)
-    results = _in_batches(people, cameras, means, task, starts, progress or silent)
+    stated = None if pitch is None and roll is None else Stated(pitch or 0.0, roll or 0.0)
+    task = _Task("ba" in losses, solver, shared_betas, seed, stated)
+    everyone = Batch(people, cameras, who, starts)
+    results = _in_batches(everyone, means, task, progress or silent)
     elapsed = time.perf_counter() - began
     times = {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}
     return [replace(r, timings=r.timings | times) for r in results]
@@ -123,17 +141,19 @@ def _check(
 
 def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) -> list[Camera]:
     """Cameras, with the focal length looked for where neither caller nor observation has one."""
-    rows = [i for i, p in enumerate(people) if p.camera is None and _usable(p)]
+    rows = [i for i, p in enumerate(people) if p.camera is None and usable(p)]
     # sharpened scales would make energies of different lenses incomparable
-    quick = replace(means.config, estimate_focal=False, hypotheses=False, sharpen=False)
+    quick = replace(
+        means.config, estimate_focal=False, hypotheses=False, sharpen=False, together=False
+    )
 
     def fit_with(lenses: list[Camera], starts: list[FitResult] | None) -> list[FitResult]:
         bare = [
             replace(people[i], camera=lens, mask=None, parts=None)
             for i, lens in zip(rows, lenses, strict=True)
         ]
-        task = _Task(False, "lm", False, 0)
-        return _in_batches(bare, lenses, replace(means, config=quick), task, starts, silent)
+        everyone = Batch(bare, lenses, [Who()] * len(rows), starts)
+        return _in_batches(everyone, replace(means, config=quick), _Task(False, "lm", False, 0))
 
     estimated = estimate_focal([cameras[i] for i in rows], fit_with)
     known = dict(zip(rows, estimated, strict=True))
@@ -151,57 +171,30 @@ def _guessed(
     return guess(people, cameras=cameras, body=body)
 
 
-def _usable(person: Observation) -> bool:
-    return int(person.usable.sum()) >= MIN_KEYPOINTS
-
-
 def _in_batches(
-    people: list[Observation],
-    cameras: list[Camera],
-    means: Means,
-    task: _Task,
-    starts: Sequence[Parameters | None] | None,
-    report: Report,
+    everyone: Batch, means: Means, task: _Task, report: Report = silent
 ) -> list[FitResult]:
     results: dict[int, FitResult] = {}
-    groups: dict[str, list[int]] = {}
-    for index, person in enumerate(people):
-        if _usable(person):
-            groups.setdefault(person.keypoint_set, []).append(index)
-            continue
-        message = (
-            f"Only {int(person.usable.sum())} keypoints are usable; at least {MIN_KEYPOINTS} are "
-            "needed."
-        )
-        status = "too_few_keypoints"
-        results[index] = failed_result(person, cameras[index], means, status, message)
-    size = CPU_BATCH if is_numpy(means.backend.xp) else MAX_BATCH
-    size = len(people) if task.shared_betas else size
-    total, done = sum(map(len, groups.values())), 0
-    for group in groups.values():
-        for first in range(0, len(group), size):
-            rows = group[first : first + size]
-            part = share(report, done / total, len(rows) / total)
-            batch = _Batch(
-                [people[i] for i in rows],
-                [cameras[i] for i in rows],
-                None if starts is None else [starts[i] for i in rows],
+    for index, person in enumerate(everyone.people):
+        if not usable(person):
+            message = (
+                f"Only {int(person.usable.sum())} keypoints are usable; at least {MIN_KEYPOINTS} "
+                "are needed."
             )
-            results |= dict(zip(rows, _careful(batch, means, task, part), strict=True))
-            done += len(rows)
-    return [results[i] for i in range(len(people))]
+            status, camera = "too_few_keypoints", everyone.cameras[index]
+            results[index] = failed_result(person, camera, means, status, message)
+    size = CPU_BATCH if is_numpy(means.backend.xp) else MAX_BATCH
+    batches = split(everyone, len(everyone) if task.shared_betas else size)
+    total, done = sum(map(len, batches)), 0
+    for rows in batches:
+        part = share(report, done / total, len(rows) / total)
+        fitted = _careful(everyone.pick(rows), means, task, part)
+        results |= dict(zip(rows, fitted, strict=True))
+        done += len(rows)
+    return [results[i] for i in range(len(everyone))]
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """People of one keypoint set who are fitted together."""
-
-    people: list[Observation]
-    cameras: list[Camera]
-    starts: list[Parameters | None] | None
-
-
-def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
+def _careful(batch: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
     """Everybody together; where that raises, one by one, so that who is the cause fails alone."""
     try:
         return _staged(batch, means, task, report)
@@ -212,43 +205,47 @@ def _careful(batch: _Batch, means: Means, task: _Task, report: Report) -> list[F
             type(error).__name__ == "OutOfMemoryError"
         ):  # torch's: who calls may ask for less at once
             raise
-        if len(batch.people) == 1:
+        if len(batch) == 1:
             message = f"The fit failed: {error or type(error).__name__}."
-            person, camera = batch.people[0], batch.cameras[0]
-            return [failed_result(person, camera, means, "failed", message)]
+            return [failed_result(batch.people[0], batch.cameras[0], means, "failed", message)]
     singles = []
-    for i, (person, camera) in enumerate(zip(batch.people, batch.cameras, strict=True)):
-        start = None if batch.starts is None else [batch.starts[i]]
-        alone = _Batch([person], [camera], start)
-        part = share(report, i / len(batch.people), 1 / len(batch.people))
-        singles += _careful(alone, means, replace(task, shared_betas=False), part)
+    for i in range(len(batch)):
+        part = share(report, i / len(batch), 1 / len(batch))
+        singles += _careful(batch.pick([i]), means, replace(task, shared_betas=False), part)
     return singles
 
 
-def _staged(batch: _Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
+def _staged(batch: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
     """The stages, one after the other."""
-    people = gather(batch.people, batch.cameras, means)
+    people = gather(batch.people, batch.cameras, means, batch.who)
     people, candidates = begin(people, batch.starts)
     if task.solver != "lm":
         from .reference import minimise_by_gradient
 
         search = minimise_by_gradient(people, candidates, task.solver, iterations(report, 0, 1))
-    else:
-        candidates = coarse(people, candidates, iterations(report, 0.0, 0.3, "coarse fit"))
-        search = fine(people, candidates, iterations(report, 0.3, 0.3, "fine fit"))
-        search = _refined(search, task, report)
+        report(1.0, "done")
+        return results_of(search.people, search.solution, search.owner)
+    candidates = coarse(people, candidates, iterations(report, 0.0, 0.2, "coarse fit"))
+    search = fine(people, candidates, iterations(report, 0.2, 0.2, "fine fit"))
+    photos = Photos(photos_of(batch.people, batch.cameras), task.stated)
+    search = _refined(search, photos, task, report)
     report(1.0, "done")
-    return results_of(search.people, search.solution, search.owner)
+    views = views_of(search, photos) if means.config.together else None
+    return results_of(search.people, search.solution, search.owner, views)
 
 
-def _refined(search: Search, task: _Task, report: Report) -> Search:
+def _refined(search: Search, photos: Photos, task: _Task, report: Report) -> Search:
     config = search.people.means.config
     if config.hypotheses:
-        search = other_depths(search, iterations(report, 0.6, 0.1, "other depths"))
+        search = other_depths(search, iterations(report, 0.4, 0.1, "other depths"))
     if config.sharpen:
         search = sharpen(search)
+    if config.together:
+        search = settle(search, photos, iterations(report, 0.5, 0.25, "camera and floor"))
     if task.use_parts:
         search = body_parts(search, task.seed, iterations(report, 0.75, 0.2, "body parts"))
+        if config.together:
+            search = polished(search, photos, iterations(report, 0.95, 0.05, "camera and floor"))
     if task.shared_betas and len(search.people) > 1:
         search = shared_shape(search)
     return search

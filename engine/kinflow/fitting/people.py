@@ -20,6 +20,7 @@ from ..core.terms.shape import Shape
 from ..priors.arrays import PosePrior
 from ..records import Camera, Observation
 from .config import FitConfig
+from .population import Who, stature_term
 
 HINT_NAMES = tuple(
     f"{side}_{joint}"
@@ -83,7 +84,12 @@ class People:
         return self.with_term(replace(term, scale=scales))
 
 
-def gather(observations: Sequence[Observation], cameras: Sequence[Camera], means: Means) -> People:
+def gather(
+    observations: Sequence[Observation],
+    cameras: Sequence[Camera],
+    means: Means,
+    who: Sequence[Who] | None = None,
+) -> People:
     """People of one keypoint set; the keypoints' scale is left at 1 px, body parts are left out."""
     usable = np.stack([o.usable for o in observations])
     confidence = np.stack([o.confidence for o in observations])
@@ -98,7 +104,8 @@ def gather(observations: Sequence[Observation], cameras: Sequence[Camera], means
     measured = (points[:, which], confidence[:, which], np.ones((len(points), len(which))))
     columns = (backend.asarray(a) for a in measured)
     keypoints = Keypoints(table, backend.asarray(which), weights.softness, *columns)
-    terms: list[Term] = [keypoints, Latent(weights.latent), Shape(weights.betas)]
+    stature = stature_term(means.body, who or [Who()] * len(observations), backend)
+    terms: list[Term] = [keypoints, Latent(weights.latent), Shape(weights.betas), stature]
     hints = _hints(observations, confidence) if means.config.hints else None
     if hints is not None:
         index, hips, depth, weight = (backend.asarray(a) for a in hints)

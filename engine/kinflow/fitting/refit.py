@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..bodies.arrays import AnyBody
+from ..core.posterior import ONE_PERSON, ROOT, TRANSL
 from ..core.solver import SolverConfig
 from ..priors.arrays import PosePrior, prior_of
 from ..records import FitResult, Observation
@@ -17,6 +18,7 @@ from .config import MIN_KEYPOINTS, FitConfig
 from .people import Means, gather
 from .results import failed_result, results_of
 from .starts import code_of, state_of
+from .views import View, before_camera
 
 if TYPE_CHECKING:
     from ..priors.prior import Prior
@@ -32,10 +34,12 @@ def refit(
     prior: Prior | PosePrior,
     device: str = "cpu",
     config: FitConfig | None = None,
+    keep_shape: bool = True,
 ) -> FitResult:
-    """Fits keypoints again from `last`: its camera, pose, shape and place are the start.
+    """Fits keypoints again from `last`: pose and place are the start, camera and floor stay.
 
-    A latent code of another prior is encoded again from the pose.
+    keep_shape: so does the shape, or dragging a wrist would change somebody's size. A latent code
+    of another prior is encoded again from the pose.
     """
     began = time.perf_counter()
     config = replace(config or FitConfig(), hints=False)
@@ -49,7 +53,11 @@ def refit(
     scale = config.weights.keypoint_metres * people.focal() / max(float(last.transl[2]), 0.3)
     people = people.scaled(scale[:, None])
     state = state_of([last], code_of(last, means)[None], means)
+    people, state = before_camera(people, state, View.of(last))
+    unknowns = (ROOT, TRANSL) if keep_shape else ONE_PERSON
+    people = replace(people, problem=replace(people.problem, unknowns=unknowns))
     steps = SolverConfig(REFIT_ITERATIONS, tolerance=0.05, first_damping=0.1)
     solution = minimise(people.problem, state, steps)
-    result = results_of(people, solution, means.backend.asarray(np.zeros(1, np.int64)))[0]
+    owner = means.backend.asarray(np.zeros(1, np.int64))
+    result = results_of(people, solution, owner, [View.of(last)])[0]
     return replace(result, timings={"refit_s": time.perf_counter() - began})

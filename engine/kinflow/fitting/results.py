@@ -1,7 +1,7 @@
 """Solver states -> FitResult."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..records import Camera, FitResult, Hypothesis, Observation
 from .hypotheses import distinct
 from .overlap import overlaps
 from .people import Means, People
+from .views import View
 
 LARGEST_BETA = 8.0  # sigmas: beyond it a shape is no body's
 
@@ -31,6 +32,7 @@ class _Person:
     observation: Observation
     camera: Camera
     means: Means
+    view: View = field(default_factory=View)
 
 
 def failed_result(
@@ -72,6 +74,7 @@ def _record(person: _Person, best: Hypothesis, status: str, message: str) -> Fit
         message=message,
         image_path=observation.image_path,
         photo=observation.photo,
+        **vars(person.view),
     )
 
 
@@ -84,8 +87,13 @@ def keypoint_errors(projected: np.ndarray, person: Observation) -> tuple[np.ndar
     return errors, float((errors[usable] * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def results_of(people: People, solution: Solution, owner: Any) -> list[FitResult]:
-    """A result for everybody, from the distinct solutions, best first."""
+def results_of(
+    people: People, solution: Solution, owner: Any, views: Sequence[View] | None = None
+) -> list[FitResult]:
+    """A result for everybody, from the distinct solutions, best first.
+
+    views: of everybody's photo; without, a level camera is assumed.
+    """
     means, solution = people.means, mapped(to_numpy, solution)
     state = solution.state
     pose, _ = means.prior.decoder(_HOST).decode(xp, state.z)
@@ -97,8 +105,11 @@ def results_of(people: People, solution: Solution, owner: Any) -> list[FitResult
     axis_angle, joints = matrix_to_axis_angle(xp, rotations), skeleton.place + offset
     solved = _Solved(solution, axis_angle, pose, joints, keypoints)
     groups = distinct(joints, solution.energy, to_numpy(owner))
-    everybody = zip(people.observations, people.cameras, groups, strict=True)
-    return [_result(_Person(person, lens, means), solved, rows) for person, lens, rows in everybody]
+    views = views or [View()] * len(people)
+    everybody = zip(people.observations, people.cameras, views, groups, strict=True)
+    return [
+        _result(_Person(p, lens, means, view), solved, rows) for p, lens, view, rows in everybody
+    ]
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,7 @@ def refit_person(
     prior: str | None = None,
     device: str = "auto",
     mesh: bool = False,
+    keep_shape: bool = True,
 ) -> FitResult:
     """A moved keypoint: a few steps from the last result, keypoints only, no other starts."""
     result = refit(
@@ -184,5 +185,6 @@ def refit_person(
         body=body_of(body),
         prior=prior_of(prior),
         device=device,
+        keep_shape=keep_shape,
     )
     return result if mesh else without_mesh(result)

@@ -24,9 +24,11 @@ from ..config import FitConfig
 from ..fit import fit
 from ..part_fields import parts_term
 from ..people import Means, People, gather
+from ..population import Who
 from ..results import results_of
 from ..stages import NEAREST
 from ..starts import state_of
+from ..views import View, agreed, before_camera
 from .chain import Chain
 from .path import best_path
 
@@ -53,6 +55,10 @@ def fit_sequence(
     prior: Prior | PosePrior | str | Path | None = None,
     camera: Camera | None = None,
     losses: Sequence[str] = ("ka", "ba"),
+    sex: str | None = None,
+    age: str | None = None,
+    pitch: float | None = None,
+    roll: float | None = None,
     device: str = "auto",
     seed: int = 0,
     progress: Report | None = None,
@@ -63,8 +69,9 @@ def fit_sequence(
     Results in the same order. frames: the number of each observation's frame, rising; without, one
     after another. camera: of all frames; without, the first observation's. Each frame is fitted by
     itself, the chain of hypotheses that moves least is chosen, and the frames are solved jointly in
-    windows. Frames that cannot be fitted keep their status. Raises InvalidInputError for wrong
-    arguments, CancelledError where progress returns False.
+    windows. The camera is one that stands still: its gravity and floor are what the frames agree
+    on. sex, age, pitch, roll: as for `fit`. Frames that cannot be fitted keep their status. Raises
+    InvalidInputError for wrong arguments, CancelledError where progress returns False.
     """
     people = list(observations)
     config, report = config or SequenceConfig(), progress or silent
@@ -73,38 +80,50 @@ def fit_sequence(
         return []
     lens = camera or people[0].camera or people[0].assumed_camera()
     single = fit(
-        people,
+        [replace(person, photo=number) for number, person in enumerate(people)],
         body=body,
         prior=prior,
         camera=lens,
         losses=losses,
+        sex=sex,
+        age=age,
+        pitch=pitch,
+        roll=roll,
         device=device,
         seed=seed,
         config=config.frame,
         progress=share(report, 0, 0.5),
     )
+    single = [replace(r, photo=p.photo) for r, p in zip(single, people, strict=True)]
     fitted = [i for i, r in enumerate(single) if r.status in FITTED]
     if len(fitted) < 3:
         return single
     arrays = load_body_arrays() if body is None else body.arrays
     means = Means(arrays, prior_of(prior), backend_for(device), config.frame)
-    clip = _Clip([people[i] for i in fitted], lens, [numbers[i] for i in fitted])
-    start = _chosen([single[i] for i in fitted], clip, means)
-    together = _frames(clip, means, start, "ba" in losses, seed)
+    best = [single[i] for i in fitted]
+    view = agreed([View.of(result) for result in best])
+    clip = _Clip([people[i] for i in fitted], lens, [numbers[i] for i in fitted], view)
+    start = _chosen(best, clip, means)
+    together = _frames(clip, means, Who(sex, age), start)
+    if "ba" in losses:
+        together = _with_parts(together, start, seed)
+    together, start = before_camera(together, start, view)
     state, energy = _in_windows(together, start, clip.times, config, report)
     owner = means.backend.asarray(np.arange(len(fitted)))
-    results = results_of(together, Solution(state, energy, energy == energy), owner)
+    solution = Solution(state, energy, energy == energy)
+    results = results_of(together, solution, owner, [view] * len(fitted))
     joint = dict(zip(fitted, results, strict=True))
     return [replace(joint[i], timings=r.timings) if i in joint else r for i, r in enumerate(single)]
 
 
 @dataclass(frozen=True)
 class _Clip:
-    """Frames that could be fitted, and their numbers."""
+    """Frames that could be fitted, their numbers, and how the camera was held."""
 
     people: list[Observation]
     camera: Camera
     times: list[int]
+    view: View
 
 
 def _numbers(people: list[Observation], frames: Sequence[int] | None) -> list[int]:
@@ -133,24 +152,29 @@ def _chosen(single: list[FitResult], clip: _Clip, means: Means) -> State:
     return state_of(chosen, np.stack([h.z for h in chosen]), means)
 
 
-def _frames(clip: _Clip, means: Means, state: State, use_parts: bool, seed: int) -> People:
+def _frames(clip: _Clip, means: Means, who: Who, state: State) -> People:
     """One row a frame; the keypoints' scale as in a single fit, from the clip's median depth."""
-    xp = means.backend.xp
-    people = gather(clip.people, [clip.camera] * len(clip.people), means)
-    depth = state.transl[:, 2]
-    depth = xp.where(depth > NEAREST, depth, NEAREST)
-    median = float(np.median(to_numpy(depth)))
+    count = len(clip.people)
+    people = gather(clip.people, [clip.camera] * count, means, [who] * count)
+    median = float(np.median(to_numpy(_depth(state))))
     people = people.scaled(
         (means.config.weights.keypoint_metres * people.focal() / median)[:, None]
     )
-    parts = parts_term(clip.people, means, people.focal() / depth, seed) if use_parts else None
-    people = people if parts is None else people.with_term(parts)
     together = replace(
         people.problem,
         unknowns=(ROOT, TRANSL, SHARED_BETAS),
         group=means.backend.asarray(np.zeros(len(people), np.int64)),
     )
     return replace(people, problem=together)
+
+
+def _depth(state: State) -> Array:
+    return state.transl[:, 2].clip(NEAREST, None)
+
+
+def _with_parts(people: People, state: State, seed: int) -> People:
+    parts = parts_term(people.observations, people.means, people.focal() / _depth(state), seed)
+    return people if parts is None else people.with_term(parts)
 
 
 def _in_windows(
