@@ -1,142 +1,108 @@
 """kinflow bench photos: renders with known truth through the real detector and the fitter.
 
-The renders are made by `render_people.py` into a folder (--folder, by default the cache). KA and
-KA+BA, with and without the detector's 3D hints; median and mean errors in mm, 2D error against the
-true joints' projections, mask IoU. With --worst N a contact sheet of the N worst is written.
+The renders are made by `render_people.py` (--folder, by default the cache). The true camera is
+given; medians and means by kind of render: PA-MPJPE, pelvis-centred MPJPE, mean distance of the
+projected from the true joints, mask IoU. With --old CHECKOUT that version's defaults come first,
+and everybody counts whom both versions found.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
-from kinflow import Camera, FitResult, KinflowError, Observation, fit, load_body, observe
 from kinflow.commands.bench import BenchPhotos
 from kinflow.core.skeleton import METRIC_JOINTS
-from kinflow.fitting.config import FitConfig
 from kinflow.paths import cache_folder
 
-from .tables import joint_errors, mesh_errors
+from .render_scenes import KINDS
+from .renders import Render, load_renders
+from .tables import joint_errors
+from .versions import ENGINE, Version
 
-LOSSES = ((("ka",), True), (("ka", "ba"), False), (("ka", "ba"), True))
-SHOWN = "ka+ba parts, hints"
+WORKER = (Path(__file__).parent / "photo_worker.py").read_text("utf-8")
+DEFAULT = {"losses": ("ka", "ba"), "parts": False, "hints": True}
+ROWS = {
+    "ka+ba mask, hints": DEFAULT,
+    "ka, hints": DEFAULT | {"losses": ("ka",)},
+    "ka+ba parts, hints": DEFAULT | {"parts": True},
+    "ka+ba mask": DEFAULT | {"hints": False},
+}
+JOINTS = list(METRIC_JOINTS)
 
 
 @dataclass(frozen=True)
-class Render:
-    """A photo and what is true of it. joints (24, 3) m in the camera's frame."""
+class Errors:
+    """Of everybody of the renders in turn, NaN for who was not found: PA-MPJPE and MPJPE mm, 2D
+    px, mask IoU (P,)."""
 
-    path: Path
-    truth: dict
+    aligned: np.ndarray
+    plain: np.ndarray
+    pixels: np.ndarray
+    iou: np.ndarray
 
     @property
-    def camera(self) -> Camera:
-        return Camera(**self.truth["camera"])
+    def found(self) -> np.ndarray:
+        return np.isfinite(self.plain)
 
-    @property
-    def joints(self) -> np.ndarray:
-        return np.array(self.truth["joints"])
+    def row(self, who: np.ndarray) -> str:
+        """Medians and means of some, (P,) bool."""
+        columns = [f"{np.median(v[who]):6.1f} {v[who].mean():6.1f}" for v in self._lengths()]
+        return "  ".join([*columns, f"{np.nanmedian(self.iou[who]):.2f}"])
 
-    def vertices(self) -> np.ndarray:
-        """(V, 3) m in the camera's frame."""
-        names = ("global_orient", "body_pose", "betas", "transl")
-        parameters = [torch.tensor([self.truth[n]], dtype=torch.float32) for n in names]
-        return load_body()(*parameters)[0][0].numpy()
-
-    def find(self) -> Observation | None:
-        """The observation whose hips are nearest to the true ones, with the true camera."""
-        camera = self.camera
-        pelvis = camera.project(self.joints[:1])[0]
-        best, distance = None, 0.15 * max(camera.width, camera.height)
-        for person in observe(self.path, parts=True):
-            away = float(np.linalg.norm(person.keypoints[23:25].mean(0) - pelvis))
-            if away < distance:
-                best, distance = replace(person, camera=camera), away
-        return best
-
-
-def load_renders(folder: Path) -> list[Render]:
-    """Every render with its truth. Raises KinflowError where there is none."""
-    renders = [
-        Render(p.with_suffix(".png"), json.loads(p.read_text("utf-8")))
-        for p in sorted(folder.glob("*.json"))
-    ]
-    if not renders:
-        raise KinflowError(
-            f"There are no renders in {folder}.",
-            "Make them: python -m engine.benchmarks.render_people FOLDER (needs bpy).",
-        )
-    return renders
+    def _lengths(self) -> tuple[np.ndarray, ...]:
+        return self.aligned, self.plain, self.pixels
 
 
 def run(options: BenchPhotos) -> dict[str, float]:
-    """Prints the table; returns the median PA-MPJPE of each row."""
-    torch.set_num_threads(options.threads)
-    renders = load_renders(options.folder or cache_folder() / "renders")
-    pairs = [(render, render.find()) for render in renders]
-    kept = [render for render, person in pairs if person is not None]
-    people = [person for _, person in pairs if person is not None]
-    print(f"{len(renders)} renders, the person found in {len(kept)}; the true camera is given")
-    print(
-        f"{'':>22} {'PA-MPJPE mm':>18} {'MPJPE mm':>18} {'MPVPE mm':>18} {'2D px':>6} "
-        f"{'mask IoU':>8}   (median, mean)"
-    )
-    meshes = [render.vertices() for render in kept]
+    """Prints the tables; returns the medians of PA-MPJPE and MPJPE of each row."""
+    kinds = options.kinds or KINDS
+    folder = options.folder or cache_folder() / "renders" / "heldout"
+    renders = load_renders(folder, kinds, options.count)
+    rows = measure(Version(ENGINE.parent, WORKER, threads=options.threads), renders, ROWS)
+    if options.old is not None:
+        old = Version(options.old, WORKER, threads=options.threads)
+        rows = measure(old, renders, {"old, defaults": DEFAULT}) | rows
+    kind = np.array([render.kind for render in renders for _ in render.people])
+    both = np.all([errors.found for errors in rows.values()], axis=0)
+    print(f"{len(renders)} renders of {len(kind)} people; the true camera is given; median, mean")
+    print(f"{'':>20} {'':>9} found of   PA-MPJPE mm     MPJPE mm         2D px    mask IoU")
     medians: dict[str, float] = {}
-    for hints in (True, False):
-        for losses, parts in LOSSES:
-            extent = "" if losses == ("ka",) else " parts" if parts else " mask"
-            name = "+".join(losses) + extent + (", hints" if hints else "")
-            shown = people if parts else [replace(p, parts=None) for p in people]
-            results = fit(shown, losses=losses, config=FitConfig(hints=hints))
-            aligned = print_row(name, results, kept, meshes)
-            medians[name] = float(np.median(aligned))
-            if options.worst and name == SHOWN:
-                write_worst(options.worst, aligned, results, kept)
+    for name, errors in rows.items():
+        for group in (*kinds, "all") if len(kinds) > 1 else kinds:
+            who = (kind == group) | (group == "all")
+            counts = f"{np.sum(errors.found & who):>4} {who.sum():>4}"
+            print(f"{name:>20} {group:>9} {counts}  {errors.row(who & both)}")
+        medians[f"{name}, PA-MPJPE"] = float(np.median(errors.aligned[both]))
+        medians[f"{name}, MPJPE"] = float(np.median(errors.plain[both]))
     return medians
 
 
-def print_row(
-    name: str, results: list[FitResult], kept: list[Render], meshes: list[np.ndarray]
-) -> np.ndarray:
-    """Prints errors; returns the PA-MPJPE of each person, mm."""
-    joints = np.stack([render.joints for render in kept])
-    plain, aligned = joint_errors([r.joints for r in results], joints)
-    apart = [
-        r.camera.project(r.joints.astype(float)) - r.camera.project(j)
-        for r, j in zip(results, joints, strict=True)
-    ]
-    pixels = np.linalg.norm(apart, axis=-1)[:, list(METRIC_JOINTS)].mean()
-    iou = np.median([r.mask_iou for r in results if r.mask_iou is not None])
-    columns = [
-        f"{np.median(v):.1f}, {v.mean():.1f}".rjust(18)
-        for v in (aligned, plain, mesh_errors(results, joints, meshes))
-    ]
-    print(f"{name:>22} {' '.join(columns)} {pixels:>6.1f} {iou:>8.2f}", flush=True)
-    return aligned
+def measure(
+    version: Version, renders: Sequence[Render], rows: dict[str, dict[str, Any]]
+) -> dict[str, Errors]:
+    """Observes and fits by one version."""
+    everybody: dict[str, list[np.ndarray]] = {name: [] for name in rows}
+    for render in renders:
+        task = {"photo": str(render.path), "camera": render.truth["camera"]}
+        answer = version.ask(task | {"fits": list(rows.values())})
+        whose = render.match([np.array(p["keypoints"]) for p in answer["people"]])
+        for name, fitted in zip(rows, answer["fits"], strict=True):
+            everybody[name] += [
+                np.full(4, np.nan) if index is None else _errors(render, number, fitted[index])
+                for number, index in enumerate(whose)
+            ]
+    return {name: Errors(*np.array(values).T) for name, values in everybody.items()}
 
 
-def write_worst(
-    count: int, aligned: np.ndarray, results: list[FitResult], kept: list[Render]
-) -> None:
-    """A contact sheet of the worst, beside their photos, to worst.png."""
-    from PIL import Image
-
-    from kinflow.drawing.overlay import overlay
-    from kinflow.drawing.sheets import contact_sheet
-    from kinflow.perception.photos import read_photo
-
-    worst = np.argsort(-aligned)[:count]
-    images, labels = [], []
-    for i in worst:
-        rgb = read_photo(kept[i].path).rgb
-        images += [rgb, overlay(rgb, [results[i]])]
-        labels += [f"{kept[i].path.stem} {aligned[i]:.0f} mm", ""]
-    out = Path("worst.png")
-    Image.fromarray(contact_sheet(images, 6, labels, (300, 300))).save(out)
-    names = ", ".join(f"{kept[i].path.stem} {aligned[i]:.0f}" for i in worst)
-    print(f"the worst {count}: {out}; {names}")
+def _errors(render: Render, number: int, fitted: dict[str, Any]) -> np.ndarray:
+    """PA-MPJPE, MPJPE, px and IoU of one person."""
+    truth = render.people[number].joints
+    plain, aligned = joint_errors([np.array(fitted["joints"])], [truth])[:, 0]
+    apart = np.array(fitted["pixels"]) - render.camera.project(truth)
+    iou = np.nan if fitted["mask_iou"] is None else fitted["mask_iou"]
+    return np.array([aligned, plain, np.linalg.norm(apart, axis=-1)[JOINTS].mean(), iou])

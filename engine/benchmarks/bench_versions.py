@@ -9,17 +9,14 @@ energies and the MPJPE of the same people, paired.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-ENGINE = Path(__file__).resolve().parents[1]
+from .versions import ENGINE, Version
+
 WORKER = """
 import json, sys, time
 import numpy as np
@@ -35,7 +32,7 @@ for line in sys.stdin:
     chosen = [people[i] for i in task["rows"]]
     began = time.perf_counter()
     for _ in range(task["times"]):
-        results = fit(chosen, losses=("ka",), device="cpu", **task["options"])
+        results = fit(chosen, losses=("ka",), device="cpu")
     seconds = (time.perf_counter() - began) / task["times"]
     answer = {"seconds": seconds}
     if task["answers"]:
@@ -57,42 +54,16 @@ class Options:
     noise: float = 3.0
 
 
-class Version:
-    """A process with one version of kinflow."""
-
-    def __init__(self, engine: Path, people: Path) -> None:
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        environment = os.environ | {"PYTHONPATH": str(engine)} | dict.fromkeys(names, "1")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(people)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-            cwd=people.parent,
-        )
-        where = self._answer()
-        if not Path(where).is_relative_to(engine):
-            raise SystemExit(f"{where} was imported in the place of {engine}.")
-
-    def _answer(self) -> dict:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-    def fit(self, rows: list[int], times: int = 1, answers: bool = False, **options) -> dict:
-        """Fits some of the people; seconds a call, and what came out where it is asked for."""
-        task = {"rows": rows, "times": times, "answers": answers, "options": options}
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(task) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
+def _fit(version: Version, rows: list[int], times: int = 1, answers: bool = False) -> dict:
+    """Fits some of the people; seconds a call, and what came out where it is asked for."""
+    return version.ask({"rows": rows, "times": times, "answers": answers})
 
 
 def _ratio(old: Version, new: Version, rows: list[list[int]], times: int) -> str:
     logs = []
     for number, chosen in enumerate(rows):
         order = (old, new) if number % 2 else (new, old)
-        seconds = {version: version.fit(chosen, times)["seconds"] for version in order}
+        seconds = {version: _fit(version, chosen, times)["seconds"] for version in order}
         logs.append(np.log(seconds[new] / seconds[old]))
     mean, error = np.mean(logs), 1.96 * np.std(logs, ddof=1) / np.sqrt(len(logs))
     low, middle, high = (float(np.exp(v)) for v in (mean - error, mean, mean + error))
@@ -125,15 +96,15 @@ def run(options: Options) -> None:
         confidence=[p.confidence for p in people],
         camera=[[getattr(p.camera, n) for n in names] for p in people],
     )
-    old, new = (Version(root, path) for root in (options.old.resolve() / "engine", ENGINE))
+    old, new = (Version(root, WORKER, str(path)) for root in (options.old, ENGINE.parent))
     for version in (old, new):
-        version.fit([0], 3)
+        _fit(version, [0], 3)
     everybody = list(range(options.people))
     single = [[i] for i in everybody[: options.pairs]]
     print(f"one photo, new / old: {_ratio(old, new, single, 5)}", flush=True)
     batch = [everybody[: options.batch]] * options.pairs
     print(f"a batch of {options.batch}, new / old: {_ratio(old, new, batch, 1)}", flush=True)
-    answers = [version.fit(everybody, answers=True) for version in (new, old)]
+    answers = [_fit(version, everybody, answers=True) for version in (new, old)]
     energy = [np.array(a["energy"], float) for a in answers]
     _paired("energy, new - old, nats", energy[0] - energy[1])
     errors = [1e3 * mpjpe(np.array(a["joints"]), joints) for a in answers]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .render_scenes import KINDS, SETS, make_scene
 
-COUNTS = {"training": (30,) * 4, "validation": (30,) * 4, "heldout": (150, 40, 40, 40)}
+COUNTS = {"training": (20,) * 4, "validation": (20,) * 4, "heldout": (60, 30, 30, 30)}
 SAMPLES = 4
 
 

@@ -50,10 +50,24 @@ class BenchPhotos(Common):
     """Renders with known truth through detector and fitter."""
 
     folder: Path | None = None
-    """Renders of engine/benchmarks/render_people.py; by default the cache."""
-    worst: int = 0
-    """Also write a contact sheet of the worst."""
+    """A set of engine/benchmarks/render_people.py; by default the held-out one in the cache."""
+    old: Path | None = None
+    """Another checkout, measured beside this one."""
+    kinds: tuple[Literal["whole", "cut", "occluded", "crowd"], ...] = ()
+    """Only these."""
+    count: int | None = None
+    """Renders of each kind; by default all."""
     threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchCalibration(Common):
+    """Whether keypoints are as far off as their scales say, on renders with known truth."""
+
+    folder: Path | None = None
+    """A set of engine/benchmarks/render_people.py; by default the held-out one in the cache."""
+    count: int | None = None
+    """Renders of each kind; by default all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +112,10 @@ class BenchRegressor(Common):
     threads: int = 2
 
 
-_KINDS = (BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchSequence, BenchBatch, BenchRegressor)
+_KINDS = (
+    *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchCalibration),
+    *(BenchSequence, BenchBatch, BenchRegressor),
+)
 BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}
 
 

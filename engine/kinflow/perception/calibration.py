@@ -20,3 +20,8 @@ def sigma_px(spread: np.ndarray, size: float) -> np.ndarray:
 def confidence(sigma: np.ndarray, size: float) -> np.ndarray:
     """Trust in 0..1, falling with the scale of error."""
     return 1 / (1 + (sigma / (HALF * size)) ** 2)
+
+
+def share_within(times: float) -> float:
+    """Share of errors within so many sigmas, of the density exp(-r / sigma) / (2 pi sigma^2)."""
+    return float(1 - (1 + times) * np.exp(-times))
