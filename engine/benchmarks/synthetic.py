@@ -41,7 +41,8 @@ def make_people(
 ) -> Truths:
     """Held-out people before random cameras.
 
-    Each in a photo of their own. Keypoints: COCO-17 with Gaussian noise, 6% missing, confidences of 0.6 to 1.
+    Each in a photo of their own. Keypoints: COCO-17 with Gaussian noise, 6% missing, confidences of
+    0.6 to 1.
     """
     random = np.random.default_rng(seed)
     with np.load(source) as data:
