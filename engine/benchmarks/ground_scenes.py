@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,13 @@ from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.gravity import gravity_of, upright_rotation
 from kinflow.records import Camera
 
-from .render_scenes import SETS, Figure, View, poses
+from .render_scenes import SETS, Figure, Scene, View, poses
 
 POSTURES = ("stand", "walk", "crouch", "sit", "jump")
 PITCH, ROLL = (-30.0, 20.0), (-5.0, 5.0)
 SIZES = ((640, 480), (480, 640))
+KIND = 97  # of random numbers: other scenes have smaller ones
+DEEP = 2.3  # m from the nearest to the furthest
 JUMPS = (0.08, 0.45)  # m of clearance
 _HOST = numpy_backend(np.float64)
 
@@ -46,18 +49,25 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A photo to be: view, pitch and roll in degrees, people, boxes to sit on by corners (8, 3)."""
+class Ground(Scene):
+    """A photo to be, of people on a floor. pitch and roll in degrees; people beside `figures`."""
 
-    view: View
-    pitch: float
-    roll: float
-    people: tuple[Person, ...]
-    boxes: tuple[np.ndarray, ...] = ()
+    pitch: float = 0.0
+    roll: float = 0.0
+    people: tuple[Person, ...] = ()
 
     @property
     def camera_height(self) -> float:
+        """m above the floor."""
         return float(self.view.place()[1])
+
+    def truth(self, visibility: list[np.ndarray]) -> dict[str, Any]:
+        """Of the camera and of what everybody does, too."""
+        truth = super().truth(visibility)
+        for person, more in zip(self.people, truth["people"], strict=True):
+            more |= {"posture": person.posture, "clearance": person.clearance}
+        numbers = {"pitch": self.pitch, "roll": self.roll, "camera_height": self.camera_height}
+        return truth | numbers
 
 
 @lru_cache(maxsize=3)
@@ -96,7 +106,8 @@ def postures(name: str) -> dict[str, np.ndarray]:
 def make_ground(name: str, number: int, count: int | None = None) -> Ground:
     """Scene `number` with poses of a split, of `count` people (by default 2 to 4); always the same
     one."""
-    random = np.random.default_rng([SETS.index(name), 97, number, count or 0])
+    seed = (SETS.index(name), KIND + (count or 0), number)
+    random = np.random.default_rng(seed)
     many = count or int(random.integers(2, 5))
     first = "jump" if number % 5 == 0 and many > 1 else "stand"
     kinds = [first, *random.choice(POSTURES[:4], many - 1, p=(0.4, 0.25, 0.15, 0.2))]
@@ -108,7 +119,9 @@ def make_ground(name: str, number: int, count: int | None = None) -> Ground:
             if placed is not None:
                 people, view = placed
                 boxes = tuple(_box(p) for p in people if p.posture == "sit")
-                return Ground(view, pitch, roll, tuple(people), boxes)
+                figures = tuple(p.figure for p in people)
+                camera = {"pitch": pitch, "roll": roll, "people": tuple(people)}
+                return Ground("ground", seed, view, figures, boxes, **camera)
 
 
 def _person(name: str, posture: str, random: np.random.Generator) -> Person:
@@ -155,12 +168,12 @@ def _placed(
     distance = random.uniform(2.2, 7.0)
     aimed = 0.9 - distance * np.tan(np.radians(pitch)) + random.uniform(-0.8, 0.8)
     tall = max(0.15, aimed)
-    view = View(camera, rotation, -rotation @ np.array([0.0, tall, 0.0]))
+    view = View(camera, rotation, -rotation @ np.array([0.0, tall, DEEP / 2 + distance]))
     half = distance * width / focal / 2
     spread = []
     for person in people:
         aside = random.uniform(-half, half)
-        place = np.array([aside, 0.0, -distance - random.uniform(-0.8, 1.5)])
+        place = np.array([aside, 0.0, random.uniform(0, DEEP)])
         if any(np.linalg.norm(place - other) < 0.75 for other in spread):
             return None
         spread.append(place)

@@ -49,11 +49,16 @@ class Render:
         return Camera(**self.truth["camera"])
 
     @cached_property
+    def shown(self) -> list[dict[str, Any]]:
+        """Of the truth, who shows enough to be asked for."""
+        people = self.truth["people"]
+        return [p for p in people if (np.array(p["visibility"]) == SHOWN).sum() >= FEWEST]
+
+    @cached_property
     def people(self) -> list[TruePerson]:
-        """Who shows enough to be asked for."""
+        """`shown`, as arrays."""
         names = ("joints", "keypoints", "visibility")
-        people = [TruePerson(*(np.array(p[n]) for n in names)) for p in self.truth["people"]]
-        return [p for p in people if (p.visibility == SHOWN).sum() >= FEWEST]
+        return [TruePerson(*(np.array(p[n]) for n in names)) for p in self.shown]
 
     def match(self, observed: Sequence[np.ndarray]) -> list[int | None]:
         """Which of the observed keypoints (33, 2) is each of `people`, the nearest pairs first."""

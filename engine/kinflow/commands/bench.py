@@ -61,6 +61,19 @@ class BenchPhotos(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchScene(Common):
+    """Pitch, floor and people of photos before a camera that looks up or down."""
+
+    folder: Path | None = None
+    """Renders of engine/benchmarks/render_ground.py; by default the cache."""
+    old: Path | None = None
+    """Another checkout, measured beside this one."""
+    count: int | None = None
+    """Photos; by default all."""
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchCalibration(Common):
     """Whether keypoints are as far off as their scales say, on renders with known truth."""
 
@@ -113,7 +126,7 @@ class BenchRegressor(Common):
 
 
 _KINDS = (
-    *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchCalibration),
+    *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchScene, BenchCalibration),
     *(BenchSequence, BenchBatch, BenchRegressor),
 )
 BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}

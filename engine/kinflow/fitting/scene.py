@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.arrays import Array, pick, put_rows, to_numpy
+from ..core.arrays import concat, pick, put_rows, to_numpy
 from ..core.level import FLOOR, GRAVITY
 from ..core.posterior import ONE_PERSON, Block, State
 from ..core.solver import Progress, Solution, SolverConfig
@@ -24,6 +24,7 @@ from .people import People
 from .scene_terms import scene_terms
 from .stages import Search
 
+CLOSE = 20.0  # nats: minima that are further from a person's best by themselves are no rivals
 ABOUT = (0.0, -14.0, 14.0)  # degrees of pitch about what the people tell, to start from
 
 
@@ -79,7 +80,9 @@ def settle(search: Search, photos: Photos, progress: Progress) -> Search:
         solution = _together(people, state, everybody, photos, brief, progress)
         state = solution.state
     search = _others(replace(search, people=people), solution, progress)
-    return polished(search, photos, progress) if _changed(search, best) else search
+    first = np.arange(len(people))
+    same = (to_numpy(search.best()) == first).all()
+    return search if same else polished(search, photos, progress)
 
 
 def polished(search: Search, photos: Photos, progress: Progress) -> Search:
@@ -90,10 +93,6 @@ def polished(search: Search, photos: Photos, progress: Progress) -> Search:
     state = pick(search.solution.state, best)
     solution = _together(people, state, everybody, photos, brief, progress)
     return replace(search, solution=put_rows(search.solution, best, solution))
-
-
-def _changed(search: Search, best: Array) -> bool:
-    return bool((to_numpy(search.best()) != to_numpy(best)).any())
 
 
 def _together(
@@ -172,10 +171,19 @@ def _cheapest(people: People, solution: Solution, photos: Photos) -> State:
 
 
 def _others(search: Search, together: Solution, progress: Progress) -> Search:
-    """All other solutions before the camera and the floor that everybody's best agree on."""
-    people, owner, best = search.people, search.owner, search.best()
-    more = {n: v[owner] for n, v in together.state.more.items()}
-    state = replace(search.solution.state, more=more)
+    """All solutions that come close, before the camera and the floor that everybody's best agree
+    on; the others are let go."""
+    people, xp, owner, best = search.people, search.xp, search.owner, search.best()
+    energy = search.solution.energy
+    close = energy < energy[best][owner] + CLOSE
+    first = xp.zeros_like(close)
+    first[best] = True
+    rows = xp.nonzero(close & ~first)[0]
+    if not len(rows):
+        return Search(people, together, owner[best])
+    more = {n: v[owner[rows]] for n, v in together.state.more.items()}
+    state = replace(pick(search.solution.state, rows), more=more)
     brief = SolverConfig(people.means.config.scene.iterations, first_damping=0.1)
-    solution = minimise(people.problem.pick(owner), state, brief, progress)
-    return replace(search, solution=put_rows(solution, best, together))
+    others = minimise(people.problem.pick(owner[rows]), state, brief, progress)
+    solution = concat(xp, together, others)
+    return Search(people, solution, xp.concat((owner[best], owner[rows])))

@@ -2,7 +2,7 @@
 
 A point d above the floor costs -log((1 - p) + p exp(-d^2 / 2 s^2)): it touches with probability p,
 or is anywhere. So contact is a hypothesis and never a rule: who sits on a chair or jumps pays a
-bounded price. A point below the floor costs d^2 / 2 s^2.
+bounded price. A point below the floor costs HARD d^2 / 2 s^2: floors do not give way.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from ..arrays import Array, Namespace, arange_like, per_person
 from ..level import down
 from ..points import PointTable, point_rows
 from ..posterior import PosedState, Rows
+
+HARD = 9.0
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,18 @@ class Floor:
         return posed.state.block("floor") - below
 
     def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array]:
-        """Costs (S, C), and how likely each point touches; below the floor it does."""
+        """Costs (S, C), and their slopes by half the squared height over the scale."""
         half = 0.5 * (height / self.scale) ** 2
         near = self.touch * xp.exp(-half)
         above = height > 0
         either = 1 - self.touch + near
-        cost = xp.where(above, -xp.log(either), half)
-        return cost, xp.where(above, near / either, xp.ones_like(near))
+        cost = xp.where(above, -xp.log(either), HARD * half)
+        return cost, xp.where(above, near / either, HARD * xp.ones_like(near))
 
     def contact(self, xp: Namespace, posed: PosedState) -> Array:
-        """How likely each point touches the floor. -> (S, C), 0 to 1."""
-        return self._mixture(xp, self.heights(xp, posed))[1]
+        """How likely each point touches the floor; below it, it does. -> (S, C), 0 to 1."""
+        slope = self._mixture(xp, self.heights(xp, posed))[1]
+        return xp.where(slope < 1, slope, xp.ones_like(slope))
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
         """-> (S,) nats."""
@@ -49,12 +52,12 @@ class Floor:
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
         """One row a point."""
         height = self.heights(xp, posed)
-        cost, near = self._mixture(xp, height)
-        root = xp.sqrt(self.weight * near) / self.scale
+        cost, slope = self._mixture(xp, height)
+        root = xp.sqrt(self.weight * slope) / self.scale
         gravity, by_angles = down(xp, posed.state.block("gravity"))
-        slope = -gravity[:, None] * root[..., None]
+        by_place = -gravity[:, None] * root[..., None]
         which = arange_like(xp, height.shape[1], height)
-        rows = point_rows(xp, posed.levers(self.table), which, slope)
+        rows = point_rows(xp, posed.levers(self.table), which, by_place)
         by_gravity = -(posed.places(self.table) @ by_angles) * root[..., None]
         more = {"gravity": by_gravity, "floor": root[..., None]}
         return Rows(xp.sum(self.weight * cost, axis=-1), height * root, rows, more)
