@@ -34,11 +34,13 @@ M = TypeVar("M", bound="Model")
 
 @dataclass(frozen=True)
 class SolverConfig:
-    """A start has converged when its energy falls by less than `tolerance` nats in two steps."""
+    """A start has converged when its energy falls by less than `tolerance` nats in `patience`
+    steps."""
 
     max_iterations: int = 60
     tolerance: float = 5e-2
     first_damping: float = 1.0
+    patience: int = 2
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _minimise(
     for iteration in range(1, config.max_iterations + 1):
         if progress is not None and progress(iteration, config.max_iterations) is False:
             raise CancelledError("The fit was cancelled.")
-        run = _iterate(model, run, config.tolerance)
+        run = _iterate(model, run, config)
         if iteration == config.max_iterations:
             return _stored(final, run, iteration)
         if iteration % every == 0:
@@ -127,7 +129,7 @@ def _minimise(
     return final
 
 
-def _iterate(model: Model, run: _Run, tolerance: float) -> _Run:
+def _iterate(model: Model, run: _Run, config: SolverConfig) -> _Run:
     """One step of everybody. A trial is linearised at once, since most trials are taken."""
     xp = model.xp
     trial = model.step(run.linear, run.state, run.damping)
@@ -141,12 +143,12 @@ def _iterate(model: Model, run: _Run, tolerance: float) -> _Run:
     better = (after < before) & xp.isfinite(after) & ~run.done
     gain = xp.where(better, before - after, xp.zeros_like(before))
     # a rejected step at high damping is as idle as an accepted one that gains nothing
-    stuck = (gain < tolerance) & (better | (run.damping > 10))
+    stuck = (gain < config.tolerance) & (better | (run.damping > 10))
     kept = xp.where(better, xp.zeros_like(run.idle), run.idle)
     idle = xp.where(stuck, run.idle + 1, kept)
     damping = xp.where(better, run.damping * 0.3, run.damping * 5)
     damping = xp.clip(damping, SMALLEST_DAMPING, LARGEST_DAMPING)
-    done = run.done | (idle >= 2) | (damping >= LARGEST_DAMPING)
+    done = run.done | (idle >= config.patience) | (damping >= LARGEST_DAMPING)
     state, linear = _taken(xp, better, (trial, linear), (run.state, run.linear))
     return replace(run, state=state, linear=linear, damping=damping, idle=idle, done=done)
 

@@ -14,7 +14,7 @@ from ..bodies.arrays import BodyArrays
 from ..bodies.files import load_body_arrays
 from ..core.arrays import numpy_namespace as xp
 from ..core.posterior import PosedState, State, Term
-from ..core.rotations import axis_angle_to_matrix, geodesic_angle
+from ..core.rotations import axis_angle_to_matrix
 from ..core.solver import SolverConfig, levenberg_marquardt
 from ..core.terms.nearness import Near
 from ..priors.arrays import PosePrior, prior_of
@@ -26,7 +26,7 @@ from .results import Context
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
 
-WARM = SolverConfig(max_iterations=4, tolerance=1e-2, first_damping=1e-3)
+WARM = SolverConfig(max_iterations=3, tolerance=1e-2, first_damping=1e-3, patience=1)
 TURN_A_METRE, LEAST_TURN = math.radians(1000), math.radians(3)
 FIRST_HOLD, LEAST_HOLD, MOST_TRIES = 30.0, 1.0, 5
 
@@ -111,7 +111,7 @@ class Pull:
                 allowed = max(allowed, TURN_A_METRE * gone)
             if e.rotation is not None:
                 before = turn if last is None or last.rotation is None else last.rotation
-                allowed = max(allowed, 2 * float(geodesic_angle(xp, before, e.rotation)))
+                allowed = max(allowed, 2 * _turn(before, e.rotation))
             if e.look_at is not None:
                 to = e.look_at - place
                 old = turn @ FRONT if last is None or last.look_at is None else last.look_at - place
@@ -144,8 +144,13 @@ def nearness(weights: Weights, state: State, factor: float = 1.0) -> tuple[Term,
 
 
 def _most_turned(one: PosedState, other: PosedState) -> float:
-    turned = geodesic_angle(xp, one.skeleton.rotations, other.skeleton.rotations)
-    return float(turned.max())
+    return _turn(one.skeleton.rotations, other.skeleton.rotations)
+
+
+def _turn(one: NumpyArray, other: NumpyArray) -> float:
+    """The largest angle between rotations, radians: |A - B| = sqrt(8) sin(angle / 2)."""
+    chord = math.sqrt(float(((one - other) ** 2).sum((-2, -1)).max()) / 8)
+    return 2 * math.asin(min(1.0, chord))
 
 
 def _angle(one: NumpyArray, other: NumpyArray) -> float:

@@ -104,7 +104,7 @@ class Means:
     def gaussian(self) -> Gaussian:
         """A prior's, or that of the shipped one."""
         own = getattr(self.prior, "gaussian", None)
-        return BACKEND.record(own if own is not None else load_prior_arrays().gaussian)
+        return BACKEND.record(own if isinstance(own, Gaussian) else load_prior_arrays().gaussian)
 
 
 def _walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResult:
