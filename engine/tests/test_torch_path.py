@@ -26,12 +26,13 @@ def people(body, light):
     vertices, joints = body(root, pose, None, torch.tensor([[0.0, 0.2, 4.0]]).expand(4, 3))
     points = keypoint_regressor(body, "coco17")(joints, vertices).double().numpy()
     observations = []
-    for place, mesh in zip(points, vertices.double().numpy(), strict=True):
+    for i, (place, mesh) in enumerate(zip(points, vertices.double().numpy(), strict=True)):
         columns, lines = CAMERA.project(mesh).round().astype(int).T
         mask = np.zeros((640, 640), bool)
         mask[lines.clip(0, 639), columns.clip(0, 639)] = True
         keypoints = CAMERA.project(place)
-        observations.append(Observation(keypoints, np.ones(17), "coco17", CAMERA, mask=mask))
+        ones = np.ones(17)
+        observations.append(Observation(keypoints, ones, "coco17", CAMERA, mask=mask, photo=i // 2))
     return observations
 
 
