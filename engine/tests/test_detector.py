@@ -27,7 +27,7 @@ from kinflow.perception.ssd import (
     ssd_anchors,
     weighted_suppression,
 )
-from kinflow.perception.views import full_mask, summary, view_person
+from kinflow.perception.views import full_mask, geometric_median, summary, view
 
 # MediaPipe 1.2.2's Pose Landmarker (full) on the sample photo, px: x, y of the 33 keypoints
 MEDIAPIPE = """
@@ -184,6 +184,13 @@ def test_spread_is_how_far_the_views_are_from_where_most_of_them_agree():
     assert person.spread[rest].max() < 1e-9
 
 
+def test_the_geometric_median_lets_go_of_outliers():
+    ring = np.array([[1, 0], [-1, 0], [0, 1], [0, -1.0]])
+    np.testing.assert_allclose(geometric_median(ring + 3), [3, 3], atol=1e-9)
+    many = np.concatenate((np.zeros((6, 2)), np.full((4, 2), 100.0)))
+    assert np.abs(geometric_median(many)).max() < 0.1
+
+
 def test_masks_of_views_are_averaged_and_come_back_in_the_photo():
     plane = np.zeros((256, 256))
     plane[64:192, 128:] = 1
@@ -207,8 +214,10 @@ def test_a_body_agrees_with_itself_turned_about_and_not_with_its_neighbour():
 
 def test_nobody_is_seen_steadily_in_noise(networks):
     noise = np.random.default_rng(2).integers(0, 255, (300, 300, 3), np.uint8)
-    person = view_person(Pyramid(noise), Region(np.array([150.0, 150]), 280.0), networks[2])
+    region = Region(np.array([150.0, 150]), 280.0)
+    person = view(Pyramid(noise), region, networks[2], lambda first: True)
     assert person.score < 0.5 or np.median(person.spread) > 0.05
+    assert len(view(Pyramid(noise), region, networks[2], lambda first: False).looks) == 4
 
 
 @pytest.fixture

@@ -39,9 +39,26 @@ def add_look(looks: list[Look], new: Look, size: np.ndarray) -> None:
 
 def is_person(person: Person, size: np.ndarray) -> bool:
     """Whether the views see somebody, and enough of the body in the same places."""
-    steady = inside(person.points, size) & (person.spread < STEADY)
+    return _steady(person, size, STEADY, MIN_STEADY)
+
+
+def may_be_person(person: Person, size: np.ndarray) -> bool:
+    """The same of the first few views, with some leeway."""
+    return _steady(person, size, 1.2 * STEADY, MIN_STEADY - 2)
+
+
+def _steady(person: Person, size: np.ndarray, most: float, fewest: int) -> bool:
+    steady = inside(person.points, size) & (person.spread < most)
     large = person.size > SMALLEST * float(size.max())
-    return bool(person.score >= PRESENT and large and steady.sum() >= MIN_STEADY)
+    return bool(person.score >= PRESENT and large and steady.sum() >= fewest)
+
+
+def is_among(people: list[Person], new: Look, size: np.ndarray) -> bool:
+    """Whether a look shows somebody who is there already."""
+    known = inside(new.points, size)
+    return any(
+        agreement(new.points, p.points, known & (p.spread < STEADY)) > SAME_PERSON for p in people
+    )
 
 
 def add_person(people: list[Person], new: Person, size: np.ndarray) -> None:

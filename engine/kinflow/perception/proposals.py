@@ -27,14 +27,6 @@ class Source:
     shares: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A region in which somebody may be, and the detector's score."""
-
-    region: Region
-    score: float
-
-
 def tiles(size: np.ndarray, share: float) -> list[Region]:
     """Overlapping squares, `share` of the photo's longer side; one for 1 and more."""
     side = share * float(size.max())
@@ -58,24 +50,21 @@ def find_boxes(pyramid: Pyramid, region: Region, source: Source) -> Boxes:
     return Boxes(corners, region.to_photo(found.points / side), found.score)
 
 
-def propose(pyramid: Pyramid, sources: Sequence[Source]) -> list[Proposal]:
+def propose(pyramid: Pyramid, sources: Sequence[Source]) -> list[Region]:
     """Regions in which somebody may be, surest first, those that show the same but once."""
     looks = [(t, s) for s in sources for share in s.shares for t in tiles(pyramid.size, share)]
 
-    def one(which: tuple[Region, Source]) -> list[Proposal]:
+    def one(which: tuple[Region, Source]) -> list[tuple[float, Region]]:
         found = find_boxes(pyramid, *which)
-        return [Proposal(*p) for p in zip(regions_of(found), found.score, strict=True)]
+        return list(zip(found.score, regions_of(found), strict=True))
 
-    proposals = [p for some in each(one, looks) for p in some if p.region.side > 1]
-    kept: list[Proposal] = []
-    for proposal in sorted(proposals, key=_score, reverse=True):
-        if not any(same_region(proposal.region, other.region) for other in kept):
-            kept.append(proposal)
+    scored = [pair for some in each(one, looks) for pair in some]
+    kept: list[Region] = []
+    for index in np.argsort([-score for score, _ in scored], kind="stable"):
+        region = scored[index][1]
+        if region.side > 1 and not any(same_region(region, other) for other in kept):
+            kept.append(region)
     return kept
-
-
-def _score(proposal: Proposal) -> float:
-    return proposal.score
 
 
 def regions_of(found: Boxes) -> list[Region]:

@@ -7,16 +7,18 @@ import numpy as np
 
 from .detector_files import needed
 from .landmarks import Look, look
-from .people import add_look, add_person, best_first, is_person
+from .people import add_look, add_person, best_first, is_among, is_person, may_be_person
 from .proposals import Source, find_boxes, propose, regions_of
 from .regions import Pyramid, Region
 from .ssd import FACE, POSE, overlap
 from .tflite import each
-from .views import Person, view_person
+from .views import Person, view
 
 BODY_SHARES, FACE_SHARES = (1.4, 1.0, 0.6, 0.4), (1.0, 0.6, 0.4)
 BODY_SCORE, FACE_SCORE = 0.3, 0.5
+SMALL, CLOSER = 0.25, 0.2  # of the longer side: bodies so small ask for tiles so small
 BOX_MARGIN = 1.25
+MAX_PEOPLE = 24
 
 
 def search_people(rgb: np.ndarray, thorough: bool = True) -> list[Person]:
@@ -25,22 +27,30 @@ def search_people(rgb: np.ndarray, thorough: bool = True) -> list[Person]:
     shares = (BODY_SHARES, FACE_SHARES) if thorough else (BODY_SHARES[:2], FACE_SHARES[:1])
     sources = (Source(body, POSE, BODY_SCORE, shares[0]), Source(face, FACE, FACE_SCORE, shares[1]))
     pyramid = Pyramid(rgb)
-    return people_in(pyramid, [p.region for p in propose(pyramid, sources)])
+    people = people_in(pyramid, propose(pyramid, sources), [])
+    longer = float(pyramid.size.max())
+    if thorough and people and np.median([p.size for p in people]) < SMALL * longer:
+        # who is as far away as these may have been too small for the tiles
+        closer = Source(body, POSE, BODY_SCORE, (CLOSER,))
+        people = people_in(pyramid, propose(pyramid, [closer]), people)
+    return best_first(people)
 
 
-def people_in(pyramid: Pyramid, regions: Sequence[Region]) -> list[Person]:
-    """Who is seen in regions, each once."""
-    network = needed()[2]
-
+def people_in(
+    pyramid: Pyramid, regions: Sequence[Region], people: Sequence[Person]
+) -> list[Person]:
+    """`people`, and who else is seen in regions, each once."""
+    network, size = needed()[2], pyramid.size
     candidates: list[Look] = []
     for candidate in each(partial(look, pyramid, network=network), regions):
-        add_look(candidates, candidate, pyramid.size)
-    people: list[Person] = []
+        add_look(candidates, candidate, size)
+    result = list(people)
     for candidate in candidates:
-        person = view_person(pyramid, candidate.following, network)
-        if is_person(person, pyramid.size):
-            add_person(people, person, pyramid.size)
-    return best_first(people)
+        if len(result) < MAX_PEOPLE and not is_among(result, candidate, size):
+            person = view(pyramid, candidate.following, network, partial(may_be_person, size=size))
+            if is_person(person, size):
+                add_person(result, person, size)
+    return result
 
 
 def in_boxes(rgb: np.ndarray, boxes: np.ndarray) -> list[Person]:
@@ -53,7 +63,8 @@ def in_boxes(rgb: np.ndarray, boxes: np.ndarray) -> list[Person]:
         regions = [about, *regions_of(find_boxes(pyramid, about, source))]
         looks = each(partial(look, pyramid, network=network), regions)
         fits = [overlap(box, one.box[None])[0] * one.score for one in looks]
-        person = view_person(pyramid, looks[int(np.argmax(fits))].following, network)
+        region = looks[int(np.argmax(fits))].following
+        person = view(pyramid, region, network, partial(may_be_person, size=pyramid.size))
         if is_person(person, pyramid.size):
             people.append(person)
     return best_first(people)

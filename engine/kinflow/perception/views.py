@@ -1,5 +1,6 @@
 """Looking at a person again and again: the median of several views, and how far they disagree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,18 +11,24 @@ from .landmarks import SIDE, Look, look
 from .regions import Pyramid, Region, about_pixel_centres
 from .tflite import each
 
-# scale of the region, tilt in radians; each plain and mirrored
-VIEWS = ((0.85, 0.0), (1.0, -0.2), (1.0, 0.2), (1.15, 0.0), (1.4, 0.0))
+# scale of the region, tilt in radians, mirrored; the first few tell whether to go on
+VIEWS = (
+    *((0.85, 0.0, False), (1.15, 0.0, False), (1.0, -0.2, True), (1.0, 0.2, True)),
+    *((1.0, -0.2, False), (1.0, 0.2, False), (1.4, 0.0, False)),
+    *((0.85, 0.0, True), (1.15, 0.0, True), (1.4, 0.0, True)),
+)
+FIRST = 4
+_MEDIAN_STEPS = 20
 
 
 @dataclass(frozen=True)
 class Person:
     """One person as several views see it, before calibration; P looks at 33 keypoints.
 
-    looks: points (P, 33, 2) px; points (33, 2) px: their median; spread (33,): mean distance from
-    it as a share of `size`, px, the larger side of the body's extent (also beyond the photo's rim);
-    visible and present (33,) in 0..1, world (33, 3) m: medians; mask (256, 256) in 0..1 over
-    `region`; score: median of whether anybody is there.
+    looks: points (P, 33, 2) px; points (33, 2) px: their geometric median; spread (33,): mean
+    distance from it as a share of `size`, px, the larger side of the body's extent (also beyond the
+    photo's rim); visible and present (33,) in 0..1, world (33, 3) m: medians; mask (256, 256) in
+    0..1 over `region`; score: median of whether anybody is there.
     """
 
     looks: np.ndarray
@@ -41,25 +48,27 @@ class Person:
         return np.concatenate((self.points.min(0), self.points.max(0)))
 
 
-def view_regions(region: Region) -> list[tuple[Region, bool]]:
-    """The regions of all views, and which of them are mirrored."""
-    regions = [region.changed(scale, turn) for scale, turn in VIEWS]
-    return [(r, mirrored) for mirrored in (False, True) for r in regions]
+def view(
+    pyramid: Pyramid, region: Region, network: Path, worthwhile: Callable[[Person], bool]
+) -> Person:
+    """Looks at a region in all views, or in the first few where these are not worthwhile.
 
+    Raises DetectorError.
+    """
 
-def view_person(pyramid: Pyramid, region: Region, network: Path) -> Person:
-    """Looks at a region in all views. Raises DetectorError."""
+    def one(how: tuple[float, float, bool]) -> Look:
+        scale, turn, mirrored = how
+        return look(pyramid, region.changed(scale, turn), network, mirrored)
 
-    def one(view: tuple[Region, bool]) -> Look:
-        return look(pyramid, view[0], network, view[1])
-
-    return summary(each(one, view_regions(region)))
+    looks = each(one, VIEWS[:FIRST])
+    first = summary(looks)
+    return summary([*looks, *each(one, VIEWS[FIRST:])]) if worthwhile(first) else first
 
 
 def summary(looks: list[Look]) -> Person:
     """What several looks at one person say together."""
     points = np.stack([one.points for one in looks])
-    middle = np.median(points, axis=0)
+    middle = geometric_median(points)
     size = float(np.ptp(middle, axis=0).max())
     spread = np.linalg.norm(points - middle, axis=-1).mean(0) / max(size, 1e-6)
     whole = max((one.region for one in looks), key=_side)
@@ -71,6 +80,16 @@ def summary(looks: list[Look]) -> Person:
         *(points, middle, spread, size, visible, present, world, mean_mask(looks, whole), whole),
         score=float(np.median([one.score for one in looks])),
     )
+
+
+def geometric_median(points: np.ndarray) -> np.ndarray:
+    """The place of the least mean distance to points (P, ..., 2), by Weiszfeld's steps."""
+    middle = np.median(points, axis=0)
+    nearest = 1e-4 * max(float(np.ptp(points)), 1e-6)
+    for _ in range(_MEDIAN_STEPS):
+        weight = 1 / np.maximum(np.linalg.norm(points - middle, axis=-1, keepdims=True), nearest)
+        middle = (weight * points).sum(0) / weight.sum(0)
+    return middle
 
 
 def _side(region: Region) -> float:
