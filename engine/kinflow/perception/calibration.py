@@ -1,27 +1,48 @@
 """How far views disagree -> how far a keypoint is off, and how much to trust it.
 
-Constants are fitted on rendered people whose truth is known.
+Errors of keypoints have the density exp(-r / sigma) / (2 pi sigma^2) in the photo's plane (Laplace's
+in the distance, which loss KA is made of). Sigma is
+
+    size * GAIN * (spread + FLOOR)^OWN * (body + FLOOR)^SHARED * exp(UNSEEN * (1 - visible)),
+
+spread: how far the views of the keypoint disagree, body: the median of that over the person, both as
+shares of the person's size. The constants are of maximum likelihood on 80 renders of training
+performers, FLOOR and what goes into sigma were chosen by the likelihood of 80 renders of validation
+performers (`benchmarks.fit_calibration`), where Gauss's density was far worse.
 """
 
 import numpy as np
 
-FLOOR, SLOPE = 0.006, 1.0  # shares of the person's size
-HALF = 0.03  # of the person's size: a keypoint that far off is trusted by half
+GAIN, OWN, SHARED, UNSEEN = 1.17, 0.79, 0.30, 0.43
+FLOOR = 0.005  # of the person's size
+NEAR = 0.05  # of the person's size: as near as that is right
 
 
-def sigma_px(spread: np.ndarray, size: float) -> np.ndarray:
-    """Scale of a keypoint's error in px.
+def sigma_px(spread: np.ndarray, visible: np.ndarray, size: float) -> np.ndarray:
+    """Scale of each keypoint's error, (K,) px.
 
-    spread: mean distance of the views from their median, as a share of `size` (px).
+    spread (K,): mean distance of the views from their median, as a share of `size`, px; visible
+    (K,) in 0..1: how sure the network is that nothing hides the keypoint.
     """
-    return size * np.hypot(FLOOR, SLOPE * spread)
+    features = np.stack(logarithms(spread, visible), -1)
+    weights = np.array([np.log(GAIN), OWN, SHARED, UNSEEN])
+    return np.asarray(size * np.exp(features @ weights))
+
+
+def logarithms(
+    spread: np.ndarray, visible: np.ndarray, floor: float = FLOOR
+) -> tuple[np.ndarray, ...]:
+    """What log(sigma / size) is a linear function of, each (..., K)."""
+    body = np.median(spread, axis=-1, keepdims=True)
+    own, shared = np.log(spread + floor), np.log(body + floor) + np.zeros_like(spread)
+    return np.ones_like(spread), own, shared, 1 - visible
 
 
 def confidence(sigma: np.ndarray, size: float) -> np.ndarray:
-    """Trust in 0..1, falling with the scale of error."""
-    return 1 / (1 + (sigma / (HALF * size)) ** 2)
+    """How probable it is that a keypoint lies within NEAR of its place, in 0..1."""
+    return np.asarray(share_within(NEAR * size / sigma))
 
 
-def share_within(times: float) -> float:
-    """Share of errors within so many sigmas, of the density exp(-r / sigma) / (2 pi sigma^2)."""
-    return float(1 - (1 + times) * np.exp(-times))
+def share_within(times: np.ndarray | float) -> np.ndarray | float:
+    """Share of errors within so many sigmas: 1 - (1 + t) exp(-t)."""
+    return 1 - (1 + times) * np.exp(-np.asarray(times))

@@ -94,7 +94,7 @@ def _with_parts(
 def _observation(photo: Photo, person: Person) -> Observation:
     """In the full photo's pixels; what lies beyond its rim is extrapolated, not seen."""
     camera, points, size = photo.camera, person.points / photo.scale, person.size / photo.scale
-    sigma = sigma_px(person.spread, size)
+    sigma = sigma_px(person.spread, person.visible, size)
     trust = confidence(sigma, size)
     frame = np.array([camera.width, camera.height])
     trust[~inside(points, frame)] = 0
