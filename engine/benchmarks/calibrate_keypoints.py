@@ -1,15 +1,13 @@
 """python -m benchmarks.calibrate_keypoints FOLDER: where the detector sees hips and shoulders.
 
-FOLDER holds renders with their truth (`blender_tests/samples/render_sample.py NAME --folder
-FOLDER`). For each joint the mean offset of the detected keypoint from the projected joint is
-printed in the body's own terms: outwards along the line between both joints (as a fraction of their
-distance) and upwards along the trunk (as a fraction of the distance from the hips' centre to the
-pelvis), by least squares over all renders.
+FOLDER is a set of `render_people`; its whole people are used. For each joint the mean offset of the
+detected keypoint from the projected joint is printed in the body's own terms: outwards along the
+line between both joints (as a fraction of their distance) and upwards along the trunk (as a
+fraction of the distance from the hips' centre to the pelvis), by least squares over all renders.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -20,6 +18,8 @@ from kinflow import Camera, Observation, observe
 from kinflow.bodies.keypoint_names import BLAZEPOSE33
 from kinflow.core.skeleton import JOINT_INDEX
 
+from .renders import load_renders
+
 SIDED = ("hip", "shoulder")  # joints whose keypoints may lie further in or out
 Rows = dict[str, list[tuple[np.ndarray, np.ndarray]]]
 """By joint: the pixels (2, 2) that a metre outwards and one upwards move it, its miss (2,) px."""
@@ -27,14 +27,13 @@ Rows = dict[str, list[tuple[np.ndarray, np.ndarray]]]
 
 def main(folder: Path) -> None:
     rows: Rows = defaultdict(list)
-    used = 0
-    for path in sorted(folder.glob("*.json")):
-        people = observe(path.with_suffix(".png"))
-        if people:
-            truth = json.loads(path.read_text("utf-8"))
-            collect(rows, people[0], Camera(**truth["camera"]), np.array(truth["joints"]))
-            used += 1
-    print(f"{used} renders")
+    renders = load_renders(folder, ("whole",))
+    for render in renders:
+        people = observe(render.path)
+        index = render.match([p.keypoints for p in people])[0]
+        if index is not None:
+            collect(rows, people[index], render.camera, render.people[0].joints)
+    print(f"{len(renders)} renders")
     for name, pairs in rows.items():
         print(f"{name:>9}: {fitted_offset(pairs)}")
 

@@ -10,9 +10,11 @@ import pytest
 
 from kinflow import Observation
 from kinflow.commands.bench import import_benchmark
-from kinflow.perception.calibration import share_within
+from kinflow.perception.calibration import confidence, share_within, sigma_px
 
-scenes, renders, bench = map(import_benchmark, ("render_scenes", "renders", "bench_calibration"))
+scenes, renders, bench, fitting = map(
+    import_benchmark, ("render_scenes", "renders", "bench_calibration", "fit_calibration")
+)
 CHOSEN = [(kind, number) for kind in scenes.KINDS for number in range(4)]
 
 
@@ -21,6 +23,37 @@ def test_so_many_errors_of_the_stated_density_lie_within_sigma(times):
     # the radius of the density exp(-r / sigma) in the plane is gamma-distributed
     radius = np.random.default_rng(0).gamma(2.0, size=200_000)
     assert np.mean(radius < times) == pytest.approx(share_within(times), abs=0.005)
+
+
+def test_sigma_grows_with_disagreement_of_the_point_and_of_the_body_and_where_it_is_hidden():
+    spread, visible = np.full(33, 0.01), np.ones(33)
+    usual = sigma_px(spread, visible, 400.0)
+    apart = sigma_px(np.where(np.arange(33) == 5, 0.05, spread), visible, 400.0)
+    assert apart[5] > 2 * usual[5] and np.array_equal(np.delete(apart, 5), np.delete(usual, 5))
+    assert (sigma_px(4 * spread, visible, 400.0)[5] > apart[5] * 4 / 5).all()
+    assert (sigma_px(spread, visible - 0.5, 400.0) > usual).all()
+    np.testing.assert_allclose(sigma_px(spread, visible, 800.0), 2 * usual)
+    assert (sigma_px(np.zeros(33), visible, 400.0) > 0).all()
+
+
+def test_confidence_is_the_share_of_errors_within_a_twentieth_of_the_size():
+    sigma = np.array([1.0, 5.0, 20.0, 200.0])
+    radius = np.random.default_rng(1).gamma(2.0, size=(100_000, 1)) * sigma
+    np.testing.assert_allclose(confidence(sigma, 400.0), (radius < 20).mean(0), atol=0.01)
+
+
+@pytest.mark.parametrize(("power", "shape"), [(1, 2.0), (2, 1.0)])
+def test_the_likeliest_weights_are_those_that_the_errors_were_drawn_with(power, shape):
+    random = np.random.default_rng(2)
+    features = np.column_stack((np.ones(40_000), random.normal(size=(40_000, 2))))
+    weights = np.array([-3.0, 0.8, -0.3])
+    # r / sigma of Laplace's density, and (r / sigma)^2 / 2 of Gauss's, are gamma-distributed
+    ratio = (power * random.gamma(shape, size=40_000)) ** (1 / power)
+    error = ratio * np.exp(features @ weights)
+    np.testing.assert_allclose(fitting.likeliest(features, error, power), weights, atol=0.02)
+    best = fitting.log_likelihood(features @ weights, error, power)
+    assert best > fitting.log_likelihood(features @ weights + 0.1, error, power)
+    assert best > fitting.log_likelihood(features @ weights, error, 3 - power)
 
 
 @pytest.mark.parametrize(("kind", "number"), CHOSEN)

@@ -1,13 +1,13 @@
 """How far views disagree -> how far a keypoint is off, and how much to trust it.
 
-Errors of keypoints have the density exp(-r / sigma) / (2 pi sigma^2) in the photo's plane (Laplace's
-in the distance, which loss KA is made of). Sigma is
+An error of r px has the density exp(-r / sigma) / (2 pi sigma^2) in the photo's plane: Laplace's of
+the distance, as loss KA has it. Sigma is
 
     size * GAIN * (spread + FLOOR)^OWN * (body + FLOOR)^SHARED * exp(UNSEEN * (1 - visible)),
 
-spread: how far the views of the keypoint disagree, body: the median of that over the person, both as
-shares of the person's size. The constants are of maximum likelihood on 80 renders of training
-performers, FLOOR and what goes into sigma were chosen by the likelihood of 80 renders of validation
+spread: how far the views of the keypoint disagree, body: the median of that over the person, both
+as shares of the person's size. The constants are of maximum likelihood on 80 renders of training
+performers; FLOOR and what goes into sigma were chosen by the likelihood of 80 renders of validation
 performers (`benchmarks.fit_calibration`), where Gauss's density was far worse.
 """
 
