@@ -13,7 +13,7 @@ from addon.operators.apply_fit import show_result
 from addon.scene import body, camera, latent, pose
 from addon.scene.keypoints import store_people
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
-from kinflow.gravity import gravity_of, pitch_and_roll
+from kinflow.gravity import gravity_of, level_gravity, pitch_and_roll
 
 
 def apply(name, fitted):
@@ -134,7 +134,8 @@ def test_without_a_floor_the_lowest_point_of_all_bodies_is_on_the_ground(fitted_
     path, people, (result, *_) = fitted_samples["portrait"]
     # nearer to the sky, and further away
     other = moved(result, np.array([0.8, -0.3, 1.0]))
-    low, high = apply_all(path, people * 2, [replace(r, floor=None) for r in (result, other)])
+    known = {"gravity": level_gravity(), "floor": None}
+    low, high = apply_all(path, people * 2, [replace(r, **known) for r in (result, other)])
     assert abs(shown_vertices(low)[:, 2].min()) < 1e-3
     assert shown_vertices(high)[:, 2].min() == pytest.approx(0.3, abs=1e-3)
 
