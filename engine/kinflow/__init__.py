@@ -25,6 +25,7 @@ _HOME = {
     "fit_sequence": "fitting.sequence",
     "guess": "guessing.guess",
     "Effector": "posing",
+    "Floor": "posing",
     "IKResult": "posing",
     "solve_ik": "posing",
     "Engine": "client",

@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import AssetError, InvalidInputError
 from .gravity import level_gravity, upright_rotation
+from .meshfile import write_obj
 from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_shape, pinhole
 from .userfiles import MALFORMED, read_npz, replacing
 
@@ -171,10 +172,7 @@ class FitResult(Parameters):
         -Z, the floor at y = 0 (the camera, where there is no floor)."""
         upright = self.vertices @ upright_rotation(self.gravity).T
         upright += np.array([0, self.floor or 0.0, 0])
-        with open(path, "w", encoding="ascii") as stream:
-            stream.write("# kinflow fit, metres, Y up\n")
-            stream.writelines(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in upright)
-            stream.writelines(f"f {a} {b} {c}\n" for a, b, c in self.faces + 1)
+        write_obj(path, upright, self.faces, "fit")
 
     def to_smplx(self) -> dict[str, NumpyArray]:
         """Keyword arguments for `smplx.SMPL.forward` (batch of one) that give the same mesh."""

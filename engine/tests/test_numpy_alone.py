@@ -55,6 +55,7 @@ def test_keypoints_are_fitted_where_torch_cannot_be_imported(tmp_path):
         "bodies.arrays",
         "bodies.tables",
         "bodies.keypoints",
+        "posing",
         "priors.arrays",
         "priors.axes",
         "fitting.fit",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProtocolError
+from ..posing import Effector, Floor, IKResult, Pose
 from ..records import Camera, FitResult, Observation
 from .client import Client
 from .job import Progress
@@ -85,6 +86,28 @@ class Engine(Client):
             mesh=mesh,
         )
         return results
+
+    def solve_ik(
+        self,
+        effectors: Sequence[Effector],
+        start: Any = None,
+        *,
+        body: str | os.PathLike[str] | None = None,
+        prior: str | os.PathLike[str] | None = None,
+        locked: Sequence[str] = (),
+        floor: Floor | None = None,
+    ) -> IKResult:
+        """As `kinflow.solve_ik`."""
+        result: IKResult = self.call(
+            "solve_ik",
+            effectors=list(effectors),
+            start=None if start is None else Pose.of(start),
+            body=body,
+            prior=prior,
+            locked=list(locked),
+            floor=floor,
+        )
+        return result
 
     def decode(self, z: Array, prior: str | None = None) -> Array:
         """Latent codes (B, D) -> rotations (B, 23, 3, 3)."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ProtocolError
+from ..posing import Effector, Floor, IKResult, Pose
 from ..records import Camera, FitResult, Hypothesis, Observation, PriorId
 
 Array = NDArray[Any]
@@ -26,9 +27,8 @@ DTYPES = {
     )
 }
 _FLOATS = {repr(value): value for value in (math.nan, math.inf, -math.inf)}
-_RECORDS: dict[str, type] = {
-    cls.__name__: cls for cls in (Camera, Observation, FitResult, Hypothesis, PriorId)
-}
+_KINDS = (Camera, Observation, FitResult, Hypothesis, PriorId, Effector, Floor, Pose, IKResult)
+_RECORDS: dict[str, type] = {cls.__name__: cls for cls in _KINDS}
 _FIELDS = {name: get_type_hints(cls) for name, cls in _RECORDS.items()}
 _NO_VERTICES, _NO_FACES = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
 

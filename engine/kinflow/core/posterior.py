@@ -178,7 +178,8 @@ class Problem:
         turns = rows[..., :NUM_TURNS].reshape((*rows.shape[:2], NUM_JOINTS, 3))
         by_latent = self.decoder.pull_back(xp, posed.trace, posed.skeleton.world, turns[:, :, 1:])
         columns = self._columns()
-        by_rest = xp.concat([rows[..., columns[b.name]] for b in self.unknowns], axis=-1)
+        by_name = [rows[..., columns[b.name]] for b in self.unknowns]
+        by_rest = xp.concat([rows[..., :0], *by_name], axis=-1)
         quadratics = self._quadratics(state, [p for p in parts if isinstance(p, Quadratic)])
         return Linearisation(energy, residual, by_latent, by_rest, *quadratics)
 
@@ -219,7 +220,8 @@ class Problem:
             elif part.block in weights:
                 weights[part.block] = weights[part.block] + part.weight
                 gradients[part.block] = gradients[part.block] + part.weight * part.offset
-        rest = (xp.concat([t[n] for n in names], axis=-1) for t in (weights, gradients))
+        none = state.z[:, :0]  # there may be no unknown but the latent
+        rest = (xp.concat([none, *(t[n] for n in names)], axis=-1) for t in (weights, gradients))
         return latent_weight, latent_gradient, *rest
 
     def step(self, linear: Linearisation, state: State, damping: Array) -> State:

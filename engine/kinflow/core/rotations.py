@@ -115,6 +115,17 @@ def euler_to_matrix(xp: Namespace, angles: Array, order: str) -> Array:
     return result
 
 
+def matrix_to_euler_zxy(xp: Namespace, matrix: Array) -> Array:
+    """Angles (z, x, y) of Rz Rx Ry, radians, y = 0 where x is a right angle. (..., 3, 3) ->
+    (..., 3)."""
+    sine = xp.clip(matrix[..., 2, 1], -1.0, 1.0)
+    locked = sine * sine > 1 - 1e-12
+    z = xp.atan2(-matrix[..., 0, 1], matrix[..., 1, 1])
+    y = xp.atan2(-matrix[..., 2, 0], matrix[..., 2, 2])
+    z = xp.where(locked, xp.atan2(matrix[..., 1, 0], matrix[..., 0, 0]), z)
+    return xp.stack((z, xp.asin(sine), xp.where(locked, xp.zeros_like(y), y)), axis=-1)
+
+
 def left_jacobian(xp: Namespace, vector: Array) -> Array:
     """SO(3)'s left Jacobian: exp(v + dv) = exp(J dv) exp(v). (..., 3) -> (..., 3, 3)."""
     squared = xp.sum(vector * vector, axis=-1)[..., None, None]

@@ -23,7 +23,7 @@ from .rig import Rig, limb_joints
 from .states import Pose
 
 FLOOR_SIGMA = 0.002  # m
-LEVER = 0.2  # m: a radian weighs as much as this length
+LEVER = 0.5  # m: a radian weighs as much as this length
 FRONT = np.array([0.0, 0.0, 1.0])
 _NO_LENS = Lens(np.ones((1, 2)), np.zeros((1, 2)))
 
@@ -34,25 +34,30 @@ class Weights:
     of the root's turn (rad) and place (m).
 
     pin_force (nats a metre) and pin_sigma (m) of a pin, force and sigma of another effector.
+    firm_force: of a pin that is where it should be when a pull starts, so that it can be held.
     """
 
     prior: float = 1.0
     near: float = 1.0
     near_turn: float = 10.0
     near_place: float = 100.0
+    firm_force: float = 10000.0
     pin_force: float = 1000.0
     pin_sigma: float = 0.0005
-    force: float = 400.0
+    force: float = 200.0
     sigma: float = 0.003
 
-    def strength(self, effectors: Sequence[Effector], lever: float = 1.0) -> Strength:
-        """Of effectors; lever: metres a unit. -> one row."""
-        pinned = np.array([e.pinned for e in effectors])
-        weight = np.array([e.weight for e in effectors], np.float64)
-        force = np.where(pinned, self.pin_force, self.force) * weight
-        sigma = np.where(pinned, self.pin_sigma, self.sigma)
-        softness = sigma**2 * force / weight
-        return Strength((force * lever)[None], (softness / lever)[None])
+    def strength(
+        self, effectors: Sequence[Effector], firm: Sequence[Effector] = (), lever: float = 1.0
+    ) -> Strength:
+        """Of effectors, some of them firm; lever: metres a unit. -> one row."""
+        force, sigma = np.zeros((1, len(effectors))), np.zeros((1, len(effectors)))
+        for i, e in enumerate(effectors):
+            strong = self.firm_force if e in firm else self.pin_force
+            force[0, i] = strong if e.pinned else self.force
+            sigma[0, i] = self.pin_sigma if e.pinned else self.sigma
+        weight = np.array([e.weight for e in effectors])
+        return Strength(weight * force * lever, sigma**2 * force / lever)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,10 @@ class LockedDecoder:
         rows[:, :, self.joints] = 0
         return self.decoder.pull_back(xp, trace, world, rows)
 
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """Of the whole decoder."""
+        return self.decoder.volume(xp, trace)
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -98,20 +107,22 @@ class Scene:
         joined = tuple(_repeated(term, count) for term in (*terms, *self.above))
         return Problem(xp, self.rig.body, self.decoder, self.unknowns, lens, joined)
 
-    def effector_terms(self, effectors: Sequence[Effector]) -> list[Term]:
+    def effector_terms(
+        self, effectors: Sequence[Effector], firm: Sequence[Effector] = ()
+    ) -> list[Term]:
         """What the effectors ask, one row."""
         terms: list[Term] = []
-        weights = self.weights
+        strength = self.weights.strength
         if held := [e for e in effectors if e.position is not None]:
             place = np.stack([e.position for e in held])[None]
-            terms.append(Places(self.rig.joints, _index(held), weights.strength(held), place))
+            terms.append(Places(self.rig.joints, _index(held), strength(held, firm), place))
         if held := [e for e in effectors if e.rotation is not None]:
             rotation = np.stack([e.rotation for e in held])[None]
-            terms.append(Turns(_index(held), weights.strength(held, LEVER), rotation))
+            terms.append(Turns(_index(held), strength(held, firm, LEVER), rotation))
         if held := [e for e in effectors if e.look_at is not None]:
             point = np.stack([e.look_at for e in held])[None]
-            front, strength = np.tile(FRONT, (len(held), 1)), weights.strength(held, LEVER)
-            terms.append(Sights(self.rig.joints, _index(held), front, strength, point))
+            front, pull = np.tile(FRONT, (len(held), 1)), strength(held, firm, LEVER)
+            terms.append(Sights(self.rig.joints, _index(held), front, pull, point))
         return terms
 
 

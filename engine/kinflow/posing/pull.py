@@ -27,6 +27,8 @@ from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
 
 WARM = SolverConfig(max_iterations=3, tolerance=1e-2, first_damping=1e-3, patience=1)
+SLOW = SolverConfig(max_iterations=6, tolerance=1e-2, first_damping=1e-2)
+SLIP = 0.0005  # m that a pin that can be held may be off
 TURN_A_METRE, LEAST_TURN = math.radians(1000), math.radians(3)
 FIRST_HOLD, LEAST_HOLD, MOST_TRIES = 30.0, 1.0, 5
 
@@ -61,6 +63,7 @@ class Pull:
         state = encoded(arrays, pose)
         self._near = nearness(self._weights, state)
         self._posed = self._scene.problem(self._near).posed(state)
+        self._firm = [e for e in self._pins if e.pinned and not self._off(self._posed, e)]
         self._last: dict[str, Effector] = {}
         self._hold = 0.0
 
@@ -83,13 +86,16 @@ class Pull:
     ) -> tuple[PosedState, NumpyArray]:
         """The minimum near the last one; where a joint would turn further than is allowed, the
         whole body is held back."""
-        terms = [*self._scene.effector_terms(effectors), *self._near]
+        terms = [*self._scene.effector_terms(effectors, self._firm), *self._near]
         last, hold = self._posed, self._hold if self._hold > LEAST_HOLD else 0.0
         for _ in range(MOST_TRIES):
             held = nearness(self._weights, last.state, hold) if hold else ()
             problem = self._scene.problem((*terms, *held))
             found = levenberg_marquardt(problem, last.state, WARM)
             posed = problem.posed(found.state)
+            if self._slips(posed):
+                found = levenberg_marquardt(problem, found.state, SLOW)
+                posed = problem.posed(found.state)
             if _most_turned(last, posed) <= allowed:
                 break
             hold = max(FIRST_HOLD, hold * 6)
@@ -97,6 +103,16 @@ class Pull:
             posed = last
         self._hold = 0.3 * hold
         return posed, found.energy
+
+    def _off(self, posed: PosedState, pin: Effector) -> bool:
+        """Whether a pin's place is further off than it may be."""
+        if pin.position is None:
+            return False
+        apart = posed.joints()[0, pin.index] - pin.position
+        return bool(apart @ apart > SLIP**2)
+
+    def _slips(self, posed: PosedState) -> bool:
+        return any(self._off(posed, pin) for pin in self._firm)
 
     def _allowed(self, effectors: Sequence[Effector]) -> float:
         """How far joints may turn, radians, by how far effectors have gone since the last time."""

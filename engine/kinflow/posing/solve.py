@@ -31,6 +31,7 @@ COLD = SolverConfig(max_iterations=30, tolerance=1e-2, first_damping=1.0)
 STRIDE, MOST_STRIDES = 0.05, 24  # m a step of the way from a start
 MAX_HYPOTHESES = 5
 MOST_SETTLING = 8
+HERE = 0.001  # m: a pin this near to its place can be held firmly
 
 
 def solve_ik(
@@ -109,21 +110,32 @@ class Means:
 
 def _walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResult:
     """The minimum on the way from the start: the effectors go there in strides."""
+    still = [i for i, e in enumerate(effectors) if e.pinned and _apart(e, means, start) < HERE]
+    going = [i for i in range(len(effectors)) if i not in still]
+    pins, moved = ([effectors[i] for i in rows] for rows in (still, going))
     options: dict[str, Any] = {"body": means.body, "prior": means.prior, "weights": means.weights}
-    pull = Pull(start, locked=means.limits[0], floor=means.limits[1], **options)
+    pull = Pull(start, pins, locked=means.limits[0], floor=means.limits[1], **options)
     joints = pull.joints
-    gone = [
-        np.linalg.norm(e.position - joints[e.index]) for e in effectors if e.position is not None
-    ]
-    strides = int(np.clip(np.ceil(max(gone, default=0.0) / STRIDE), 1, MOST_STRIDES))
+    far = max((_apart(e, means, start) for e in moved), default=0.0)
+    strides = int(np.clip(np.ceil(far / STRIDE), 1, MOST_STRIDES))
     for share in np.linspace(0, 1, strides + 1)[1:-1]:
-        pull.move([_on_the_way(e, joints[e.index], share) for e in effectors])
-    result = pull.move(effectors)
+        pull.move([_on_the_way(e, joints[e.index], share) for e in moved])
+    result = pull.move(moved)
     for _ in range(MOST_SETTLING):
-        before, result = result, pull.move(effectors)
+        before, result = result, pull.move(moved)
         if before.energy - result.energy < COLD.tolerance:
             break
-    return result
+    order = np.argsort([*still, *going])
+    return replace(result, reached=result.reached[order], turned=result.turned[order])
+
+
+def _apart(effector: Effector, means: Means, start: Pose) -> float:
+    """How far an effector is from its place at the start, m; 0 where it has none."""
+    if effector.position is None:
+        return 0.0
+    rig = rig_of(means.body, start.betas)
+    place = rig.posed(start).place[0, effector.index] + start.transl
+    return float(np.linalg.norm(place - effector.position))
 
 
 def _on_the_way(effector: Effector, place: NumpyArray, share: float) -> Effector:

@@ -6,6 +6,7 @@ from typing import Any
 from .fits import fit_folder, fit_people, fit_photos, refit_person
 from .models import decode, device_info, encode, sample
 from .photos import observe_photos
+from .posing import solve_pose
 
 METHODS: dict[str, Callable[..., Any]] = {
     "observe": observe_photos,
@@ -13,6 +14,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "fit_sequence": fit_photos,
     "fit_folder": fit_folder,
     "refit": refit_person,
+    "solve_ik": solve_pose,
     "decode": decode,
     "encode": encode,
     "sample": sample,
