@@ -97,7 +97,7 @@ def scene(backend: Backend, prior: str = "light", parts: str = "parts") -> Scene
             place(random.uniform(0.2, 1, (COUNT, len(index)))),
         ),
         field,
-        Latent(0.7),
+        Latent(0.7, 0.6),
         Shape(1.3),
     )
     lens = Lens(place(np.full((COUNT, 2), 600.0)), place(np.full((COUNT, 2), 240.0)))

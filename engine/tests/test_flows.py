@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kinflow import load_prior
+from kinflow.core.arrays import Backend
 from kinflow.core.flow import Kink
 from kinflow.core.representations import to_matrix, to_vector
 from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
@@ -98,12 +99,25 @@ def test_rows_pulled_back_equal_autograd(prior):
 def test_a_kink_is_undone_and_its_slopes_are_those_of_autograd(eps, slope):
     kink = Kink(torch.tensor([slope], dtype=torch.float64), eps)
     h = torch.linspace(-3, 3, 40, dtype=torch.float64)[None].requires_grad_()
-    u, (slopes,) = kink.to_pose(xp, h)
-    (exact,) = torch.autograd.grad(u.sum(), h)
+    u, trace = kink.to_pose(xp, h)
+    slopes, _ = trace
+    (exact,) = torch.autograd.grad(u.sum(), h, retain_graph=True)
     torch.testing.assert_close(slopes, exact)
     again, logdet = kink.to_latent(xp, u)
     torch.testing.assert_close(again, h)
     torch.testing.assert_close(logdet, -slopes.log().sum(-1))
+
+
+def test_the_volume_is_the_inverse_of_the_density_s_and_its_gradient_that_of_autograd(prior):
+    double = prior.to(dtype=torch.float64)
+    z = codes(double, 4).requires_grad_()
+    decoder = load_prior_arrays(prior.name).decoder(Backend(xp, torch.float64, "cpu"))
+    x, traces = decoder.to_pose(xp, z)
+    value, gradient = decoder.volume(xp, (x, None, traces))
+    (exact,) = torch.autograd.grad(value.sum() + 0 * z.sum(), z)
+    torch.testing.assert_close(gradient, exact)
+    _, logdet = decoder.to_latent(xp, x)
+    assert (value + logdet).std() < 1e-6, "up to a constant"
 
 
 def test_codes_of_different_flows_are_told_apart():

@@ -87,6 +87,11 @@ class VPoserDecoder:
             out = (out * slope[:, None]) @ weight
         return out
 
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """None is defined: the pose has more dimensions. -> zeros (B,), (B, 32)."""
+        none = xp.zeros_like(trace[0][:, :LATENT])
+        return none[:, 0], none
+
 
 @dataclass(frozen=True, eq=False)
 class VPoserPrior:

@@ -31,13 +31,15 @@ class Kink:
     eps: float = 0.0
 
     def to_pose(self, xp: Namespace, h: Array) -> tuple[Array, Trace]:
-        """(B, D) -> (B, D), trace: the slopes there."""
+        """(B, D) -> (B, D), trace: the slopes there, and the slopes of their logarithms."""
         if self.eps == 0:
             slopes = xp.where(h > 0, xp.ones_like(h), self.slope)
-            return h * slopes, (slopes,)
+            return h * slopes, (slopes, xp.zeros_like(h))
         p, q = 0.5 * (1 + self.slope), 0.5 * (1 - self.slope)
-        root = xp.sqrt(h * h + self.eps**2)
-        return p * h + q * root, (p + q * h / root,)
+        square = h * h + self.eps**2
+        root = xp.sqrt(square)
+        slopes = p + q * h / root
+        return p * h + q * root, (slopes, q * self.eps**2 / (square * root * slopes))
 
     def to_latent(self, xp: Namespace, u: Array) -> tuple[Array, Array]:
         """Inverse (B, D) and its log-determinant (B,)."""
@@ -53,6 +55,10 @@ class Kink:
     def pull_back(self, xp: Namespace, trace: Trace, rows: Array) -> Array:
         """Rows (B, M, D) by the output -> by the input."""
         return rows * trace[0][:, None]
+
+    def volume(self, xp: Namespace, trace: Trace) -> tuple[Array, Array]:
+        """log|det du/dh| (B,), and its gradient by the input (B, D)."""
+        return xp.sum(xp.log(trace[0]), axis=-1), trace[1]
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,13 @@ class Coupling:
         by_scale = _network_rows(self.scale, slopes[0:2], row_b * slopes[5])
         by_shift = _network_rows(self.shift, slopes[2:4], row_b)
         return self._joined(xp, row_a + by_scale + by_shift, row_b * slopes[4])
+
+    def volume(self, xp: Namespace, trace: Trace) -> tuple[Array, Array]:
+        """log|det du/dh| (B,), and its gradient by the input (B, D)."""
+        scale = xp.log(trace[4])
+        by_raw = (1 - (scale / SCALE_BOUND) ** 2)[:, None]
+        by_a = _network_rows(self.scale, [t[:, None] for t in trace[0:2]], by_raw)[:, 0]
+        return xp.sum(scale, axis=-1), self._joined(xp, by_a, xp.zeros_like(by_a))
 
 
 def _network(
@@ -194,6 +207,16 @@ class Flow:
             by_x = step.pull_back(xp, step_trace, by_x) @ weight
         return by_x
 
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """log|det dx/dz| (B,) up to a constant, and its gradient by the latent (B, D)."""
+        total, gradient = 0.0, xp.zeros_like(trace[0])
+        layers = zip(self.steps[::-1], trace[2][::-1], self.weights[-2::-1], strict=True)
+        for step, step_trace, weight in layers:
+            value, by_input = step.volume(xp, step_trace)
+            later = step.pull_back(xp, step_trace, gradient[:, None])[:, 0]
+            total, gradient = total + value, (later + by_input) @ weight
+        return total, gradient
+
 
 def turned_rows(rows: Array, table: Array) -> Array:
     """Rows by turns -> rows by what turns. (B, M, J, 3), (B, J, 3, n) -> (B, M, J, n)."""
@@ -216,4 +239,8 @@ class Decoder(Protocol):
 
     def pull_back(self, xp: Namespace, trace: Any, world: Array, rows: Array) -> Array:
         """world (B, 24, 3, 3), rows (B, M, 23, 3) by turns in the world -> (B, M, D)."""
+        ...
+
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """log|det dx/dz| (B,) up to a constant, and its gradient by the latent (B, D)."""
         ...

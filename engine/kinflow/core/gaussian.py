@@ -42,3 +42,8 @@ class Gaussian:
         table = representations.turns_by_vector(xp, "axis_angle", x, pose, world)
         by_x = turned_rows(rows[:, :, : pose.shape[1]], table)
         return by_x.reshape((*rows.shape[:2], -1)) @ self.factor
+
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """Constant: the map is affine. -> (B,), (B, D)."""
+        none = zeros_like(xp, (len(trace[0]), self.dim), trace[0])
+        return none[:, 0], none

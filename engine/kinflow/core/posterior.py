@@ -73,11 +73,13 @@ class PosedState:
 
     def __init__(self, xp: Namespace, problem: Problem, state: State) -> None:
         self.xp, self.body, self.lens, self.state = xp, problem.body, problem.lens, state
+        self.decoder = problem.decoder
         pose, self.trace = problem.decoder.decode(xp, state.z)
         rotations = xp.concat((state.root[:, None], pose), axis=1)
         self.skeleton = pose_skeleton(xp, problem.body, rotations, state.betas)
         self._points: dict[int, Posed] = {}
         self._levers: dict[int, Levers] = {}
+        self._volume: tuple[Array, Array] | None = None
 
     def points(self, table: PointTable) -> Posed:
         """A table's points, before translation."""
@@ -94,6 +96,12 @@ class PosedState:
         if id(table) not in self._levers:
             self._levers[id(table)] = levers(self.xp, self.body, self.points(table))
         return self._levers[id(table)]
+
+    def volume(self) -> tuple[Array, Array]:
+        """The decoder's log|det dx/dz| (S,), and its gradient by the latent (S, D)."""
+        if self._volume is None:
+            self._volume = self.decoder.volume(self.xp, self.trace)
+        return self._volume
 
     def joints(self) -> Array:
         """SMPL's joints in the camera's frame. -> (S, 24, 3) m."""
@@ -113,7 +121,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """value (S,) nats = 0.5 weight |offset|^2 of one block, offset (S, n): its rows are sparse."""
+    """value (S,) nats, about 0.5 weight |offset|^2 of one block, with gradient weight offset.
+
+    offset (S, n): its rows are sparse.
+    """
 
     value: Array
     block: str

@@ -13,13 +13,15 @@ class Weights:
     """How the terms weigh against each other.
 
     keypoint_metres: Laplace scale of a detector's error at the body (m), where an observation does
-    not state its own; latent, betas and part: of those terms, in negative log-likelihoods;
+    not state its own; latent, betas and part: of those terms, in negative log-likelihoods; volume:
+    the share of the flow's log-determinant in the prior's energy (terms.latent);
     hint_metres: Laplace scale of 3D hints' depth (m).
     """
 
     keypoint_metres: float = 0.02
     softness: float = 0.15
     latent: float = 1.0
+    volume: float = 0.5
     betas: float = 1.0
     hint_metres: float = 0.10
     part: float = 1.0

@@ -30,7 +30,8 @@ _NO_LENS = Lens(np.ones((1, 2)), np.zeros((1, 2)))
 
 @dataclass(frozen=True)
 class Weights:
-    """prior: of 0.5 |z|^2, where no start is given; of a start, near: of 0.5 |z - z_start|^2 and
+    """prior: of the prior's energy, where no start is given, and volume: the share of the flow's
+    log-determinant in it (`terms.latent`); of a start, near: of 0.5 |z - z_start|^2 and
     of the root's turn (rad) and place (m).
 
     pin_force (nats a metre) and pin_sigma (m) of a pin, force and sigma of another effector.
@@ -38,6 +39,7 @@ class Weights:
     """
 
     prior: float = 1.0
+    volume: float = 0.5
     near: float = 1.0
     near_turn: float = 10.0
     near_place: float = 100.0
@@ -78,6 +80,10 @@ class LockedDecoder:
         pose = pose.copy()
         pose[:, self.joints] = self.pose
         return pose, trace
+
+    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
+        """Of the decoder, as if nothing were locked."""
+        return self.decoder.volume(xp, trace)
 
     def pull_back(self, xp: Namespace, trace: Any, world: Array, rows: Array) -> Array:
         """world (B, 24, 3, 3), rows (B, M, 23, 3) by turns in the world -> (B, M, D)."""
