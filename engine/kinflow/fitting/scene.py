@@ -172,13 +172,14 @@ def _cheapest(people: People, solution: Solution, photos: Photos) -> State:
 
 def _others(search: Search, together: Solution, progress: Progress) -> Search:
     """All solutions that come close, before the camera and the floor that everybody's best agree
-    on; the others are let go."""
+    on; the others are let go.
+
+    Everybody's first is among them as it was: who was drawn to the floor while contacts were looked
+    for from afar, and is better off in the air, is found there.
+    """
     people, xp, owner, best = search.people, search.xp, search.owner, search.best()
     energy = search.solution.energy
-    close = energy < energy[best][owner] + CLOSE
-    first = xp.zeros_like(close)
-    first[best] = True
-    rows = xp.nonzero(close & ~first)[0]
+    rows = xp.nonzero(energy <= energy[best][owner] + CLOSE)[0]
     if not len(rows):
         return Search(people, together, owner[best])
     more = {n: v[owner[rows]] for n, v in together.state.more.items()}
