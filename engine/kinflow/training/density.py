@@ -69,9 +69,18 @@ class DensityFlow(nn.Module):
 
     def sample(self, z: Tensor) -> Tensor:
         """Latent codes (B, D) -> data (B, D), differentiable."""
-        weights = torch.linalg.inv(torch.stack(tuple(self.inverse)))
-        white, _ = self._flow(tuple(weights), ()).to_pose(xp, z)
+        white, _ = self._decoding().to_pose(xp, z)
         return white @ self.colour.T + self.mean
+
+    def volume(self, z: Tensor) -> Tensor:
+        """log|det dx/dz| at latent codes (B, D), up to what is the same everywhere. -> (B,)."""
+        flow = self._decoding()
+        _, traces = flow.to_pose(xp, z)
+        pairs = zip(flow.steps, traces, strict=True)
+        return torch.stack([step.volume(xp, trace)[0] for step, trace in pairs]).sum(0)
+
+    def _decoding(self) -> Flow:
+        return self._flow(tuple(torch.linalg.inv(torch.stack(tuple(self.inverse)))), ())
 
     @torch.no_grad()
     def tensors(self) -> dict[str, np.ndarray]:

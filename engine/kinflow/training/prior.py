@@ -20,7 +20,7 @@ from .data import TrainingData, clip_interval, prepare_data
 from .density import DensityFlow
 from .finish import Companions, extras
 from .schedule import warm_cosine
-from .settle import sample_loss
+from .settle import VOLUME_EVERY, VOLUME_WEIGHT, sample_loss, volume_loss
 
 LIFT = 0.04  # thickness of the lifted data
 CHUNK, LOOK_EVERY = 50, 500
@@ -28,6 +28,9 @@ MIXED = (0.5, 0.15)  # shares of a batch that are recombined: for the likelihood
 SOURCE = "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu; NSF EIA-0196217)"
 Report = Callable[[str], None]
 Logs = tuple[Report, TextIO]
+Architecture = Literal["light", "realnvp"]
+Representation = Literal["6d", "axis_angle", "matrix"]
+RecipeName = Literal["rounded", "paper"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Recipe:
     eps: float
     settle: int = 0
     """Further steps that look at samples too (kinflow.training.settle), from half the rate."""
+    even: bool = False
+    """Whether the volume is kept even near the middle."""
 
     def lr_at(self, step: int) -> float:
         """Adam's step size."""
@@ -52,12 +57,12 @@ class Recipe:
 
 
 RECIPES = {
-    "rounded": Recipe(256, 1e-3, 15_000, "cosine", 1.0, 2500),
+    "rounded": Recipe(256, 1e-3, 12_500, "cosine", 1.0, 2500, even=True),
     # Zanfir et al. 2020, supplement: batch 64, Adam 1e-4, decay 0.99 every 10,000 steps, 200,000
     # steps; PReLU
     "paper": Recipe(64, 1e-4, 200_000, "exponential", 0.0),
 }
-SHIPPED = {
+SHIPPED: dict[str, tuple[Architecture, Representation, RecipeName]] = {
     "light": ("light", "6d", "rounded"),
     "light-aa": ("light", "axis_angle", "rounded"),
     "light-rotmat": ("light", "matrix", "rounded"),
@@ -76,9 +81,9 @@ class TrainPrior:
     """Where checkpoint and curve go (without suffix); with --all a folder."""
     all: bool = False
     """Every shipped prior but light-paper, as prior-NAME."""
-    architecture: Literal["light", "realnvp"] = "light"
-    representation: Literal["6d", "axis_angle", "matrix"] = "6d"
-    recipe: Literal["rounded", "paper"] = "rounded"
+    architecture: Architecture = "light"
+    representation: Representation = "6d"
+    recipe: RecipeName = "rounded"
     without: str = ""
     """A kind of motion (clips.csv) that is left out."""
     steps: int | None = None
@@ -157,6 +162,8 @@ def minimise(
         optimiser.param_groups[0]["lr"] = recipe.lr_at(step)
         loss = -net.log_prob(x).mean()
         look.add(-loss.item())
+        if recipe.even and step % VOLUME_EVERY == 0:
+            loss = loss + VOLUME_EVERY * VOLUME_WEIGHT * volume_loss(net)
         if settling and step % 2:
             # every other step, twice as much
             samples = net.sample(torch.randn_like(x))
