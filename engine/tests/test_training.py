@@ -18,7 +18,7 @@ from kinflow.priors.arrays import load_prior_arrays
 from kinflow.priors.storage import PriorHeader, flow_of
 from kinflow.training.data import Pool, clip_interval
 from kinflow.training.density import DensityFlow
-from kinflow.training.prior import RECIPES, TrainPrior, train_priors
+from kinflow.training.prior import RECIPES, TrainPrior, train_prior
 
 CLIPS = (
     ("cmu/01", "a", "train", "walking"),
@@ -97,7 +97,7 @@ def test_paper_recipe_is_the_papers():
 
 def test_training_writes_a_prior_with_all_that_travels_beside_it(clips, tmp_path):
     plan = TrainPrior(clips, tmp_path / "one", representation="axis_angle", steps=200)
-    (path,) = train_priors(plan, quiet)
+    (path,) = train_prior(plan, quiet)
     prior = load_prior_arrays(path)
     pose = prior.decode(np.zeros((2, prior.dim)))
     assert prior.header.eps == 1.0 and prior.gaussian.dim == 69
@@ -113,14 +113,14 @@ def test_the_same_seed_trains_the_same_prior(clips, tmp_path):
         TrainPrior(clips, tmp_path / name, representation="axis_angle", steps=100)
         for name in ("one", "two")
     ]
-    a, b = (load_prior_arrays(train_priors(plan, quiet)[0]) for plan in plans)
+    a, b = (load_prior_arrays(train_prior(plan, quiet)[0]) for plan in plans)
     assert a.checksum == b.checksum
 
 
 def test_a_coupling_flow_of_an_odd_dimension_is_refused(clips, tmp_path):
     plan = TrainPrior(clips, tmp_path / "x", architecture="realnvp", representation="axis_angle")
     with pytest.raises(InvalidInputError, match="even dimension"):
-        train_priors(plan, quiet)
+        train_prior(plan, quiet)
 
 
 def test_splits_have_no_performer_in_common(clips):

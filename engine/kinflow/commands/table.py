@@ -54,6 +54,8 @@ def _training(module: str, what: str, help: str) -> _Command:
 
     def run(command: Any) -> dict[str, Any]:
         answer = load(f"train_{what}")(command, say)
+        if isinstance(answer, list):
+            return {"out": [str(path) for path in answer]}
         return {"out": str(answer)} if isinstance(answer, Path) else answer
 
     return _Command(partial(load, f"Train{what.title()}"), run, help)

@@ -103,7 +103,7 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def train_priors(config: TrainPrior, report: Report = _to_stderr) -> list[Path]:
+def train_prior(config: TrainPrior, report: Report = _to_stderr) -> list[Path]:
     """Trains one prior, or with `all` every shipped one. Returns the checkpoints' paths.
 
     Raises AssetError for unusable clips, InvalidInputError for a coupling flow of an odd dimension.

@@ -13,7 +13,7 @@ from ..core.representations import to_matrix
 from .density import DensityFlow
 
 ENERGY_WEIGHT, LIMIT_WEIGHT = 200.0, 100.0
-VOLUME_WEIGHT, VOLUME_EVERY, VOLUME_BATCH = 0.03, 4, 64
+VOLUME_WEIGHT, VOLUME_EVERY, VOLUME_BATCH = 0.2, 4, 64
 
 
 def sample_loss(samples: Tensor, data: Tensor, representation: str) -> Tensor:
