@@ -22,7 +22,7 @@ from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
 from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.errors import InvalidInputError
 from kinflow.mocap.augment import HAND_NOISE
-from kinflow.priors.arrays import SHIPPED, load_prior_arrays
+from kinflow.priors.arrays import SHIPPED, PriorArrays, load_prior_arrays
 from kinflow.training.data import clip_interval
 
 from .baselines import load_baselines
@@ -34,9 +34,11 @@ from .prior_tasks import (
     NUMPY,
     RANDOM_STARTS,
     TASKS,
+    VOLUMES,
     WEIGHTS,
     AnyPrior,
     Solver,
+    Strength,
     Task,
     joints_of,
     make_task,
@@ -71,10 +73,10 @@ class Poses:
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors a pose: row -> (N,) mm or degrees; weights by task; seconds."""
+    """Errors a pose: row -> (N,) mm or degrees; what the prior weighed by task; seconds."""
 
     errors: dict[str, np.ndarray]
-    weights: dict[str, float]
+    weights: dict[str, Strength]
     seconds: float
 
 
@@ -114,30 +116,36 @@ def error(body: BodyArrays, name: str, task: Task, poses: np.ndarray, truth: np.
     return 1e3 * np.linalg.norm(apart, axis=-1)[:, list(METRIC_JOINTS)].mean(-1)
 
 
-def best_weight(solver: Solver, name: str, validation: np.ndarray) -> float:
-    """The weight of the lowest error on validation poses."""
+def best_strength(solver: Solver, name: str, validation: np.ndarray) -> Strength:
+    """The weight, then a flow's share of the volume, of the lowest error on validation poses."""
     task = make_task(name, solver.body, validation, seed=1)
-    choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
-    errors = [
-        error(solver.body, name, task, solver.most_likely(task, w), validation).mean()
-        for w in choices
-    ]
-    return choices[int(np.nanargmin(errors))]
+
+    def best(choices: list[Strength]) -> Strength:
+        answers = [solver.most_likely(task, s) for s in choices]
+        errors = [error(solver.body, name, task, a, validation).mean() for a in answers]
+        return choices[int(np.nanargmin(errors))]
+
+    weights = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
+    first = best([Strength(w) for w in weights])
+    if not isinstance(solver.prior, PriorArrays):
+        return first
+    near = weights[max(0, weights.index(first.weight) - 1) :][:3]
+    return best([Strength(w, v) for w in near for v in VOLUMES])
 
 
 def score(solver: Solver, poses: np.ndarray, validation: np.ndarray, draws: int) -> Scores:
     """Every task with its weight from the validation poses; completions also by draws."""
     started, errors, weights, best_of = time.perf_counter(), {}, {}, []
     for name in TASKS:
-        weight = weights[name] = best_weight(solver, name, validation)
+        strength = weights[name] = best_strength(solver, name, validation)
         task = make_task(name, solver.body, poses)
-        answer = solver.most_likely(task, weight, RANDOM_STARTS)
+        answer = solver.most_likely(task, strength, RANDOM_STARTS)
         best = errors[name] = error(solver.body, name, task, answer, poses)
         if name in HIDDEN_LIMBS and draws:
             random = np.random.default_rng(2)
             for _ in range(draws - 1):
                 middle = random.standard_normal((len(poses), solver.dim), np.float32)
-                drawn, _ = solver.solve(task, weight, middle)
+                drawn, _ = solver.solve(task, strength, middle)
                 best = np.fmin(best, error(solver.body, name, task, drawn, poses))
             best_of.append(best)
     if best_of:
@@ -267,9 +275,10 @@ def print_task(row: str, results: dict[str, Scores], poses: Poses) -> None:
 def weights_of(scores: Scores) -> str:
     """The weights that validation picked; ! where a grid ended there."""
     words = []
-    for name, weight in scores.weights.items():
+    for name, (weight, volume) in scores.weights.items():
         choices = DENOISE_WEIGHTS if name == "denoise" else WEIGHTS
-        words.append(f"{name} {weight:g}{'!' if weight in (choices[0], choices[-1]) else ''}")
+        mark = "!" if weight in (choices[0], choices[-1]) else ""
+        words.append(f"{name} {weight:g}{mark}" + (f" ({volume:g})" if volume else ""))
     return ", ".join(words)
 
 

@@ -1,14 +1,16 @@
 """What a prior is asked to do: complete hidden limbs, denoise, inverse kinematics, lift from 2D.
 
-Every task is min_z 0.5 sum |r(z)|^2 / sigma^2 + 0.5 w |z - m|^2 with the same solver, starts and
-budget for every prior; m = 0 gives the most likely answer, m ~ N(0, I) a draw from its
-neighbourhood (randomise, then optimise), of which the best of ten is reported. The weight w is
-picked a prior and task on validation poses.
+Every task is min_z 0.5 sum |r(z)|^2 / sigma^2 + w (0.5 |z - m|^2 + v log|det dx/dz|) with the same
+solver, starts and budget for every prior; m = 0 gives the most likely answer, m ~ N(0, I) a draw
+from its neighbourhood (randomise, then optimise), of which the best of ten is reported. The weight
+w, and the flows' share of the volume v, are picked a prior and task on validation poses; where a
+map is affine, or has no volume, v tells nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +32,7 @@ SIGMA = 0.01
 CONFIG = SolverConfig(max_iterations=20, tolerance=1e-2)
 WEIGHTS = (0.00003, 0.0003, 0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 DENOISE_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # four times the noise that SIGMA stands for
+VOLUMES = (0.0, 0.5, 1.0)
 RANDOM_STARTS = 3
 NUMPY = numpy_backend()
 _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("knee", "ankle", "foot")
@@ -48,6 +51,13 @@ HIDDEN_LIMBS = {
 }
 TASKS = (*HIDDEN_LIMBS, "denoise", "uplift", "ik")
 AnyPrior = PosePrior | Mixture
+
+
+class Strength(NamedTuple):
+    """w and v: of the prior, and of the volume in it."""
+
+    weight: float
+    volume: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ class Places:
 
     decoder: Decoder
     table: BodyTable
-    weight: float
+    strength: Strength
     task: Task = per_person()
     middle: np.ndarray = per_person()
     xp = xp
@@ -138,12 +148,16 @@ class Places:
         arm = (place[:, joint, None] - place[:, None, 1:]) * self.table.subtree.T[joint, 1:, None]
         turns = np.cross(arm, np.eye(3, dtype=z.dtype)[axis][None, :, None]) / SIGMA
         rows = self.decoder.pull_back(xp, trace, skeleton.world, turns.astype(z.dtype))
+        weight, share = self.strength
         offset, ones = z - self.middle, np.ones((len(z), 1), z.dtype)
-        energy = 0.5 * (residual**2).sum(1) + 0.5 * self.weight * (offset**2).sum(1)
+        unlikely = 0.5 * (offset**2).sum(1)
+        if share:
+            volume, by_latent = self.decoder.volume(xp, trace)
+            unlikely, offset = unlikely + share * volume, offset + share * by_latent
+        energy = 0.5 * (residual**2).sum(1) + weight * unlikely
         none = np.zeros((*residual.shape, 1), z.dtype)
-        weight = self.weight * ones
         return Linearisation(
-            energy, residual, rows, none, weight, self.weight * offset, ones, 0 * ones
+            energy, residual, rows, none, weight * ones, weight * offset, ones, 0 * ones
         )
 
     def step(self, linear: Linearisation, z: Array, damping: Array) -> Array:
@@ -159,7 +173,7 @@ class Solver:
     body: BodyArrays
     linear: PosePrior
 
-    def most_likely(self, task: Task, weight: float, random_starts: int = 0) -> np.ndarray:
+    def most_likely(self, task: Task, strength: Strength, random_starts: int = 0) -> np.ndarray:
         """The answers of the lowest energy from the mean, the linear start, and random codes.
 
         Affine priors start from their mean alone. -> poses (B, 23, 3, 3).
@@ -167,19 +181,19 @@ class Solver:
         count = len(task.target)
         zero = np.zeros((count, self.dim), np.float32)
         if isinstance(self.prior, (Mixture, AffinePrior)):
-            return self.solve(task, weight, zero)[0]
-        starts = [zero, self.linear_start(task, weight)]
+            return self.solve(task, strength, zero)[0]
+        starts = [zero, self.linear_start(task, strength)]
         random = np.random.default_rng(5)
         for _ in range(random_starts):
             starts.append(0.7 * random.standard_normal(zero.shape, np.float32))
-        answers = [self.solve(task, weight, zero, start) for start in starts]
+        answers = [self.solve(task, strength, zero, start) for start in starts]
         energies = np.stack([np.nan_to_num(e, nan=np.inf) for _, e in answers])
         return np.stack([p for p, _ in answers])[energies.argmin(0), np.arange(count)]
 
-    def linear_start(self, task: Task, weight: float) -> np.ndarray:
+    def linear_start(self, task: Task, strength: Strength) -> np.ndarray:
         """The Gaussian's own answer in this prior's code. -> (B, D)."""
         zero = np.zeros((len(task.target), self.linear.dim), np.float32)
-        poses, _ = Solver(self.linear, self.body, self.linear).solve(task, weight, zero)
+        poses, _ = Solver(self.linear, self.body, self.linear).solve(task, strength, zero)
         assert not isinstance(self.prior, Mixture)
         return self.prior.encode(poses).astype(np.float32)
 
@@ -189,7 +203,7 @@ class Solver:
         return prior.dim
 
     def solve(
-        self, task: Task, weight: float, middle: np.ndarray, start: np.ndarray | None = None
+        self, task: Task, strength: Strength, middle: np.ndarray, start: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """About a middle (B, D), from it or a start. -> poses (B, 23, 3, 3), energies (B,).
 
@@ -197,12 +211,12 @@ class Solver:
         """
         if not isinstance(self.prior, Mixture):
             decoder = self.prior.decoder(NUMPY)
-            model = Places(decoder, body_table(self.body, NUMPY), weight, task, middle)
+            model = Places(decoder, body_table(self.body, NUMPY), strength, task, middle)
             found = levenberg_marquardt(model, middle if start is None else start, CONFIG)
             return decoder.decode(xp, found.state)[0], found.energy
         parts = [replace(self, prior=c) for c in self.prior.components]
-        answers = [p.solve(task, weight, middle, start) for p in parts]
-        offsets = [weight * component.offset for component in self.prior.components]
+        answers = [p.solve(task, strength, middle, start) for p in parts]
+        offsets = [strength.weight * component.offset for component in self.prior.components]
         energies = np.stack([e + o for (_, e), o in zip(answers, offsets, strict=True)])
         best = energies.argmin(0)
         return np.stack([p for p, _ in answers])[best, np.arange(len(best))], energies.min(0)

@@ -66,7 +66,9 @@ def test_rows_by_a_rivals_latent_are_those_by_differences(body, heldout, name):
     random = np.random.default_rng(0)
     z = (0.5 * random.standard_normal((3, prior.dim))).astype(np.float32)
     table = body_table(body.arrays, host)
-    model = tasks.Places(prior.decoder(host), table, 1.0, task, np.zeros_like(z))
+    model = tasks.Places(
+        prior.decoder(host), table, tasks.Strength(1.0, 0.5), task, np.zeros_like(z)
+    )
     linear = model.linearise(z)
     gradient = (linear.by_latent.swapaxes(1, 2) @ linear.residual[..., None])[
         ..., 0
