@@ -10,6 +10,8 @@ SAME_PERSON = 0.5  # of the keypoints
 PRESENT = 0.5  # of the network's own score that anybody is there
 STEADY = 0.05  # of the size: a keypoint that views agree on
 MIN_STEADY = 8  # keypoints
+FAIR, MIN_FAIR = 0.08, 4  # a face alone is found in lamps: some of the body has to agree as well
+BODY = slice(11, 29)  # of BlazePose's 33: shoulders to ankles
 SMALLEST = 0.03  # of the photo's longer side
 
 
@@ -48,9 +50,11 @@ def may_be_person(person: Person, size: np.ndarray) -> bool:
 
 
 def _steady(person: Person, size: np.ndarray, most: float, fewest: int) -> bool:
-    steady = inside(person.points, size) & (person.spread < most)
+    there = inside(person.points, size)
+    steady, fair = (there & (person.spread < limit) for limit in (most, FAIR))
     large = person.size > SMALLEST * float(size.max())
-    return bool(person.score >= PRESENT and large and steady.sum() >= fewest)
+    enough = steady.sum() >= fewest and fair[BODY].sum() >= MIN_FAIR
+    return bool(person.score >= PRESENT and large and enough)
 
 
 def is_among(people: list[Person], new: Look, size: np.ndarray) -> bool:
