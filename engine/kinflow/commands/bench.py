@@ -106,6 +106,19 @@ class BenchBatch(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchIk(Common):
+    """Inverse kinematics: the flow beside other priors and Blender's own, and drags."""
+
+    count: int = 120
+    """Held-out poses a task."""
+    validation: int = 24
+    """Validation poses for picking each prior's weight."""
+    drags: int = 100
+    blender: bool = True
+    """Also Blender's own solvers, by pip's bpy."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchRegressor(Common):
     """The regressor's ways of training, with ever fewer labels."""
 
@@ -127,7 +140,7 @@ class BenchRegressor(Common):
 
 _KINDS = (
     *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchScene, BenchCalibration),
-    *(BenchSequence, BenchBatch, BenchRegressor),
+    *(BenchSequence, BenchBatch, BenchIk, BenchRegressor),
 )
 BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}
 

@@ -62,6 +62,15 @@ class Weights:
         return Strength(weight * force * lever, sigma**2 * force / lever)
 
 
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """locked: limbs and joints that stay as the start has them; more: further terms."""
+
+    locked: tuple[str, ...] = ()
+    floor: Floor | None = None
+    more: tuple[Term, ...] = ()
+
+
 @dataclass(frozen=True)
 class LockedDecoder:
     """A decoder of which some joints stay as they are: joints (L,) of the 23, pose (L, 3, 3)."""
@@ -82,7 +91,7 @@ class LockedDecoder:
         return pose, trace
 
     def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
-        """Of the decoder, as if nothing were locked."""
+        """Of the whole decoder."""
         return self.decoder.volume(xp, trace)
 
     def pull_back(self, xp: Namespace, trace: Any, world: Array, rows: Array) -> Array:
@@ -91,26 +100,23 @@ class LockedDecoder:
         rows[:, :, self.joints] = 0
         return self.decoder.pull_back(xp, trace, world, rows)
 
-    def volume(self, xp: Namespace, trace: Any) -> tuple[Array, Array]:
-        """Of the whole decoder."""
-        return self.decoder.volume(xp, trace)
-
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What stays alike in a pull: the rig, the decoder with what is locked, the unknowns beside
-    the latent, and the floor as each contact point may keep it."""
+    the latent, and the terms that are always there: the floor, as each contact point may keep it.
+    """
 
     rig: Rig
     decoder: Decoder
     unknowns: tuple[Block, ...]
     weights: Weights
-    above: tuple[HalfSpace, ...] = ()
+    always: tuple[Term, ...] = ()
 
     def problem(self, terms: Sequence[Term], count: int = 1) -> Problem:
         """`count` starts with these terms; each has one row, or one a start."""
         lens = Lens(*(np.repeat(a, count, 0) for a in (_NO_LENS.focal, _NO_LENS.centre)))
-        joined = tuple(_repeated(term, count) for term in (*terms, *self.above))
+        joined = tuple(_repeated(term, count) for term in (*terms, *self.always))
         return Problem(xp, self.rig.body, self.decoder, self.unknowns, lens, joined)
 
     def effector_terms(
@@ -148,22 +154,22 @@ def scene_of(
     decoder: Decoder,
     weights: Weights,
     start: Pose | None,
-    limits: tuple[Sequence[str], Floor | None],
+    limits: Limits,
 ) -> Scene:
-    """limits: limbs and joints that stay as the start has them, and the floor."""
-    locked = limb_joints(limits[0]) if start is not None else ()
+    """Of a start, or of none."""
+    locked = limb_joints(limits.locked) if start is not None else ()
     unknowns = () if "pelvis" in locked else (ROOT, TRANSL)
     joints = np.array(sorted(JOINT_INDEX[name] - 1 for name in locked if name != "pelvis"), int)
     if start is not None and len(joints):
         decoder = LockedDecoder(decoder, joints, axis_angle_to_matrix(xp, start.body_pose[joints]))
-    floor = limits[1]
+    floor = limits.floor
     if floor is None:
-        return Scene(rig, decoder, unknowns, weights)
+        return Scene(rig, decoder, unknowns, weights, limits.more)
     height = np.full((1, len(rig.contacts.total)), floor.height)
     if start is not None:  # who stands in the floor is not thrown out of it
         height = np.minimum(height, rig.contact_places(start) @ floor.up)
     above = HalfSpace(rig.contacts, FLOOR_SIGMA, floor.up[None], height)
-    return Scene(rig, decoder, unknowns, weights, (above,))
+    return Scene(rig, decoder, unknowns, weights, (above, *limits.more))
 
 
 def state_of(z: NumpyArray, root: NumpyArray, transl: NumpyArray) -> State:

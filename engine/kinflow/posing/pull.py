@@ -21,7 +21,7 @@ from ..priors.arrays import PosePrior, prior_of
 from ..records import NumpyArray
 from ..threads import one_thread
 from .effectors import Effector, Floor
-from .problem import FRONT, Weights, scene_of, state_of
+from .problem import FRONT, Limits, Weights, scene_of, state_of
 from .results import Context
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
@@ -39,7 +39,8 @@ class Pull:
     Every `move` is solved from the last one and turns no joint by more than 10 degrees for every
     centimetre that its effectors have moved (and 3), so that no pose flips in mid-drag. Places and
     rotations are in the start's frame. body: None for the default body, a file, arrays or a `Body`;
-    prior: as `prior_of` takes it. locked: limbs and joints that stay to the digit.
+    prior: as `prior_of` takes it. locked: limbs and joints that stay to the digit; more: terms
+    beside.
 
     Raises InvalidInputError.
     """
@@ -54,12 +55,14 @@ class Pull:
         locked: Sequence[str] = (),
         floor: Floor | None = None,
         weights: Weights | None = None,
+        more: Sequence[Term] = (),
     ) -> None:
         pose, arrays = Pose.of(start), prior_of(prior)
         self._pins, self._weights = tuple(pins), weights or Weights()
         self._context = Context(arrays, pose, limb_joints(locked))
+        limits = Limits(tuple(locked), floor, tuple(more))
         rig, decoder = rig_of(body_of(body), pose.betas), arrays.decoder(BACKEND)
-        self._scene = scene_of(rig, decoder, self._weights, pose, (locked, floor))
+        self._scene = scene_of(rig, decoder, self._weights, pose, limits)
         state = encoded(arrays, pose)
         self._near = nearness(self._weights, state)
         self._posed = self._scene.problem(self._near).posed(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..priors.arrays import PosePrior, load_prior_arrays, prior_of
 from ..records import NumpyArray
 from ..threads import one_thread
 from .effectors import Effector, Floor
-from .problem import Scene, Weights, scene_of, state_of
+from .problem import Limits, Scene, Weights, scene_of, state_of
 from .pull import Pull, body_of, encoded, nearness
 from .results import Context, distinct
 from .rig import BACKEND, limb_joints, rig_of
@@ -52,21 +52,14 @@ def solve_ik(
     the start's rotations to the digit; "pelvis" keeps the root. floor: where soles, hands, knees
     and seat end. Raises InvalidInputError.
     """
-    started = time.perf_counter()
     effectors = tuple(effectors)
     if not effectors:
         raise InvalidInputError("There is no effector.", "Give one at least.")
     if start is None and locked:
         raise InvalidInputError("Nothing says how the locked joints are turned.", "Give a start.")
-    means = Means(body_of(body), prior_of(prior), weights or Weights(), (tuple(locked), floor))
-    with one_thread():
-        pose = None if start is None else Pose.of(start)
-        found = _cold(effectors, means, pose)
-        if pose is not None:
-            kept = _walked(effectors, means, pose)
-            found = [kept, *(h for h in distinct([kept, *found]) if h is not kept)]
-    best, others = found[0], found[1 : 1 + MAX_HYPOTHESES]
-    return replace(best, hypotheses=tuple(others), seconds=time.perf_counter() - started)
+    limits = Limits(tuple(locked), floor)
+    means = Means(body_of(body), prior_of(prior), weights or Weights(), limits)
+    return solve_with(means, effectors, None if start is None else Pose.of(start))
 
 
 def standing(body: Any = None, prior: Any = None, floor: Floor | None = None) -> Pose:
@@ -89,12 +82,12 @@ def _upright(floor: Floor) -> tuple[NumpyArray, NumpyArray]:
 
 @dataclass(frozen=True, eq=False)
 class Means:
-    """What a solve is made with; limits: what is locked, and the floor."""
+    """What a solve is made with."""
 
     body: BodyArrays
     prior: PosePrior
     weights: Weights
-    limits: tuple[tuple[str, ...], Floor | None]
+    limits: Limits = field(default_factory=Limits)
 
     def scene(self, decoder: Decoder, start: Pose | None) -> Scene:
         """With the flow, or the Gaussian in its place."""
@@ -103,18 +96,33 @@ class Means:
 
     @property
     def gaussian(self) -> Gaussian:
-        """A prior's, or that of the shipped one."""
-        own = getattr(self.prior, "gaussian", None)
+        """A prior's, or that of the shipped one; a Gaussian is its own."""
+        decoder = self.prior.decoder(BACKEND)
+        own = decoder if isinstance(decoder, Gaussian) else getattr(self.prior, "gaussian", None)
         return BACKEND.record(own if isinstance(own, Gaussian) else load_prior_arrays().gaussian)
 
 
-def _walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResult:
+def solve_with(means: Means, effectors: tuple[Effector, ...], start: Pose | None) -> IKResult:
+    """`solve_ik`, of any prior."""
+    started = time.perf_counter()
+    with one_thread():
+        found = _cold(effectors, means, start)
+        if start is not None:
+            kept = walked(effectors, means, start)
+            found = [kept, *(h for h in distinct([kept, *found]) if h is not kept)]
+    best, others = found[0], found[1 : 1 + MAX_HYPOTHESES]
+    return replace(best, hypotheses=tuple(others), seconds=time.perf_counter() - started)
+
+
+def walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResult:
     """The minimum on the way from the start: the effectors go there in strides."""
     still = [i for i, e in enumerate(effectors) if e.pinned and _apart(e, means, start) < HERE]
     going = [i for i in range(len(effectors)) if i not in still]
     pins, moved = ([effectors[i] for i in rows] for rows in (still, going))
-    options: dict[str, Any] = {"body": means.body, "prior": means.prior, "weights": means.weights}
-    pull = Pull(start, pins, locked=means.limits[0], floor=means.limits[1], **options)
+    options: dict[str, Any] = {"locked": means.limits.locked, "floor": means.limits.floor}
+    options["more"] = means.limits.more
+    options |= {"body": means.body, "prior": means.prior, "weights": means.weights}
+    pull = Pull(start, pins, **options)
     joints = pull.joints
     far = max((_apart(e, means, start) for e in moved), default=0.0)
     strides = int(np.clip(np.ceil(far / STRIDE), 1, MOST_STRIDES))
@@ -161,10 +169,12 @@ def _cold(effectors: tuple[Effector, ...], means: Means, start: Pose | None) -> 
         np.concatenate((guess.root, roots)),
         np.concatenate((guess.transl, transl)),
     )
-    problem = scene.problem((*asked, *(home or (Latent(weights.prior),))), 2 * count)
+    problem = scene.problem(
+        (*asked, *(home or (Latent(weights.prior, weights.volume),))), 2 * count
+    )
     found = levenberg_marquardt(problem, begin, COLD)
     posed = problem.posed(found.state)
-    context = Context(prior, start or Pose(np.zeros((23, 3))), limb_joints(means.limits[0]))
+    context = Context(prior, start or Pose(np.zeros((23, 3))), limb_joints(means.limits.locked))
     rows = range(2 * count)
     return distinct([context.result(posed, found.energy, effectors, row) for row in rows])
 
