@@ -100,6 +100,10 @@ def test_a_pull_of_nothing_changes_nothing(start, feet):
     assert turned(pull.move([Effector("left_wrist", place)]), start) < 0.1
 
 
+def test_nothing_asked_is_the_start(start):
+    assert turned(Pull(start).move(), start) < 0.1
+
+
 def test_a_small_pull_is_a_small_change_and_is_taken_back(start, feet):
     pull = Pull(start, feet, floor=FLOOR)
     place = pull.joints[JOINT_INDEX["left_wrist"]].copy()

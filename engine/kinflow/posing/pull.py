@@ -26,9 +26,9 @@ from .results import Context
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
 
-WARM = SolverConfig(max_iterations=3, tolerance=1e-2, first_damping=1e-3, patience=1)
+WARM = SolverConfig(max_iterations=2, tolerance=1e-2, first_damping=1e-3, patience=1)
 SLOW = SolverConfig(max_iterations=6, tolerance=1e-2, first_damping=1e-2)
-SLIP = 0.0005  # m that a pin that can be held may be off
+SLIP, MOST_SLIP = 0.0005, 0.0009  # m: a firm pin is looked after from here, and never further off
 TURN_A_METRE, LEAST_TURN = math.radians(1000), math.radians(3)
 FIRST_HOLD, LEAST_HOLD, MOST_TRIES = 30.0, 1.0, 5
 
@@ -66,7 +66,7 @@ class Pull:
         state = encoded(arrays, pose)
         self._near = nearness(self._weights, state)
         self._posed = self._scene.problem(self._near).posed(state)
-        self._firm = [e for e in self._pins if e.pinned and not self._off(self._posed, e)]
+        self._firm = [e for e in self._pins if e.pinned and _off(self._posed, e) < SLIP]
         self._last: dict[str, Effector] = {}
         self._hold = 0.0
 
@@ -87,8 +87,10 @@ class Pull:
     def _solved(
         self, effectors: Sequence[Effector], allowed: float
     ) -> tuple[PosedState, NumpyArray]:
-        """The minimum near the last one; where a joint would turn further than is allowed, the
-        whole body is held back."""
+        """The minimum near the last one; where a joint would turn further than is allowed, or a
+        firm pin slip, the whole body is held back."""
+        if not effectors:
+            return self._posed, np.zeros(1)
         terms = [*self._scene.effector_terms(effectors, self._firm), *self._near]
         last, hold = self._posed, self._hold if self._hold > LEAST_HOLD else 0.0
         for _ in range(MOST_TRIES):
@@ -96,10 +98,10 @@ class Pull:
             problem = self._scene.problem((*terms, *held))
             found = levenberg_marquardt(problem, last.state, WARM)
             posed = problem.posed(found.state)
-            if self._slips(posed):
+            if self._slips(posed, SLIP):
                 found = levenberg_marquardt(problem, found.state, SLOW)
                 posed = problem.posed(found.state)
-            if _most_turned(last, posed) <= allowed:
+            if _most_turned(last, posed) <= allowed and not self._slips(posed, MOST_SLIP):
                 break
             hold = max(FIRST_HOLD, hold * 6)
         else:
@@ -107,15 +109,9 @@ class Pull:
         self._hold = 0.3 * hold
         return posed, found.energy
 
-    def _off(self, posed: PosedState, pin: Effector) -> bool:
-        """Whether a pin's place is further off than it may be."""
-        if pin.position is None:
-            return False
-        apart = posed.joints()[0, pin.index] - pin.position
-        return bool(apart @ apart > SLIP**2)
-
-    def _slips(self, posed: PosedState) -> bool:
-        return any(self._off(posed, pin) for pin in self._firm)
+    def _slips(self, posed: PosedState, most: float) -> bool:
+        """Whether a firm pin is further off than it may be."""
+        return any(_off(posed, pin) > most for pin in self._firm)
 
     def _allowed(self, effectors: Sequence[Effector]) -> float:
         """How far joints may turn, radians, by how far effectors have gone since the last time."""
@@ -170,6 +166,13 @@ def _turn(one: NumpyArray, other: NumpyArray) -> float:
     """The largest angle between rotations, radians: |A - B| = sqrt(8) sin(angle / 2)."""
     chord = math.sqrt(float(((one - other) ** 2).sum((-2, -1)).max()) / 8)
     return 2 * math.asin(min(1.0, chord))
+
+
+def _off(posed: PosedState, pin: Effector) -> float:
+    """How far a pin is from its place, m; 0 where it has none."""
+    if pin.position is None:
+        return 0.0
+    return float(np.linalg.norm(posed.joints()[0, pin.index] - pin.position))
 
 
 def _angle(one: NumpyArray, other: NumpyArray) -> float:
