@@ -85,7 +85,8 @@ class Observation:
 
     keypoints (K, 2) px, confidence (K,) in 0..1, keypoint_set of KEYPOINT_SETS, camera, box (4,)
     xyxy px, mask (H, W) bool, parts (H, W) uint8 with 0 = none, world_landmarks (K, 3) m (camera
-    axes, hip centre), sigma (K,) px: each keypoint's scale of error, where it is known.
+    axes, hip centre), sigma (K,) px: each keypoint's scale of error, where it is known;
+    either_side (K,) bool: keypoints that may be their partners on the other side of the body.
     """
 
     keypoints: NumpyArray
@@ -99,6 +100,7 @@ class Observation:
     image_path: str | None = None
     photo: int = 0
     sigma: NumpyArray | None = None
+    either_side: NumpyArray | None = None
 
     def __post_init__(self) -> None:
         if self.keypoint_set not in KEYPOINT_SETS:
@@ -111,6 +113,7 @@ class Observation:
             "keypoints": (np.float32, (count, 2)),
             "confidence": (np.float32, (count,)),
             "sigma": (np.float32, (count,)),
+            "either_side": (np.bool_, (count,)),
             "box": (np.float32, (4,)),
             "mask": (np.bool_, (None, None)),
             "parts": (np.uint8, (None, None)),
@@ -158,7 +161,7 @@ class Observation:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pixel maps, as JSON."""
-        arrays = ("keypoints", "confidence", "box", "world_landmarks", "sigma")
+        arrays = ("keypoints", "confidence", "box", "world_landmarks", "sigma", "either_side")
         values = {name: getattr(self, name) for name in arrays}
         return {n: None if v is None else np.asarray(v).tolist() for n, v in values.items()} | {
             "kinflow_kind": "observation",
@@ -175,7 +178,8 @@ class Observation:
         try:
             camera = Camera(**data["camera"]) if data.get("camera") else None
             rest: dict[str, Any] = {
-                n: data.get(n) for n in ("box", "world_landmarks", "image_path", "sigma")
+                name: data.get(name)
+                for name in ("box", "world_landmarks", "image_path", "sigma", "either_side")
             }
             rest |= {"keypoint_set": data.get("keypoint_set", "coco17"), "camera": camera}
             photo = int(data.get("photo", 0))

@@ -1,4 +1,6 @@
-"""Names of the keypoint sets, in their order, and the lines that drawings join (no imports)."""
+"""Names of the keypoint sets, in their order, and the lines that drawings join."""
+
+from collections.abc import Sequence
 
 _COCO17 = """
 nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow
@@ -36,3 +38,10 @@ def edges(keypoint_set: str) -> list[tuple[int, int]]:
         lines = (line.split("-") for line in _LINES.split())
         pairs += [(a if a == "nose" else f"{side}_{a}", f"{side}_{b}") for a, b in lines]
     return [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
+
+
+def partners(names: Sequence[str]) -> list[int]:
+    """Index of each keypoint's partner on the other side of the body; its own where it has none."""
+    sides = {"left": "right", "right": "left"}
+    others = ["_".join(sides.get(word, word) for word in name.split("_")) for name in names]
+    return [list(names).index(o) if o in names else i for i, o in enumerate(others)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..bodies.arrays import BodyArrays
-from ..bodies.keypoint_names import NAMES
+from ..bodies.keypoint_names import NAMES, partners
 from ..bodies.tables import body_table, keypoint_table
 from ..core.arrays import Array, Backend
 from ..core.camera import Lens
@@ -101,11 +101,18 @@ def gather(
     backend, weights = means.backend, means.config.weights
     name = observations[0].keypoint_set
     table = keypoint_table(means.body, name, backend)
-    measured = (points[:, which], confidence[:, which], np.ones((len(points), len(which))))
+    measured = [points[:, which], confidence[:, which], np.ones((len(points), len(which)))]
+    if any(o.either_side is not None and o.either_side.any() for o in observations):
+        measured.append(_other_places(observations, points, confidence)[:, which])
     columns = (backend.asarray(a) for a in measured)
     keypoints = Keypoints(table, backend.asarray(which), weights.softness, *columns)
     stature = stature_term(means.body, who or [Who()] * len(observations), backend)
-    terms: list[Term] = [keypoints, Latent(weights.latent, weights.volume), Shape(weights.betas), stature]
+    terms: list[Term] = [
+        keypoints,
+        Latent(weights.latent, weights.volume),
+        Shape(weights.betas),
+        stature,
+    ]
     hints = _hints(observations, confidence) if means.config.hints else None
     if hints is not None:
         index, hips, depth, weight = (backend.asarray(a) for a in hints)
@@ -117,6 +124,16 @@ def gather(
     roll = _trunk_roll(points, confidence, NAMES[name])
     numbers = (backend.asarray(a) for a in (sigma[:, which], roll))
     return People(list(observations), list(cameras), means, problem, *numbers)
+
+
+def _other_places(
+    observations: Sequence[Observation], points: np.ndarray, confidence: np.ndarray
+) -> np.ndarray:
+    """Where keypoints are if sides in doubt are the other way round. (N, K, 2) px."""
+    swap = np.array(partners(NAMES[observations[0].keypoint_set]))
+    doubt = [np.zeros(len(swap)) if o.either_side is None else o.either_side for o in observations]
+    known = np.array(doubt, bool) & (confidence[:, swap] > 0)
+    return np.where(known[..., None], points[:, swap], points)
 
 
 def _sigma(person: Observation) -> np.ndarray:

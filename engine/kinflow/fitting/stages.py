@@ -17,6 +17,7 @@ from .backend import minimise
 from .hypotheses import flipped_starts
 from .part_fields import parts_term
 from .people import People
+from .readings import other_readings
 from .starts import Candidates, brought, rotated
 
 SHARPEST = 0.2
@@ -100,11 +101,15 @@ def _fine(people: People) -> SolverConfig:
 
 
 def other_depths(search: Search, progress: Progress) -> Search:
-    """Limbs bent the other way in depth, and the leader taken to convergence."""
+    """Limbs bent the other way in depth, sides read the other way, and the leader taken to
+    convergence."""
     people, xp = search.people, search.xp
-    flips = flipped_starts(people, pick(search.solution, search.best()))
-    if flips is None:
+    leaders = pick(search.solution, search.best())
+    starts = (flipped_starts(people, leaders), other_readings(people, leaders))
+    known = [start for start in starts if start is not None]
+    if not known:
         return search
+    flips = known[0] if len(known) == 1 else concat(xp, *known)
     brief = SolverConfig(people.means.config.flip_iterations, first_damping=0.1)
     problem = people.problem.pick(flips.owner)
     flipped = minimise(problem, flips.state, brief, progress)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bodies.keypoint_names import BLAZEPOSE33
+from ..bodies.keypoint_names import BLAZEPOSE33, partners
 from .regions import Pyramid, Region, body_region
 from .ssd import sigmoid
 from .tflite import run_network
@@ -15,13 +15,9 @@ COUNT = 33
 _HIPS, _END = 33, 34  # what tells the next region
 _KERNEL = 3  # half of the window in which a heat map refines
 _MIN_HEAT = 0.5
-MIRRORED = np.array(
-    [
-        BLAZEPOSE33.index(n.replace("left", "\0").replace("right", "left").replace("\0", "right"))
-        for n in BLAZEPOSE33
-    ]
-)
+MIRRORED = np.array(partners(BLAZEPOSE33))
 """Index of the keypoint on the other side of the body."""
+LEGS = slice(25, 33)  # knees to feet
 
 
 @dataclass(frozen=True)

@@ -106,4 +106,5 @@ def _observation(photo: Photo, person: Person) -> Observation:
     return Observation(
         *(points, trust, "blazepose33", camera, box, mask, None, person.world, photo.path),
         sigma=sigma,
+        either_side=person.either_side,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .landmarks import SIDE, Look, look
+from .landmarks import LEGS, MIRRORED, SIDE, Look, look
 from .regions import Pyramid, Region, about_pixel_centres
 from .tflite import each
 
@@ -18,6 +18,7 @@ VIEWS = (
     *((0.85, 0.0, True), (1.15, 0.0, True), (1.4, 0.0, True)),
 )
 FIRST = 4
+SOME, CLEARLY = 0.2, 3.0  # of the views; of their mean distance to what most agree on
 _MEDIAN_STEPS = 20
 
 
@@ -28,7 +29,7 @@ class Person:
     looks: points (P, 33, 2) px; points (33, 2) px: their geometric median; spread (33,): mean
     distance from it as a share of `size`, px, the larger side of the body's extent (also beyond the
     photo's rim); visible and present (33,) in 0..1, world (33, 3) m: medians; mask (256, 256) in
-    0..1 over `region`; score: median of whether anybody is there.
+    0..1 over `region`; score: median of whether anybody is there; either_side (33,): see `sides`.
     """
 
     looks: np.ndarray
@@ -41,6 +42,7 @@ class Person:
     mask: np.ndarray
     region: Region
     score: float
+    either_side: np.ndarray
 
     @property
     def box(self) -> np.ndarray:
@@ -68,18 +70,53 @@ def view(
 def summary(looks: list[Look]) -> Person:
     """What several looks at one person say together."""
     points = np.stack([one.points for one in looks])
-    middle = geometric_median(points)
+    order, either_side = sides(points)
+    aligned = np.take_along_axis(points, order[..., None], axis=1)
+    middle = geometric_median(aligned)
     size = float(np.ptp(middle, axis=0).max())
     spread = np.linalg.norm(points - middle, axis=-1).mean(0) / max(size, 1e-6)
     whole = max((one.region for one in looks), key=_side)
     visible, present, world = (
-        np.median([getattr(one, name) for one in looks], axis=0)
+        np.median([getattr(one, name)[o] for one, o in zip(looks, order, strict=True)], axis=0)
         for name in ("visible", "present", "world")
     )
     return Person(
         *(points, middle, spread, size, visible, present, world, mean_mask(looks, whole), whole),
         score=float(np.median([one.score for one in looks])),
+        either_side=either_side,
     )
+
+
+def sides(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Looks (P, 33, 2) px that take left for right, in the whole body or the legs: in which order
+    their keypoints agree with the others' (P, 33), and which keypoints views disagree about (33,).
+
+    Views disagree where some say so and the two sides are clearly apart; else nothing is changed.
+    """
+    order = np.tile(np.arange(points.shape[1]), (len(points), 1))
+    doubt = np.zeros(points.shape[1], bool)
+    for group in (slice(None), LEGS):
+        aligned = np.take_along_axis(points, order[..., None], axis=1)
+        turned = order.copy()
+        turned[:, group] = order[:, MIRRORED[group]]
+        mirrored = np.take_along_axis(points, turned[..., None], axis=1)
+        # the look that most agree with, read in either way, is the first guess of what is right
+        same, other = (
+            np.linalg.norm(a[:, None, group] - aligned[None, :, group], axis=-1).mean(-1)
+            for a in (aligned, mirrored)
+        )
+        centre = aligned[np.minimum(same, other).sum(0).argmin()]
+        for _ in range(3):
+            near, far = (
+                np.linalg.norm((a - centre)[:, group], axis=-1).mean(1) for a in (aligned, mirrored)
+            )
+            swapped = far < near
+            centre = geometric_median(np.where(swapped[:, None, None], mirrored, aligned))
+        swapped = swapped if swapped.mean() <= 0.5 else ~swapped
+        apart = np.linalg.norm(centre - centre[MIRRORED], axis=-1)[group].mean()
+        if swapped.mean() >= SOME and apart > CLEARLY * np.minimum(near, far).mean():
+            order[swapped], doubt[group] = turned[swapped], True
+    return order, doubt
 
 
 def geometric_median(points: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ def keypoint_alignment(
 @dataclass(frozen=True)
 class Keypoints:
     """`which` (C,) of a table's points stand for keypoints (S, C, 2) px, with confidence (S, C), 0
-    for missing, and each keypoint's own scale of error (S, C) px."""
+    for missing, and each keypoint's own scale of error (S, C) px. other (S, C, 2) px: another
+    place where each may be; the nearer counts."""
 
     table: PointTable
     which: Array
@@ -38,11 +39,16 @@ class Keypoints:
     keypoints: Array = per_person()
     confidence: Array = per_person()
     scale: Array = per_person()
+    other: Array | None = per_person(default=None)
 
     def _apart(self, xp: Namespace, posed: PosedState) -> tuple[Array, Array, Array, Array]:
         pixels, slopes = project(xp, posed.places(self.table)[:, self.which], posed.lens)
         known = (self.confidence > 0)[..., None]
         apart = xp.where(known, pixels - self.keypoints, xp.zeros_like(pixels))
+        if self.other is not None:
+            second = xp.where(known, pixels - self.other, xp.zeros_like(pixels))
+            nearer = xp.sum(second * second, axis=-1) < xp.sum(apart * apart, axis=-1)
+            apart = xp.where(nearer[..., None], second, apart)
         squared = xp.sum(apart * apart, axis=-1)
         rho, weight = smoothed_distance(xp, squared, self.scale, self.softness)
         value = xp.sum(self.confidence * (rho - self.softness), axis=-1)

@@ -1,0 +1,56 @@
+"""Other readings of a photo: which leg is the left one, and whether a front is a back."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ..core.arrays import pick, to_numpy
+from ..core.rotations import axis_angle_to_matrix
+from ..core.solver import Solution, SolverConfig
+from ..core.terms.depth import Depth
+from ..core.terms.keypoints import Keypoints
+from ..core.terms.parts import Parts
+from .backend import minimise
+from .people import People
+from .starts import Candidates
+
+LEAD_ITERATIONS = 12
+
+
+def other_readings(people: People, best: Solution) -> Candidates | None:
+    """Starts for people whose sides are in doubt: a few steps towards the other reading of them.
+
+    Where a shoulder is in doubt all of the body is, and it starts turned about. None where nothing
+    is in doubt. best: one row a person.
+    """
+    xp, backend, term = people.means.backend.xp, people.means.backend, people.keypoints()
+    if term.other is None:
+        return None
+    moved = to_numpy(term.other) != to_numpy(term.keypoints)
+    owner = np.flatnonzero(moved.any((1, 2)))
+    if not len(owner):
+        return None
+    shoulder = people.names.index("left_shoulder")
+    turns = np.zeros((len(owner), 3))
+    turns[:, 1] = [math.pi * bool(_doubted(people, row)[shoulder]) for row in owner]
+    rows = backend.asarray(owner)
+    picked, start = people.problem.pick(rows), pick(best.state, rows)
+    about = axis_angle_to_matrix(xp, backend.asarray(turns))
+    kept = (t for t in picked.terms if not isinstance(t, (Depth, Parts)))
+    mirrored = tuple(_read_otherwise(t) if isinstance(t, Keypoints) else t for t in kept)
+    config = SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0)
+    start = replace(start, root=start.root @ about)
+    return Candidates(rows, minimise(replace(picked, terms=mirrored), start, config).state)
+
+
+def _doubted(people: People, row: int) -> np.ndarray:
+    """Which keypoints (K,) of a person may be on the other side."""
+    doubt = people.observations[row].either_side
+    return np.zeros(len(people.names), bool) if doubt is None else doubt
+
+
+def _read_otherwise(term: Keypoints) -> Keypoints:
+    """The term for the other places alone."""
+    assert term.other is not None
+    return replace(term, keypoints=term.other, other=None)
