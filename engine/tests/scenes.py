@@ -87,6 +87,7 @@ def scene(backend: Backend, prior: str = "light", parts: str = "parts") -> Scene
             place(keypoints[:, which]),
             place(confidence[:, which]),
             place(random.uniform(3, 8, (COUNT, len(which)))),
+            place(keypoints[:, which[::-1]]),
         ),
         Depth(
             table,
