@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .scene import latent, limbs, pose
+from .scene import latent, limbs, pins, pose, pull
 
 SLIDERS = 12
 
@@ -85,14 +85,30 @@ for _limb in limbs.LIMBS:
 
 def _blend_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     latent.blend_stored(self.id_data)
+    pull.hold_pins(self.id_data)
 
 
 def _latent_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     latent.pose_from_latent(self.id_data)
+    pull.hold_pins(self.id_data)
 
 
 def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     pose.shape_from_betas(self.id_data)
+    pull.hold_pins(self.id_data)
+
+
+class KinflowPin(bpy.types.PropertyGroup):
+    """A handle that is pinned, in the armature's space."""
+
+    joint: bpy.props.EnumProperty(name="Handle", items=pins.ITEMS)
+    location: bpy.props.FloatVectorProperty(name="Location", size=3, subtype="XYZ", unit="LENGTH")
+    use_rotation: bpy.props.BoolProperty(
+        name="Turn", description="Keep also how this point is turned"
+    )
+    rotation: bpy.props.FloatVectorProperty(
+        name="Rotation", size=4, subtype="QUATERNION", default=(1.0, 0.0, 0.0, 0.0)
+    )
 
 
 class KinflowBody(bpy.types.PropertyGroup):
@@ -121,6 +137,23 @@ class KinflowBody(bpy.types.PropertyGroup):
         subtype="FACTOR",
         update=_blend_update,
     )
+    pins: bpy.props.CollectionProperty(type=KinflowPin)
+    auto_pin_feet: bpy.props.BoolProperty(
+        name="Feet Stay",
+        description="While something else is pulled, feet on the ground stay where they are",
+        default=True,
+    )
+    use_floor: bpy.props.BoolProperty(
+        name="Keep above Floor",
+        description="Pulls take neither soles, hands, knees nor seat below Z = 0",
+        default=True,
+    )
+    sample_with_pins: bpy.props.BoolProperty(
+        name="Sample with Pins",
+        description="Samples have the pinned points where they are",
+        default=True,
+    )
+    pull_message: bpy.props.StringProperty()
     hypotheses: bpy.props.CollectionProperty(type=KinflowHypothesis)
     active_hypothesis: bpy.props.IntProperty()
     error_px: bpy.props.FloatProperty()
@@ -137,7 +170,14 @@ for _page in latent.PAGE_NAMES:
         update=_latent_update,
     )
 
-_CLASSES = (KinflowKeypoint, KinflowPerson, KinflowHypothesis, KinflowScene, KinflowBody)
+_CLASSES = (
+    KinflowKeypoint,
+    KinflowPerson,
+    KinflowHypothesis,
+    KinflowScene,
+    KinflowPin,
+    KinflowBody,
+)
 
 
 def register() -> None:

@@ -6,6 +6,7 @@ from kinflow.records import FitResult, Observation
 
 from . import preferences
 from .engine import find
+from .scene.pull import Drag
 
 _engine: Engine | None = None
 # masks and whole results, by the person's uid
@@ -13,6 +14,8 @@ observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
 sequence: list[FitResult | None] = []
 running_job: Job | None = None
+# the pull that is going on
+pulled: Drag | None = None
 
 
 def engine() -> Engine:

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 
-from ..scene import latent, limbs, pose
+from ..scene import latent, limbs, pose, pull
 from .common import BodyOperator
 
 
@@ -25,4 +25,6 @@ class KINFLOW_OT_sample(BodyOperator, bpy.types.Operator):
             rotations[joints] = pose.read_body_pose(armature)[joints]
             sigmas = latent.encode(armature, rotations)
         latent.set_latent(armature, sigmas)
+        if armature.kinflow.sample_with_pins:
+            pull.hold_pins(armature, write_latent=True)
         state.seed += 1

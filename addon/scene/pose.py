@@ -1,7 +1,7 @@
 """Pose and shape of a body: SMPL's rotations and betas, pose bones and shape keys."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import bpy
 import numpy as np
@@ -32,11 +32,16 @@ def follows_properties(armature: bpy.types.Object) -> bool:
     return armature.kinflow.is_body and not _paused
 
 
-def set_body_pose(armature: bpy.types.Object, rotations: np.ndarray) -> None:
-    """Poses the bones below the pelvis that are there. rotations (23, 3, 3), SMPL's axes."""
+def set_body_pose(
+    armature: bpy.types.Object, rotations: np.ndarray, leave: Container[str] = ()
+) -> None:
+    """Poses the bones below the pelvis that are there, but for those that it should leave.
+
+    rotations (23, 3, 3), SMPL's axes.
+    """
     for name, rotation in zip(JOINT_NAMES[1:], frames.body_rotation(rotations), strict=True):
         bone = armature.pose.bones.get(name)
-        if bone is not None:
+        if bone is not None and name not in leave:
             _turn(bone, rotation)
 
 

@@ -11,6 +11,9 @@ from . import (
     output_panel,
     photo_panel,
     pose_panel,
+    pull_gizmos,
+    pull_panel,
+    pull_tool,
 )
 
 # panels in the order of work, a sub-panel after its parent
@@ -21,6 +24,7 @@ _CLASSES = (
     fit_panel.KINFLOW_PT_fit,
     pose_panel.KINFLOW_MT_pose_presets,
     pose_panel.KINFLOW_PT_pose,
+    pull_panel.KINFLOW_PT_pull,
     pose_panel.KINFLOW_PT_sample,
     pose_panel.KINFLOW_PT_more_axes,
     pose_panel.KINFLOW_PT_shape,
@@ -29,6 +33,8 @@ _CLASSES = (
     photo_panel.KINFLOW_FH_photo,
     keypoint_gizmo.KINFLOW_GT_keypoints,
     keypoint_gizmo.KINFLOW_GGT_keypoints,
+    pull_gizmos.KINFLOW_GT_pull,
+    pull_gizmos.KINFLOW_GGT_pull,
 )
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
@@ -37,8 +43,10 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 def register() -> None:
     _register_classes()
     object_menu.register()
+    pull_tool.register()
 
 
 def unregister() -> None:
+    pull_tool.unregister()
     object_menu.unregister()
     _unregister_classes()
