@@ -5,7 +5,7 @@ Everything is solved in the armature's space, so that a rig may be moved, scaled
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -20,9 +20,7 @@ from kinflow.posing import Effector, Floor, IKResult, Pose, Pull, feet_on_floor
 from . import frames, latent, pins, pose
 from .rest import rest_arrays
 
-REACHED = 0.001  # m
-STRIDE = 0.02  # m a step of the way to a place
-MOST_STRIDES, MOST_SETTLING = 200, 12
+LEAST_STRIDE = 0.001  # m
 _ROTATIONS = ("rotation_quaternion", "rotation_euler", "rotation_axis_angle", "location")
 
 
@@ -58,6 +56,49 @@ class Snapshot:
                 setattr(state, name, page)
         state.prior, state.prior_checksum = self.prior
         state.pull_message = self.message
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Solves at most, the longest step (m), and how near is near enough (m)."""
+
+    solves: int
+    stride: float
+    near: float
+
+
+LIVE = Patience(3, np.inf, 0.01)
+WHOLE = Patience(300, 0.02, 0.0005)
+AT_ONCE = Patience(24, 0.05, 0.0005)
+
+
+def approach(pull: Pull, goals: list[Effector], patience: Patience) -> IKResult:
+    """Takes joints towards their places, in smaller steps where the solver gets nowhere.
+
+    Raises InvalidInputError.
+    """
+    index, places = [goal.index for goal in goals], np.stack([goal.position for goal in goals])
+    stride = patience.stride
+    for _ in range(patience.solves):
+        way = places - pull.joints[index]
+        far = _longest(way)
+        stride = min(stride, max(far, LEAST_STRIDE))
+        share = min(1.0, stride / max(far, LEAST_STRIDE))
+        steps = places - (1 - share) * way
+        asked = [replace(goal, position=step) for goal, step in zip(goals, steps, strict=True)]
+        result = pull.move(asked)
+        left = _longest(places - result.joints[index])
+        if left <= patience.near:
+            break
+        if far - left < 0.2 * share * far:
+            stride /= 4
+        if stride < LEAST_STRIDE:
+            break
+    return result
+
+
+def _longest(ways: np.ndarray) -> float:
+    return float(np.linalg.norm(ways, axis=-1).max())
 
 
 class Drag:
@@ -97,33 +138,30 @@ class Drag:
         """Whether nothing can move the handle: the hips, where the root is left alone."""
         return self.joint == "pelvis" and "pelvis" in self._locked
 
-    def move(self, place: Vector, turn: np.ndarray | None = None, pinned: bool = False) -> IKResult:
+    def move(self, place: Vector, turn: np.ndarray | None = None) -> IKResult:
         """Poses the rig with the handle at a place, (3, 3) turned from the T-pose in the
-        armature's space. pinned: to the millimetre. Raises InvalidInputError.
+        armature's space. Raises InvalidInputError.
         """
+        return self._show(approach(self._pull, [self._goal(place, turn)], LIVE))
+
+    def go(self, place: Vector) -> IKResult:
+        """Goes all the way to a place, until the handle is there to the millimetre, or comes no
+        nearer. Raises InvalidInputError.
+        """
+        return self._show(approach(self._pull, [self._goal(place, pinned=True)], WHOLE))
+
+    def _goal(
+        self, place: Vector, turn: np.ndarray | None = None, pinned: bool = False
+    ) -> Effector:
         point = pins.point_to_body(np.array(self._to_armature @ Vector(place)))
         rotation = frames.from_body_rotation(turn) if turn is not None else None
-        result = self._pull.move([Effector(self.joint, point, rotation, pinned=pinned)])
+        return Effector(self.joint, point, rotation, pinned=pinned)
+
+    def _show(self, result: IKResult) -> IKResult:
         if np.isfinite(result.body_pose).all() and np.isfinite(result.transl).all():
             apply(self.armature, result, self._locked)
             self.moved = True
         self.armature.kinflow.pull_message = result.message
-        return result
-
-    def go(self, place: Vector) -> IKResult:
-        """Goes all the way to a place in small steps, then until the handle is there to the
-        millimetre, or comes no nearer.
-        """
-        way = Vector(place) - self.place
-        strides = int(
-            np.clip(np.ceil(way.length / max(self.scale, 1e-6) / STRIDE), 1, MOST_STRIDES)
-        )
-        for step in range(1, strides + 1):
-            result = self.move(self.place + way * (step / strides), pinned=True)
-        for _ in range(MOST_SETTLING):
-            if result.reached.max() <= REACHED:
-                break
-            result = self.move(place, pinned=True)
         return result
 
     @property
@@ -225,23 +263,18 @@ def hold_pins(armature: bpy.types.Object, *, write_latent: bool = False) -> None
     locked = pins.locked(armature, bpy.context.scene)
     floor = floor_of(armature) if armature.kinflow.use_floor else None
     try:
+        goals = pins.effectors(armature)
         pull = Pull(
             read_pose(armature),
-            pins.effectors(armature),
             body=rest_arrays(),
             prior=latent.prior_of(armature),
             locked=locked,
             floor=floor,
         )
+        result = approach(pull, goals, AT_ONCE)
     except InvalidInputError as error:
         armature.kinflow.pull_message = str(error)
         return
-    result, before = pull.move(), np.inf
-    for _ in range(MOST_SETTLING):
-        apart = float(result.reached.max())
-        if apart <= REACHED or before - apart < REACHED / 10:
-            break
-        result, before = pull.move(), apart
     apply(armature, result, locked, write_latent=write_latent)
     armature.kinflow.pull_message = result.message
 
