@@ -89,12 +89,13 @@ def approach(pull: Pull, goals: list[Effector], patience: Patience) -> IKResult:
         result = pull.move(asked)
         left = _longest(places - result.joints[index])
         if left <= patience.near:
-            break
+            return result
         if far - left < 0.2 * share * far:
             stride /= 4
         if stride < LEAST_STRIDE:
             break
-    return result
+    # what is missing is said of the places themselves
+    return pull.move(goals)
 
 
 def _longest(ways: np.ndarray) -> float:
