@@ -209,7 +209,7 @@ def test_feet_that_stand_do_not_slide(armature, name):
 def test_sliders_there_and_back_again_leave_the_body_where_it_was(armature):
     before = shown_vertices(armature)
     bpy.ops.kinflow.reset_pose()
-    for axis in (5, 1, 2, 6):  # one knee up, a crouch, a stride, one leg out
+    for axis in (5, 1, 2, 6):  # legs apart, a crouch, a stride, the weight on one foot
         armature.kinflow.latent_0[axis] = 3.0
     grow(armature)
     for axis in (1, 6, 5, 2):
