@@ -2,8 +2,9 @@
 
 Captured poses of performers that no prior was trained on; 95% intervals by bootstrap over
 performers and, within each, clips. Every prior is in the same solver, starts and budget; its weight
-against the pins is picked on validation performers from one grid (a weight at the grid's end is
-marked), and so is the share of the flow's log-determinant. Blender's solvers pose the same skeleton
+against the pins, or against the start, is picked on validation performers from one grid (a weight
+at the grid's end is marked), and so is the share of the flow's log-determinant. `as shipped`: the
+flow with the weights that `solve_ik` has. Blender's solvers pose the same skeleton
 from the middle of the prior, in a process of their own. Paired differences have their own
 intervals. Then scripted drags: how far joints turn in a step, whether pinned feet stay, and how
 long a step takes on one thread.
@@ -34,12 +35,13 @@ from kinflow.priors.arrays import PosePrior, load_prior_arrays
 
 from .baselines import load_baselines
 from .baselines.limits import JointLimits
+from .baselines.linear import AffinePrior
 from .ik_tasks import MOVED, TASKS, Question, questions, rig
 from .make_heldout import HELDOUT, VALIDATION
 from .prior_eval import Poses, load_poses
 
-PRIOR_WEIGHTS = (0.03, 0.3, 3.0, 30.0)
-NEAR_WEIGHTS = (0.1, 1.0, 10.0, 100.0)
+PRIOR_WEIGHTS = (0.003, 0.03, 0.3, 3.0, 30.0)
+RELAX_WEIGHTS = (0.1, 0.3, 1.0, 3.0, 10.0)
 VOLUMES = (0.0, 0.5, 1.0)
 BLENDER = {"blender": "LEGACY", "blender itasc": "ITASC"}
 MEASURES = ("MPJPE mm", "geodesic rad", "pins held")
@@ -67,19 +69,20 @@ class Rival:
     def choices(self, task: str) -> list[Weights]:
         """Weights to pick from."""
         if task == MOVED:
-            return [Weights(near=w) for w in NEAR_WEIGHTS]
+            return [Weights(relax=w) for w in RELAX_WEIGHTS]
         return [Weights(prior=w, volume=v) for w in PRIOR_WEIGHTS for v in self.volumes]
 
 
 def rivals() -> dict[str, Rival]:
-    """The flow, VPoser, Gaussian, and none but joint limits."""
+    """The flow, VPoser, Gaussian, and none but joint limits: joints free about the middle pose."""
     others: dict[str, Any] = load_baselines()
-    none = Rival(others["none"], Limits(more=(JointLimits(),)))
+    gaussian = others["gaussian"]
+    free = AffinePrior("limits", gaussian.mean, np.eye(len(gaussian.mean)))
     return {
         "flow": Rival(load_prior_arrays(), Limits(), VOLUMES),
         "vposer": Rival(others["vposer"], Limits()),
-        "gaussian": Rival(others["gaussian"], Limits()),
-        "limits": none,
+        "gaussian": Rival(gaussian, Limits()),
+        "limits": Rival(free, Limits(more=(JointLimits(),))),
     }
 
 
@@ -98,7 +101,7 @@ def picked(rival: Rival, task: str, asked: Sequence[Question]) -> tuple[Weights,
     choices = rival.choices(task)
     means = [score(rival, weights, asked)[0].mean() for weights in choices]
     best = choices[int(np.argmin(means))]
-    value, grid = (best.near, NEAR_WEIGHTS) if task == MOVED else (best.prior, PRIOR_WEIGHTS)
+    value, grid = (best.relax, RELAX_WEIGHTS) if task == MOVED else (best.prior, PRIOR_WEIGHTS)
     end = "*" if value in (grid[0], grid[-1]) else ""
     return best, f"{value:g}{end}" + (f", volume {best.volume:g}" if rival.volumes[1:] else "")
 
@@ -150,7 +153,7 @@ def print_task(task: str, poses: Poses, asked: list[Question], scores: dict[str,
         held, ms = errors[2].mean(), 1e3 * np.median(errors[3])
         print(f"{name:>14} {joints:>20} {angles:>24} {100 * held:>9.1f}% {ms:>7.0f}  {weight}")
     for name, (errors, _) in scores.items():
-        if name != "flow":
+        if name not in ("flow", "as shipped"):
             apart = scores["flow"][0] - errors
             joints = "{:+.1f} [{:+.1f}, {:+.1f}] mm".format(*seen.interval(apart[0]))
             angles = "{:+.3f} [{:+.3f}, {:+.3f}] rad".format(*seen.interval(apart[1]))
@@ -233,6 +236,8 @@ def run(options: Any) -> dict[str, Any]:
         for name, rival in rivals().items():
             weights, text = picked(rival, task, practice)
             scores[name] = score(rival, weights, asked), text
+            if name == "flow":
+                scores["as shipped"] = score(rival, Weights(), asked), "of solve_ik"
         for name, solver in BLENDER.items() if options.blender else ():
             scores[name] = blender(solver, asked), ""
         print_task(task, poses, asked, scores)

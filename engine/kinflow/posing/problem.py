@@ -30,9 +30,9 @@ _NO_LENS = Lens(np.ones((1, 2)), np.zeros((1, 2)))
 
 @dataclass(frozen=True)
 class Weights:
-    """prior: of the prior's energy, where no start is given, and volume: the share of the flow's
-    log-determinant in it (`terms.latent`); of a start, near: of 0.5 |z - z_start|^2 and
-    of the root's turn (rad) and place (m).
+    """prior: of the prior's energy where no start is given, volume: the share of the flow's
+    log-determinant in it (`terms.latent`). With a start, near: of 0.5 |z - z_start|^2, near_turn
+    and near_place: of the root's turn (rad) and place (m), relax: of the prior far from the start.
 
     pin_force (nats a metre) and pin_sigma (m) of a pin, force and sigma of another effector.
     firm_force: of a pin that is where it should be when a pull starts, so that it can be held.
@@ -40,6 +40,7 @@ class Weights:
 
     prior: float = 1.0
     volume: float = 0.5
+    relax: float = 0.3
     near: float = 1.0
     near_turn: float = 10.0
     near_place: float = 100.0

@@ -12,16 +12,14 @@ import numpy as np
 
 from ..bodies.arrays import BodyArrays
 from ..bodies.files import load_body_arrays
-from ..core.arrays import numpy_namespace as xp
-from ..core.posterior import PosedState, State, Term
-from ..core.rotations import axis_angle_to_matrix
+from ..core.posterior import PosedState, Term
 from ..core.solver import SolverConfig, levenberg_marquardt
-from ..core.terms.nearness import Near
-from ..priors.arrays import PosePrior, prior_of
+from ..priors.arrays import prior_of
 from ..records import NumpyArray
 from ..threads import one_thread
 from .effectors import Effector, Floor
-from .problem import FRONT, Limits, Weights, scene_of, state_of
+from .home import Home, encoded, nearness
+from .problem import FRONT, Limits, Weights, scene_of
 from .results import Context
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
@@ -64,11 +62,16 @@ class Pull:
         rig, decoder = rig_of(body_of(body), pose.betas), arrays.decoder(BACKEND)
         self._scene = scene_of(rig, decoder, self._weights, pose, limits)
         state = encoded(arrays, pose)
-        self._near = nearness(self._weights, state)
-        self._posed = self._scene.problem(self._near).posed(state)
+        self._posed = self._scene.problem(nearness(self._weights, state)).posed(state)
+        self._home = Home(self._weights, state, self.joints)
         self._firm = [e for e in self._pins if e.pinned and _off(self._posed, e) < SLIP]
         self._last: dict[str, Effector] = {}
         self._hold = 0.0
+
+    @property
+    def home(self) -> Home:
+        """The start."""
+        return self._home
 
     @property
     def joints(self) -> NumpyArray:
@@ -91,14 +94,15 @@ class Pull:
         firm pin slip, the whole body is held back."""
         if not effectors:
             return self._posed, np.zeros(1)
-        terms = [*self._scene.effector_terms(effectors, self._firm), *self._near]
+        terms = [*self._scene.effector_terms(effectors, self._firm), *self._home.terms(effectors)]
         last, hold = self._posed, self._hold if self._hold > LEAST_HOLD else 0.0
         for _ in range(MOST_TRIES):
             held = nearness(self._weights, last.state, hold) if hold else ()
             problem = self._scene.problem((*terms, *held))
             found = levenberg_marquardt(problem, last.state, WARM)
             posed = problem.posed(found.state)
-            if self._slips(posed, SLIP):
+            refused = np.array_equal(found.state.z, last.state.z)  # it takes more damping
+            if refused or self._slips(posed, SLIP):
                 found = levenberg_marquardt(problem, found.state, SLOW)
                 posed = problem.posed(found.state)
             if _most_turned(last, posed) <= allowed and not self._slips(posed, MOST_SLIP):
@@ -141,21 +145,6 @@ def body_of(body: Any) -> BodyArrays:
         return load_body_arrays(body)
     arrays: BodyArrays = body.arrays
     return arrays
-
-
-def encoded(prior: PosePrior, pose: Pose) -> State:
-    """A pose as a state of one row."""
-    z = prior.encode(axis_angle_to_matrix(xp, pose.body_pose)[None]).astype(np.float64)
-    return state_of(z, axis_angle_to_matrix(xp, pose.global_orient)[None], pose.transl[None])
-
-
-def nearness(weights: Weights, state: State, factor: float = 1.0) -> tuple[Term, ...]:
-    """Of pose, turn and place to a state's."""
-    return (
-        Near(factor * weights.near, state.z),
-        Near(factor * weights.near_turn, state.root, "root"),
-        Near(factor * weights.near_place, state.transl, "transl"),
-    )
 
 
 def _most_turned(one: PosedState, other: PosedState) -> float:

@@ -21,8 +21,9 @@ from ..priors.arrays import PosePrior, load_prior_arrays, prior_of
 from ..records import NumpyArray
 from ..threads import one_thread
 from .effectors import Effector, Floor
+from .home import Home, encoded
 from .problem import Limits, Scene, Weights, scene_of, state_of
-from .pull import Pull, body_of, encoded, nearness
+from .pull import Pull, body_of
 from .results import Context, distinct
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
@@ -94,6 +95,11 @@ class Means:
         rig = rig_of(self.body, np.zeros(10) if start is None else start.betas)
         return scene_of(rig, decoder, self.weights, start, self.limits)
 
+    def home(self, start: Pose) -> Home:
+        """What draws the pose back to a start."""
+        posed = rig_of(self.body, start.betas).posed(start)
+        return Home(self.weights, encoded(self.prior, start), posed.place[0] + start.transl)
+
     @property
     def gaussian(self) -> Gaussian:
         """A prior's, or that of the shipped one; a Gaussian is its own."""
@@ -116,18 +122,17 @@ def solve_with(means: Means, effectors: tuple[Effector, ...], start: Pose | None
 
 def walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResult:
     """The minimum on the way from the start: the effectors go there in strides."""
-    still = [i for i, e in enumerate(effectors) if e.pinned and _apart(e, means, start) < HERE]
+    home = means.home(start)
+    still = [i for i, e in enumerate(effectors) if e.pinned and home.apart(e) < HERE]
     going = [i for i in range(len(effectors)) if i not in still]
     pins, moved = ([effectors[i] for i in rows] for rows in (still, going))
-    options: dict[str, Any] = {"locked": means.limits.locked, "floor": means.limits.floor}
-    options["more"] = means.limits.more
-    options |= {"body": means.body, "prior": means.prior, "weights": means.weights}
-    pull = Pull(start, pins, **options)
-    joints = pull.joints
-    far = max((_apart(e, means, start) for e in moved), default=0.0)
-    strides = int(np.clip(np.ceil(far / STRIDE), 1, MOST_STRIDES))
+    limits = means.limits
+    options: dict[str, Any] = {"body": means.body, "prior": means.prior}
+    options |= {"locked": limits.locked, "floor": limits.floor, "more": limits.more}
+    pull = Pull(start, pins, weights=means.weights, **options)
+    strides = int(np.clip(np.ceil(home.gone(moved) / STRIDE), 1, MOST_STRIDES))
     for share in np.linspace(0, 1, strides + 1)[1:-1]:
-        pull.move([_on_the_way(e, joints[e.index], share) for e in moved])
+        pull.move([_on_the_way(e, home.joints[e.index], share) for e in moved])
     result = pull.move(moved)
     for _ in range(MOST_SETTLING):
         before, result = result, pull.move(moved)
@@ -135,15 +140,6 @@ def walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResu
             break
     order = np.argsort([*still, *going])
     return replace(result, reached=result.reached[order], turned=result.turned[order])
-
-
-def _apart(effector: Effector, means: Means, start: Pose) -> float:
-    """How far an effector is from its place at the start, m; 0 where it has none."""
-    if effector.position is None:
-        return 0.0
-    rig = rig_of(means.body, start.betas)
-    place = rig.posed(start).place[0, effector.index] + start.transl
-    return float(np.linalg.norm(place - effector.position))
 
 
 def _on_the_way(effector: Effector, place: NumpyArray, share: float) -> Effector:
@@ -160,8 +156,8 @@ def _cold(effectors: tuple[Effector, ...], means: Means, start: Pose | None) -> 
     roots, transl = _placed(effectors, scene, start)
     count, linear = len(roots), means.scene(means.gaussian, start)
     begin = state_of(np.zeros((count, linear.decoder.dim)), roots, transl)
-    home = () if start is None else nearness(weights, encoded(prior, start))
-    problem = linear.problem((*asked, Latent(weights.prior), *home[1:]), count)
+    home = () if start is None else means.home(start).terms(effectors)
+    problem = linear.problem((*asked, Latent(weights.prior), *home[1:3]), count)
     guess = levenberg_marquardt(problem, begin, COLD).state
     codes = prior.encode(problem.decoder.decode(xp, guess.z)[0]).astype(np.float64)
     begin = state_of(
