@@ -56,22 +56,15 @@ def pin_of(armature: bpy.types.Object, joint: str) -> bpy.types.PropertyGroup | 
     return next((pin for pin in armature.kinflow.pins if pin.joint == joint), None)
 
 
-def set_pin(
-    armature: bpy.types.Object, joint: str, place: Vector, turn: Quaternion | None = None
-) -> None:
-    """Pins a handle to a place, and to a turn from the T-pose, both in the armature's space."""
-    pin = pin_of(armature, joint) or armature.kinflow.pins.add()
-    pin.joint, pin.location = joint, place
-    pin.use_rotation = turn is not None
-    pin.rotation = turn if turn is not None else Quaternion()
-
-
 def pin_here(armature: bpy.types.Object, joint: str, turned: bool) -> None:
-    """Pins a handle where it is, and as it is turned; nothing where its bone was deleted."""
+    """Pins a handle where it is, and where `turned` as it is turned; nothing where its bone was
+    deleted.
+    """
     bone = armature.pose.bones.get(joint)
     if bone is not None:
-        turn = (bone.matrix @ bone.bone.matrix_local.inverted()).to_quaternion()
-        set_pin(armature, joint, bone.head, turn if turned else None)
+        pin = pin_of(armature, joint) or armature.kinflow.pins.add()
+        pin.joint, pin.location, pin.use_rotation = joint, bone.head, turned
+        pin.rotation = (bone.matrix @ bone.bone.matrix_local.inverted()).to_quaternion()
 
 
 def free(armature: bpy.types.Object, joint: str) -> None:

@@ -26,7 +26,7 @@ _ROTATIONS = ("rotation_quaternion", "rotation_euler", "rotation_axis_angle", "l
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A body's bones, latent and pins, to the digit."""
+    """A body's bones and latent, to the digit."""
 
     bones: dict[str, tuple[str, dict[str, tuple[float, ...]]]]
     pages: dict[str, tuple[float, ...]]
@@ -132,7 +132,7 @@ class Drag:
         )
         self.place = self._world(self._pull.joints[JOINT_INDEX[joint]])
         self.turn = _world_turn(start, joint)
-        self.moved = False
+        self.moved = self._turned = False
 
     @property
     def is_stuck(self) -> bool:
@@ -172,7 +172,8 @@ class Drag:
 
     def turned(self, rotation: np.ndarray) -> np.ndarray:
         """The handle's turn at the start, turned on in the world by (3, 3); for `move`."""
-        axes = np.array(self._to_world.to_3x3().normalized())
+        axes = np.array(self._to_world.to_quaternion().to_matrix())
+        self._turned = True
         return axes.T @ rotation @ axes @ self.turn
 
     def put_back(self) -> None:
@@ -184,7 +185,7 @@ class Drag:
         pin = pins.pin_of(self.armature, self.joint)
         if pin is not None and self.moved:
             bpy.context.view_layer.update()
-            pins.pin_here(self.armature, self.joint, pin.use_rotation)
+            pins.pin_here(self.armature, self.joint, pin.use_rotation or self._turned)
 
     def _world(self, point: np.ndarray) -> Vector:
         return self._to_world @ Vector(frames.body_points(point))
