@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from kinflow import fit, load_body, load_prior
+from kinflow import fit, load_body, load_prior, solve_ik
 from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.client import Engine
 from kinflow.client.wire import FrameReader, pack
 from kinflow.errors import CancelledError, EngineError, InvalidInputError, PhotoError
+from kinflow.posing import Effector, Floor, feet_on_floor, standing
 from kinflow.records import Camera, Observation
 from kinflow.service import server as server_module
 from kinflow.service.fits import fit_in_memory
@@ -250,6 +251,24 @@ def test_out_of_process_gives_the_same_numbers(engine):
     assert np.abs(engine.decode(z) - load_prior("light").decode(z).numpy()).max() < 1e-5
     assert np.abs(engine.decode(engine.encode(engine.decode(z))) - engine.decode(z)).max() < 1e-3
     assert engine.sample(3, seed=1).shape == (3, 23, 3, 3)
+
+
+def test_a_body_is_posed_out_of_process_with_the_same_numbers(engine):
+    start, floor = standing(), Floor()
+    asked = [
+        Effector("left_wrist", [0.3, 1.2, 0.4], pinned=True),
+        Effector("head", look_at=[1, 1, 2]),
+    ]
+    asked += feet_on_floor(start, floor, load_body().arrays)
+    here = solve_ik(asked, start, locked=("right_arm",), floor=floor)
+    there = engine.solve_ik(asked, start, locked=("right_arm",), floor=floor)
+    assert np.array_equal(here.body_pose, there.body_pose)
+    assert np.array_equal(here.reached, there.reached) and here.message == there.message
+    assert len(here.hypotheses) == len(there.hypotheses)
+    with pytest.raises(InvalidInputError, match="no limb or joint 'tail'"):
+        engine.solve_ik(asked, start, locked=("tail",))
+    with pytest.raises(InvalidInputError, match="list of effectors"):
+        engine.call("solve_ik", effectors=["left_wrist"])
 
 
 def test_a_mesh_travels_only_when_asked_for(engine):
