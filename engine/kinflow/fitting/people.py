@@ -101,7 +101,9 @@ def gather(
     backend, weights = means.backend, means.config.weights
     name = observations[0].keypoint_set
     table = keypoint_table(means.body, name, backend)
-    measured = [points[:, which], confidence[:, which], np.ones((len(points), len(which)))]
+    # a scale of error that is stated says all that confidence could
+    weight = np.where(np.isfinite(sigma) & (confidence > 0), 1.0, confidence)
+    measured = [points[:, which], weight[:, which], np.ones((len(points), len(which)))]
     if any(o.either_side is not None and o.either_side.any() for o in observations):
         measured.append(_other_places(observations, points, confidence)[:, which])
     columns = (backend.asarray(a) for a in measured)

@@ -51,7 +51,7 @@ def may_be_person(person: Person, size: np.ndarray) -> bool:
 
 def _steady(person: Person, size: np.ndarray, most: float, fewest: int) -> bool:
     there = inside(person.points, size)
-    steady, fair = (there & (person.spread < limit) for limit in (most, FAIR))
+    steady, fair = (there & (person.unrest < limit) for limit in (most, FAIR))
     large = person.size > SMALLEST * float(size.max())
     enough = steady.sum() >= fewest and fair[BODY].sum() >= MIN_FAIR
     return bool(person.score >= PRESENT and large and enough)
@@ -61,16 +61,16 @@ def is_among(people: list[Person], new: Look, size: np.ndarray) -> bool:
     """Whether a look shows somebody who is there already."""
     known = inside(new.points, size)
     return any(
-        agreement(new.points, p.points, known & (p.spread < STEADY)) > SAME_PERSON for p in people
+        agreement(new.points, p.points, known & (p.unrest < STEADY)) > SAME_PERSON for p in people
     )
 
 
 def add_person(people: list[Person], new: Person, size: np.ndarray) -> None:
     """Adds a person who is not there yet; of two views of one person the steadier stays."""
     for index, other in enumerate(people):
-        known = inside(new.points, size) & (new.spread < STEADY) & (other.spread < STEADY)
+        known = inside(new.points, size) & (new.unrest < STEADY) & (other.unrest < STEADY)
         if agreement(new.points, other.points, known) > SAME_PERSON:
-            if new.spread.mean() < other.spread.mean():
+            if new.unrest.mean() < other.unrest.mean():
                 people[index] = new
             return
     people.append(new)
@@ -83,4 +83,4 @@ def best_first(people: list[Person]) -> list[Person]:
 
 def quality(person: Person) -> float:
     """Size times the share of steady keypoints."""
-    return person.size * float((person.spread < STEADY).mean())
+    return person.size * float((person.unrest < STEADY).mean())

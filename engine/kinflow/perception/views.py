@@ -26,7 +26,7 @@ _MEDIAN_STEPS = 20
 class Person:
     """One person as several views see it, before calibration; P looks at 33 keypoints.
 
-    looks: points (P, 33, 2) px; points (33, 2) px: their geometric median; spread (33,): mean
+    looks: points (P, 33, 2) px; points (33, 2) px: their geometric median; spread (33,): median
     distance from it as a share of `size`, px, the larger side of the body's extent (also beyond the
     photo's rim); visible and present (33,) in 0..1, world (33, 3) m: medians; mask (256, 256) in
     0..1 over `region`; score: median of whether anybody is there; either_side (33,): see `sides`.
@@ -43,6 +43,11 @@ class Person:
     region: Region
     score: float
     either_side: np.ndarray
+
+    @property
+    def unrest(self) -> np.ndarray:
+        """Mean distance from the median as a share of the size (33,): the odd view counts too."""
+        return np.linalg.norm(self.looks - self.points, axis=-1).mean(0) / max(self.size, 1e-6)
 
     @property
     def box(self) -> np.ndarray:
@@ -74,7 +79,7 @@ def summary(looks: list[Look]) -> Person:
     aligned = np.take_along_axis(points, order[..., None], axis=1)
     middle = geometric_median(aligned)
     size = float(np.ptp(middle, axis=0).max())
-    spread = np.linalg.norm(points - middle, axis=-1).mean(0) / max(size, 1e-6)
+    spread = np.median(np.linalg.norm(points - middle, axis=-1), axis=0) / max(size, 1e-6)
     whole = max((one.region for one in looks), key=_side)
     visible, present, world = (
         np.median([getattr(one, name)[o] for one, o in zip(looks, order, strict=True)], axis=0)
