@@ -1,7 +1,7 @@
 """Pose and shape of a body: SMPL's rotations and betas, pose bones and shape keys."""
 
 import contextlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 import bpy
 import numpy as np
@@ -39,24 +39,28 @@ def set_body_pose(
 
     rotations (23, 3, 3), SMPL's axes.
     """
-    for name, rotation in zip(JOINT_NAMES[1:], frames.body_rotation(rotations), strict=True):
-        bone = armature.pose.bones.get(name)
-        if bone is not None and name not in leave:
-            _turn(bone, rotation)
+    bones = armature.pose.bones
+    joints = [j for j, name in enumerate(JOINT_NAMES[1:]) if name in bones and name not in leave]
+    posed = [bones[JOINT_NAMES[1 + j]] for j in joints]
+    _turn(posed, frames.body_rotation(np.asarray(rotations)[joints]))
 
 
-def _turn(bone: bpy.types.PoseBone, rotation: np.ndarray) -> None:
-    """Turns a bone from its rest by a rotation (3, 3) in the armature's axes."""
-    axes = np.array(bone.bone.matrix_local.to_3x3())
-    bone.rotation_mode = "QUATERNION"
-    bone.rotation_quaternion = matrix_to_quaternion(xp, axes.T @ rotation @ axes).tolist()
+def _turn(bones: Sequence[bpy.types.PoseBone], rotations: np.ndarray) -> None:
+    """Turns bones from their rest by rotations (N, 3, 3) in the armature's axes."""
+    if not bones:
+        return
+    axes = np.stack([np.array(bone.bone.matrix_local.to_3x3()) for bone in bones])
+    turns = matrix_to_quaternion(xp, axes.swapaxes(1, 2) @ rotations @ axes)
+    for bone, turn in zip(bones, turns.tolist(), strict=True):
+        bone.rotation_mode = "QUATERNION"
+        bone.rotation_quaternion = turn
 
 
 def set_root(armature: bpy.types.Object, rotation: np.ndarray, position: np.ndarray) -> None:
     """Turns and places the pelvis in the armature's space. rotation (3, 3), position (3,) m."""
     bone = armature.pose.bones.get("pelvis")
     if bone is not None:
-        _turn(bone, rotation)
+        _turn([bone], rotation[None])
         body.put_pelvis(armature, position)
 
 

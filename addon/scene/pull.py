@@ -16,6 +16,7 @@ from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from kinflow.core.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS
 from kinflow.errors import InvalidInputError
 from kinflow.posing import Effector, Floor, IKResult, Pose, Pull, feet_on_floor
+from kinflow.threads import one_thread
 
 from . import frames, latent, pins, pose
 from .rest import rest_arrays
@@ -122,14 +123,15 @@ class Drag:
             feet = feet_on_floor(start, floor, rest_arrays())
             held += [foot for foot in feet if foot.joint not in taken]
         self.held = tuple(pin.joint for pin in held)
-        self._pull = Pull(
-            start,
-            held,
-            body=rest_arrays(),
-            prior=latent.prior_of(armature),
-            locked=self._locked,
-            floor=floor if armature.kinflow.use_floor else None,
-        )
+        with one_thread():
+            self._pull = Pull(
+                start,
+                held,
+                body=rest_arrays(),
+                prior=latent.prior_of(armature),
+                locked=self._locked,
+                floor=floor if armature.kinflow.use_floor else None,
+            )
         self.place = self._world(self._pull.joints[JOINT_INDEX[joint]])
         self.turn = _world_turn(start, joint)
         self.moved = self._turned = False
@@ -243,15 +245,16 @@ def apply(
 ) -> None:
     """Poses the bones that are not locked, and writes the pose's code into the sliders."""
     rotations = axis_angle_to_matrix(xp, result.body_pose)
+    if write_latent:
+        with one_thread():
+            flow = latent.prior_of(armature)
+            code = latent.encode(armature, rotations) if locked else flow.axes @ result.z
+        latent.write_latent(armature, code)
     pose.set_body_pose(armature, rotations, locked)
     if "pelvis" not in locked:
         root = axis_angle_to_matrix(xp, result.global_orient)
         place = frames.body_points(result.joints[0])
         pose.set_root(armature, frames.body_rotation(root), place)
-    if write_latent:
-        flow = latent.prior_of(armature)
-        code = latent.encode(armature, rotations) if locked else flow.axes @ result.z
-        latent.write_latent(armature, code)
 
 
 def hold_pins(armature: bpy.types.Object, *, write_latent: bool = False) -> None:
