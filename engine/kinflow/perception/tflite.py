@@ -1,6 +1,5 @@
 """The published networks on LiteRT, one interpreter a thread."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 
 from ..errors import DetectorError
@@ -52,14 +52,14 @@ def _load(path: Path) -> tuple[Any, int, list[int]]:
 
 
 def each(call: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
-    """`call` of every item, on as many threads as there are cores; in the items' order."""
+    """`call` of every item, on as many threads as OpenCV may take; in the items' order."""
     return list(_pool().map(call, items))
 
 
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ThreadPoolExecutor(min(8, cores or 1), thread_name_prefix="kinflow-look")
+    # one a worker of a batch, which tells OpenCV so
+    return ThreadPoolExecutor(max(1, min(8, cv2.getNumThreads())), "kinflow-look")
 
 
 def shapes_of(path: Path) -> tuple[tuple[int, ...], ...]:
