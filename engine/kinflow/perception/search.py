@@ -29,8 +29,9 @@ def search_people(rgb: np.ndarray, thorough: bool = True) -> list[Person]:
     pyramid = Pyramid(rgb)
     people = people_in(pyramid, propose(pyramid, sources), [])
     longer = float(pyramid.size.max())
-    if thorough and people and np.median([p.size for p in people]) < SMALL * longer:
-        # who is as far away as these may have been too small for the tiles
+    # who is as far away as small people may be too small for the tiles, where closer ones show more
+    sharp = CLOSER * longer >= POSE.side
+    if thorough and sharp and people and np.median([p.size for p in people]) < SMALL * longer:
         closer = Source(body, POSE, BODY_SCORE, (CLOSER,))
         people = people_in(pyramid, propose(pyramid, [closer]), people)
     return best_first(people)
