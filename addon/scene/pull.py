@@ -68,7 +68,6 @@ class Patience:
     near: float
 
 
-LIVE = Patience(3, np.inf, 0.01)
 WHOLE = Patience(300, 0.02, 0.0005)
 AT_ONCE = Patience(24, 0.05, 0.0005)
 
@@ -145,7 +144,7 @@ class Drag:
         """Poses the rig with the handle at a place, (3, 3) turned from the T-pose in the
         armature's space. Raises InvalidInputError.
         """
-        return self._show(approach(self._pull, [self._goal(place, turn)], LIVE))
+        return self._show(self._pull.move([self._goal(place, turn)]))
 
     def go(self, place: Vector) -> IKResult:
         """Goes all the way to a place, until the handle is there to the millimetre, or comes no
