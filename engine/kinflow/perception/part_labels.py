@@ -1,6 +1,9 @@
 """Mask and keypoints of a person -> the 14 body parts, by the shipped network.
 
-`training.part_network` trains it.
+Loss BA uses them where an observation has them: with `observe(parts=True)`, with a user's own part
+network, and where the regressor is trained. By default BA compares silhouettes: this network is
+shown no pixels, so its limbs are those of the keypoints again, and on renders a fit is as far off
+with it as without (`bench photos`). `training.part_network` trains it.
 """
 
 from dataclasses import replace
