@@ -1,7 +1,9 @@
 """The published networks on LiteRT, one interpreter a thread."""
 
+import contextlib
+import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from ..errors import DetectorError
 
 _local = threading.local()
+_loading = threading.Lock()
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -42,13 +45,32 @@ def _load(path: Path) -> tuple[Any, int, list[int]]:
         hint = 'Run: pip install "kinflow[detect]", then kinflow setup.'
         raise DetectorError("LiteRT is not installed.", hint) from error
     try:
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
-        interpreter.allocate_tensors()
+        with _loading, _quiet_stderr():
+            interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+            interpreter.allocate_tensors()
     except (OSError, RuntimeError, ValueError) as error:
         why = f"The detector's network {path} cannot be loaded: {error}"
         raise DetectorError(why, "Delete it and run: kinflow setup") from error
     outputs = [detail["index"] for detail in interpreter.get_output_details()]
     return interpreter, interpreter.get_input_details()[0]["index"], outputs
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Sends what LiteRT prints about itself to nowhere. One thread at a time."""
+    try:
+        saved = os.dup(2)
+    except OSError:
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
 
 
 def each(call: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
