@@ -121,7 +121,7 @@ def test_a_small_pull_is_a_small_change_and_is_taken_back(start, feet):
         ("left_knee", (0.2, 0.4, 0.4)),
     ],
 )
-def test_no_joint_flips_in_a_drag_and_pinned_feet_stay(start, feet, joint, way):
+def test_a_drag_is_followed_no_joint_flips_and_pinned_feet_stay(start, feet, joint, way):
     pins = feet[1:] if joint == "left_knee" else feet
     pull, last = Pull(start, pins, floor=FLOOR), start
     first, steps = pull.joints[JOINT_INDEX[joint]].copy(), 60
@@ -129,7 +129,7 @@ def test_no_joint_flips_in_a_drag_and_pinned_feet_stay(start, feet, joint, way):
     for share in np.linspace(0, 1, steps + 1)[1:]:
         result = pull.move([Effector(joint, first + share * np.array(way))])
         assert turned(result, last) < 15 * max(step, 1)
-        assert (result.reached[:-1] < 1e-3).all()
+        assert (result.reached[:-1] < 1e-3).all() and result.reached[-1] < 5e-3
         last = result
 
 

@@ -26,13 +26,15 @@ class Block:
     """Unknowns that move together, beside the latent: `size` numbers a person, or a group where
     `shared`.
 
-    A `turn` is a rotation matrix that moves by perturbations on the left.
+    A `turn` is a rotation matrix that moves by perturbations on the left. damping: of a step, for
+    all blocks of a problem or none; 0: in proportion to the rows, which stiff ones would rule.
     """
 
     name: str
     size: int
     shared: bool = False
     turn: bool = False
+    damping: float = 0.0
 
 
 ROOT, TRANSL = Block("root", 3, turn=True), Block("transl", 3)
@@ -192,7 +194,15 @@ class Problem:
         by_name = [rows[..., columns[b.name]] for b in self.unknowns]
         by_rest = xp.concat([rows[..., :0], *by_name], axis=-1)
         quadratics = self._quadratics(state, [p for p in parts if isinstance(p, Quadratic)])
-        return Linearisation(energy, residual, by_latent, by_rest, *quadratics)
+        damping = self._rest_damping(by_rest)
+        return Linearisation(energy, residual, by_latent, by_rest, *quadratics, damping)
+
+    def _rest_damping(self, by_rest: Array) -> Array | None:
+        if not any(block.damping for block in self.unknowns):
+            return None
+        like = by_rest[:, 0, :1]
+        parts = [self.xp.full_like(like, b.damping) for b in self.unknowns for _ in range(b.size)]
+        return self.xp.concat(parts, axis=-1)
 
     def _columns(self) -> dict[str, slice]:
         columns, end = dict(_COLUMNS), WIDTH

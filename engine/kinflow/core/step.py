@@ -11,7 +11,7 @@ class Linearisation:
     M, R): all unknowns but the latent, shared blocks last.
 
     The quadratic terms: latent_weight (S, 1) and latent_gradient (S, D), rest_weight and
-    rest_gradient (S, R).
+    rest_gradient (S, R). rest_damping (S, R): what damping is in proportion to; None: diag(G'G).
     """
 
     energy: Array = per_person()
@@ -22,6 +22,7 @@ class Linearisation:
     latent_gradient: Array = per_person()
     rest_weight: Array = per_person()
     rest_gradient: Array = per_person()
+    rest_damping: Array | None = per_person(default=None)
 
 
 def damped_step(
@@ -31,7 +32,7 @@ def damped_step(
     group's.
 
     Minimises |r + A dz + G dg|^2 + w |dz|^2 + 2 p'dz + damping |dz|^2 + the same of the rest,
-    damped by damping diag(G'G) / 10. The latent's quadratic is a multiple of the identity, so z
+    damped by damping rest_damping / 10. The latent's quadratic is a multiple of the identity, so z
     goes first: with mu = w + damping, C = I + A A' / mu and r' = r - A p / mu, the others solve
     (G' C^-1 G + P) dg = -(G' C^-1 r' + q). damping (S,), group (S,).
     """
@@ -41,7 +42,8 @@ def damped_step(
     right = linear.residual - (a @ back[..., None])[..., 0]
     solved = _apply_inverse(xp, a, mu, xp.concat((g, right[..., None]), axis=-1))
     system = g.swapaxes(1, 2) @ solved
-    added = xp.sum(g * g, axis=1) * damping[:, None] * 0.1 + 1e-4 + linear.rest_weight
+    scale = xp.sum(g * g, axis=1) if linear.rest_damping is None else linear.rest_damping
+    added = scale * damping[:, None] * 0.1 + 1e-4 + linear.rest_weight
     normal = add_diagonal(xp, system[..., :-1], added)
     gradient = system[..., -1] + linear.rest_gradient
     rest = -_solve_rest(xp, normal, gradient, shared, group)

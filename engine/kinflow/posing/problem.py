@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Weights:
     firm_force: float = 10000.0
     pin_force: float = 1000.0
     pin_sigma: float = 0.0005
-    force: float = 200.0
+    force: float = 500.0
     sigma: float = 0.003
 
     def strength(
@@ -159,7 +159,10 @@ def scene_of(
 ) -> Scene:
     """Of a start, or of none."""
     locked = limb_joints(limits.locked) if start is not None else ()
-    unknowns = () if "pelvis" in locked else (ROOT, TRANSL)
+    # pins are so stiff that damping by the rows would nail the root
+    free = ((ROOT, weights.near_turn), (TRANSL, weights.near_place))
+    blocks = tuple(replace(block, damping=10 * weight) for block, weight in free)
+    unknowns = () if "pelvis" in locked else blocks
     joints = np.array(sorted(JOINT_INDEX[name] - 1 for name in locked if name != "pelvis"), int)
     if start is not None and len(joints):
         decoder = LockedDecoder(decoder, joints, axis_angle_to_matrix(xp, start.body_pose[joints]))

@@ -20,12 +20,12 @@ from ..threads import one_thread
 from .effectors import Effector, Floor
 from .home import Home, encoded, nearness
 from .problem import FRONT, Limits, Weights, scene_of
-from .results import Context
+from .results import Context, most_turned
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
 
-WARM = SolverConfig(max_iterations=2, tolerance=1e-2, first_damping=1e-3, patience=1)
-SLOW = SolverConfig(max_iterations=6, tolerance=1e-2, first_damping=1e-2)
+WARM = SolverConfig(max_iterations=2, tolerance=1e-2, first_damping=3.0, patience=1)
+SLOW = SolverConfig(max_iterations=6, tolerance=1e-2, first_damping=10.0)
 SLIP, MOST_SLIP = 0.0005, 0.0009  # m: a firm pin is looked after from here, and never further off
 TURN_A_METRE, LEAST_TURN = math.radians(1000), math.radians(3)
 FIRST_HOLD, LEAST_HOLD, MOST_TRIES = 30.0, 1.0, 5
@@ -105,7 +105,8 @@ class Pull:
             if refused or self._slips(posed, SLIP):
                 found = levenberg_marquardt(problem, found.state, SLOW)
                 posed = problem.posed(found.state)
-            if _most_turned(last, posed) <= allowed and not self._slips(posed, MOST_SLIP):
+            turn = most_turned(last.skeleton.rotations, posed.skeleton.rotations)
+            if turn <= allowed and not self._slips(posed, MOST_SLIP):
                 break
             hold = max(FIRST_HOLD, hold * 6)
         else:
@@ -130,7 +131,7 @@ class Pull:
                 allowed = max(allowed, TURN_A_METRE * gone)
             if e.rotation is not None:
                 before = turn if last is None or last.rotation is None else last.rotation
-                allowed = max(allowed, 2 * _turn(before, e.rotation))
+                allowed = max(allowed, 2 * most_turned(before, e.rotation))
             if e.look_at is not None:
                 to = e.look_at - place
                 old = turn @ FRONT if last is None or last.look_at is None else last.look_at - place
@@ -145,16 +146,6 @@ def body_of(body: Any) -> BodyArrays:
         return load_body_arrays(body)
     arrays: BodyArrays = body.arrays
     return arrays
-
-
-def _most_turned(one: PosedState, other: PosedState) -> float:
-    return _turn(one.skeleton.rotations, other.skeleton.rotations)
-
-
-def _turn(one: NumpyArray, other: NumpyArray) -> float:
-    """The largest angle between rotations, radians: |A - B| = sqrt(8) sin(angle / 2)."""
-    chord = math.sqrt(float(((one - other) ** 2).sum((-2, -1)).max()) / 8)
-    return 2 * math.asin(min(1.0, chord))
 
 
 def _off(posed: PosedState, pin: Effector) -> float:

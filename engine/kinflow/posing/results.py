@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,12 +72,21 @@ def _apart(
         if e.position is not None:
             reached[i] = np.linalg.norm(place - e.position)
         if e.rotation is not None:
-            turned[i] = np.linalg.norm(matrix_to_axis_angle(xp, turn @ e.rotation.T))
+            turned[i] = most_turned(turn, e.rotation)
         if e.look_at is not None:
             way = e.look_at - place
             cosine = turn @ FRONT @ way / max(float(np.linalg.norm(way)), 1e-9)
             turned[i] = max(turned[i], np.arccos(np.clip(cosine, -1, 1)))
     return reached, turned
+
+
+def most_turned(one: NumpyArray, other: NumpyArray) -> float:
+    """The largest angle between rotations (..., 3, 3), radians: |A - B| = sqrt(8) sin(angle / 2).
+
+    Quicker than `geodesic_angle`, for drags.
+    """
+    chord = math.sqrt(float(((one - other) ** 2).sum((-2, -1)).max()) / 8)
+    return 2 * math.asin(min(1.0, chord))
 
 
 def _message(effectors: Sequence[Effector], reached: NumpyArray, turned: NumpyArray) -> str:
@@ -96,9 +106,10 @@ def holds(result: IKResult, effectors: Sequence[Effector]) -> bool:
     return bool((result.reached[pinned] <= HELD_METRES).all())
 
 
-def distinct(results: Sequence[IKResult]) -> list[IKResult]:
-    """The minima that are not alike (mean distance of joints), the lowest energy first."""
-    kept: list[IKResult] = []
+def distinct(results: Sequence[IKResult], first: Sequence[IKResult] = ()) -> list[IKResult]:
+    """`first`, then the minima that are not alike (mean distance of joints), the lowest energy
+    first."""
+    kept = list(first)
     for result in sorted(results, key=_energy):
         joints = result.joints[list(METRIC_JOINTS)]
         apart = [np.linalg.norm(joints - k.joints[list(METRIC_JOINTS)], axis=-1) for k in kept]

@@ -114,8 +114,7 @@ def solve_with(means: Means, effectors: tuple[Effector, ...], start: Pose | None
     with one_thread():
         found = _cold(effectors, means, start)
         if start is not None:
-            kept = walked(effectors, means, start)
-            found = [kept, *(h for h in distinct([kept, *found]) if h is not kept)]
+            found = distinct(found, [walked(effectors, means, start)])
     best, others = found[0], found[1 : 1 + MAX_HYPOTHESES]
     return replace(best, hypotheses=tuple(others), seconds=time.perf_counter() - started)
 
