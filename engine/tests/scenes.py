@@ -120,7 +120,7 @@ def on_a_floor(one: Scene, backend: Backend) -> Scene:
     body, upright = default_body_arrays(), load_prior_arrays("light").upright
     table, place = contact_table(body, backend), backend.asarray
     count, points = COUNT, len(contacts(body))
-    held = Held(place(np.array([-0.1, 0.0])), place(np.array([0.3, 0.1])))
+    held = Held(*(place(np.array(a)) for a in ([-0.1, 0.0, 1.2], [0.3, 0.1, 0.5])))
     mean, direction = stature(body)
 
     def some(*shape: int) -> Any:

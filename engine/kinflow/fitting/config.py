@@ -31,15 +31,16 @@ class Weights:
 class SceneWeights:
     """What holds a photo's people together.
 
-    camera_mean, camera_scale: pitch and roll of photos, degrees. gravity, floor, balance: weights
-    of those terms; scales: within which a contact is looked for, m, stage by stage; stands: share
-    of people who are balanced, sway: how well, m; iterations: of each stage.
+    camera_mean, camera_scale: pitch and roll of photos, degrees, and the camera's height, m.
+    gravity, floor, balance: weights of those terms; scales: within which a contact is looked for,
+    m, stage by stage; stands: share of people who are balanced, sway: how well, m; iterations: of
+    each stage.
     """
 
-    camera_mean: tuple[float, float] = (-5.0, 0.0)
-    camera_scale: tuple[float, float] = (14.0, 3.0)
+    camera_mean: tuple[float, float, float] = (-5.0, 0.0, 1.4)
+    camera_scale: tuple[float, float, float] = (14.0, 3.0, 0.7)
     gravity: float = 1.0
-    floor: float = 0.35
+    floor: float = 1.0
     scales: tuple[float, ...] = (0.15, 0.05, 0.02)
     balance: float = 1.0
     stands: float = 0.7

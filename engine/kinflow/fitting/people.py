@@ -64,8 +64,12 @@ class People:
 
     def with_term(self, term: Term) -> People:
         """The same people with a term added, or in the place of one of its kind."""
-        others = [t for t in self.problem.terms if type(t) is not type(term)]
-        terms = (*others, term)
+        others = self.without(type(term)).problem
+        return replace(self, problem=replace(others, terms=(*others.terms, term)))
+
+    def without(self, kind: type[Term]) -> People:
+        """The same people without terms of a kind."""
+        terms = tuple(t for t in self.problem.terms if not isinstance(t, kind))
         return replace(self, problem=replace(self.problem, terms=terms))
 
     def keypoints(self) -> Keypoints:

@@ -16,16 +16,18 @@ from ..core.arrays import concat, pick, put_rows, to_numpy
 from ..core.level import FLOOR, GRAVITY
 from ..core.posterior import ONE_PERSON, Block, State
 from ..core.solver import Progress, Solution, SolverConfig
+from ..core.terms.depth import Depth
 from ..core.terms.floor import Floor
 from ..core.terms.gravity import Gravity
 from ..gravity import gravity_of, pitch_and_roll
 from .backend import minimise
 from .people import People
-from .scene_terms import scene_terms
+from .scene_terms import scene_terms, seen_points
 from .stages import Search
 
 CLOSE = 20.0  # nats: minima that are further from a person's best by themselves are no rivals
-ABOUT = (0.0, -14.0, 14.0)  # degrees of pitch about what the people tell, to start from
+# degrees of pitch about what people tell, and which share of them reaches no lower than the floor
+ABOUT = ((0.0, 0.5), (0.0, 0.0), (0.0, 1.0), (-14.0, 0.5), (14.0, 0.5))
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,15 @@ def with_scene(people: People, state: State, photos: Photos, scale: float) -> Pe
 
 
 def settle(search: Search, photos: Photos, progress: Progress) -> Search:
-    """Everybody's solutions before their photo's camera, with gravity and floor in the state."""
+    """Everybody's solutions before their photo's camera, with gravity and floor in the state.
+
+    Depths that a detector guesses have led to the right minima and are let go: they are half as
+    deep as the truth, which would take every camera for nearly level.
+    """
     config, best = search.people.means.config, search.best()
     scales = config.scene.scales
     state = pick(search.solution.state, best)
-    people = with_scene(search.people, state, photos, scales[0])
+    people = with_scene(search.people.without(Depth), state, photos, scales[0])
     starts, shape = _starts(people, state, photos)
     owner = np.tile(np.arange(len(people)), shape)
     group = np.concatenate([photos.photo + k * photos.count for k in range(shape)])
@@ -113,38 +119,32 @@ def _together(
 def _starts(people: People, state: State, photos: Photos) -> tuple[State, int]:
     """The state before a few cameras. -> rows of all people, camera after camera; how many."""
     upward, places, sole = _evidence(people, state)
-    stated, weights = photos.stated, people.means.config.scene
-    angles = []
+    config, place = people.means.config.scene, people.means.backend.asarray
+    cameras = []
     for number in range(photos.count):
         rows = photos.photo == number
         pitch, roll = pitch_and_roll(-upward[rows].sum(0))
-        if stated is not None:
-            angles.append([(stated.pitch, stated.roll)])
-        else:
-            angles.append([(pitch + more, roll) for more in ABOUT] + [weights.camera_mean])
-    count = len(angles[0])
-    cameras = np.radians(np.array(angles))  # photo, start, angle
-    blocks: dict[str, list[np.ndarray]] = {"gravity": [], "floor": []}
-    for start in range(count):
-        mine = cameras[photos.photo, start]
-        gravity = np.stack([gravity_of(*np.degrees(a)) for a in mine])
-        below = (places @ gravity[..., None])[..., 0]
-        lowest = np.where(sole, below, -np.inf).max(1)
-        floor = [_middle(lowest[photos.photo == p]) for p in range(photos.count)]
-        if stated is not None and stated.floor is not None:
-            floor = [stated.floor] * photos.count
-        blocks["gravity"].append(mine)
-        blocks["floor"].append(np.array(floor)[photos.photo][:, None])
-    rows = people.means.backend.asarray(np.tile(np.arange(len(people)), count))
-    place = people.means.backend.asarray
-    more = {name: place(np.concatenate(parts)) for name, parts in blocks.items()}
+        guesses = [(pitch + more, roll, share) for more, share in ABOUT]
+        guesses.append((*config.camera_mean[:2], 0.5))
+        if photos.stated is not None:
+            guesses = [(photos.stated.pitch, photos.stated.roll, share) for share in (0.5, 0, 1)]
+        heights = [_floor(places[rows], sole[rows], guess) for guess in guesses]
+        cameras.append(np.column_stack((np.radians([g[:2] for g in guesses]), heights)))
+    count = len(cameras[0])
+    mine = np.stack(cameras)[photos.photo].swapaxes(0, 1).reshape((-1, 3))
+    if photos.stated is not None and photos.stated.floor is not None:
+        mine[:, 2] = photos.stated.floor
+    rows = place(np.tile(np.arange(len(people)), count))
+    more = {"gravity": place(mine[:, :2].copy()), "floor": place(mine[:, 2:].copy())}
     return replace(pick(state, rows), more=more), count
 
 
-def _middle(lowest: np.ndarray) -> float:
-    """Median of how low people reach, 1.5 m below the camera where nobody shows it."""
-    known = lowest[np.isfinite(lowest)]
-    return float(np.median(known)) if len(known) else 1.5
+def _floor(places: np.ndarray, seen: np.ndarray, guess: tuple[float, float, float]) -> float:
+    """How far below such a camera so many of a photo's people reach no lower, m; 1.5 where nobody
+    shows it. places (n, C, 3), seen (n, C)."""
+    below = np.where(seen, places @ gravity_of(*guess[:2]), -np.inf).max(1)
+    known = below[np.isfinite(below)]
+    return float(np.quantile(known, guess[2])) if len(known) else 1.5
 
 
 def _evidence(people: People, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -157,7 +157,7 @@ def _evidence(people: People, state: State) -> tuple[np.ndarray, np.ndarray, np.
     mean, kappa = gravity.upright.predict(posed.xp, posed.skeleton.rotations[:, 1:])
     upward = (state.root @ mean[..., None])[..., 0] * kappa[:, None]
     places = posed.places(floor.table)
-    return to_numpy(upward), to_numpy(places), to_numpy(floor.weight) > 0
+    return to_numpy(upward), to_numpy(places), seen_points(people)
 
 
 def _cheapest(people: People, solution: Solution, photos: Photos) -> State:

@@ -22,6 +22,8 @@ SEEN = 0.3  # of a keypoint's confidence
 # people, rounded. Other points are so in one frame of a hundred, but who is photographed kneels,
 # leans and lies more often.
 SOLE_TOUCHES, OTHERS_TOUCH = (0.5, 0.65, 0.65, 0.65), 0.05
+UNSEEN = 0.2  # of a floor's weight: what is hidden rests on it, too, but says less of it
+RIM = 0.03  # of the photo's larger side: soles just beyond its rim are as good as seen
 _SIDED = {"foot": "ankle", "hand": "wrist", "knee": "knee", "elbow": "elbow"}
 _MIDDLE = {"seat": "hip", "back": "shoulder", "chest": "shoulder", "head": "shoulder"}
 
@@ -54,10 +56,18 @@ def seen_limbs(people: People) -> dict[str, np.ndarray]:
     return result
 
 
+def seen_points(people: People) -> np.ndarray:
+    """Which of everybody's `contacts` are on the photo. -> (N, C) bool."""
+    seen = seen_limbs(people)
+    return np.stack([seen[contact.limb] for contact in contacts(people.means.body)], axis=1)
+
+
 def _on_photo(person: Observation, camera: Camera) -> np.ndarray:
     """Which keypoints are sure enough, and not beyond the photo's rim. -> (K,) bool."""
     with np.errstate(invalid="ignore"):
-        inside = (person.keypoints >= 0) & (person.keypoints < (camera.width, camera.height))
+        size = np.array((camera.width, camera.height))
+        rim = RIM * size.max()
+        inside = (person.keypoints >= -rim) & (person.keypoints < size + rim)
         return np.asarray(person.usable & (person.confidence > SEEN) & inside.all(1))
 
 
@@ -67,22 +77,22 @@ def scene_terms(people: People, state: State, photo: np.ndarray, scale: float) -
     means, weights = people.means, people.means.config.scene
     backend, body, place = means.backend, means.body, means.backend.asarray
     seen = seen_limbs(people)
-    touch, limbs = _touching(means.body)
     upright = backend.record(upright_of(means.prior))
     pose = people.problem.posed(state).skeleton.rotations[:, 1:]
     _, kappa = upright.predict(backend.xp, pose)
-    held = Held(*(place(np.radians(a)) for a in (weights.camera_mean, weights.camera_scale)))
+    camera = np.array((weights.camera_mean, weights.camera_scale))
+    camera[:, :2] = np.radians(camera[:, :2])
+    held = Held(place(camera[0]), place(camera[1]))
     alone = 1 / np.bincount(photo)[photo]
     stands = seen["left_foot"] & seen["right_foot"] & seen["seat"]
-    by_point = np.stack([seen[limb] for limb in limbs], axis=1)
     ones = np.ones(len(people))
     return [
         Gravity(upright, held, kappa, place(weights.gravity * ones), place(alone)),
         Floor(
             contact_table(body, backend),
-            place(touch),
+            place(_touching(body)),
             scale,
-            place(weights.floor * by_point.astype(float)),
+            place(weights.floor * np.where(seen_points(people), 1.0, UNSEEN)),
         ),
         Balance(
             balance_table(body, backend),
@@ -93,16 +103,14 @@ def scene_terms(people: People, state: State, photo: np.ndarray, scale: float) -
     ]
 
 
-def _touching(body: BodyArrays) -> tuple[np.ndarray, list[str]]:
-    """How likely each of `contacts` touches the floor (C,), and its limb."""
-    limbs: list[str] = []
+def _touching(body: BodyArrays) -> np.ndarray:
+    """How likely each of `contacts` touches the floor. -> (C,)."""
     touch: list[float] = []
     soles = dict.fromkeys(("left_foot", "right_foot"), 0)
     for contact in contacts(body):
-        limbs.append(contact.limb)
         if contact.limb in soles:
             touch.append(SOLE_TOUCHES[soles[contact.limb]])
             soles[contact.limb] += 1
         else:
             touch.append(OTHERS_TOUCH)
-    return np.array(touch), limbs
+    return np.array(touch)

@@ -17,13 +17,13 @@ from ..gravity import gravity_of, level_gravity, pitch_and_roll
 from ..records import FitResult
 from .people import People
 from .scene import Photos, with_scene
-from .scene_terms import seen_limbs
+from .scene_terms import seen_limbs, seen_points
 from .stages import Search
 
 NINE_IN_TEN = 1.645  # deviations of a normal
 STEEPEST, MOST_ROLLED = 60.0, 30.0  # degrees: what lies beyond is rather a mistake
 # of Laplace's deviation of the pitch: as wide as validation scenes ask for, and never below this
-WIDER, NARROWEST = 1.0, 1.0
+WIDER, NARROWEST = 1.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _supported(people: People, posed: PosedState) -> np.ndarray:
     """Who rather touches the floor than not. -> (N,) bool."""
     term = next(t for t in people.problem.terms if isinstance(t, Floor))
     touching = to_numpy(term.contact(posed.xp, posed)) > 0.5
-    return np.asarray((touching & (to_numpy(term.weight) > 0)).any(1))
+    return np.asarray((touching & seen_points(people)).any(1))
 
 
 def _deviation(people: People, state: State, photos: Photos) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 A point d above the floor costs -log((1 - p) + p exp(-d^2 / 2 s^2)): it touches with probability p,
 or is anywhere. So contact is a hypothesis and never a rule: who sits on a chair or jumps pays a
-bounded price. A point below the floor costs HARD d^2 / 2 s^2: floors do not give way.
+bounded price. A point below the floor costs HARD (sqrt(1 + d^2 / s^2) - 1): floors do not
+give way.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ HARD = 9.0
 @dataclass(frozen=True)
 class Floor:
     """Points of a table that may touch the floor, with probability `touch` (C,); scale: s, m;
-    weight (S, C): of each point, 0 where it is not seen."""
+    weight (S, C): of each point."""
 
     table: PointTable
     touch: Array
@@ -31,33 +32,34 @@ class Floor:
         below = (posed.places(self.table) @ gravity[..., None])[..., 0]
         return posed.state.block("floor") - below
 
-    def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array]:
-        """Costs (S, C), and their slopes by half the squared height over the scale."""
+    def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array, Array]:
+        """Costs (S, C), their slopes by half the squared height over the scale, and how likely each
+        point touches; below the floor it does."""
         half = 0.5 * (height / self.scale) ** 2
-        near = self.touch * xp.exp(-half)
-        above = height > 0
-        either = 1 - self.touch + near
-        cost = xp.where(above, -xp.log(either), HARD * half)
-        return cost, xp.where(above, near / either, HARD * xp.ones_like(near))
+        near, above = self.touch * xp.exp(-half), height > 0
+        either, root = 1 - self.touch + near, xp.sqrt(1 + 2 * half)
+        touching = xp.where(above, near / either, xp.ones_like(near))
+        cost = self.weight * xp.where(above, -xp.log(either), HARD * (root - 1))
+        slope = self.weight * xp.where(above, touching, HARD / root)
+        return cost, slope, touching
 
     def contact(self, xp: Namespace, posed: PosedState) -> Array:
-        """How likely each point touches the floor; below it, it does. -> (S, C), 0 to 1."""
-        slope = self._mixture(xp, self.heights(xp, posed))[1]
-        return xp.where(slope < 1, slope, xp.ones_like(slope))
+        """How likely each point touches the floor. -> (S, C), 0 to 1."""
+        return self._mixture(xp, self.heights(xp, posed))[2]
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
         """-> (S,) nats."""
-        return xp.sum(self.weight * self._mixture(xp, self.heights(xp, posed))[0], axis=-1)
+        return xp.sum(self._mixture(xp, self.heights(xp, posed))[0], axis=-1)
 
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
         """One row a point."""
         height = self.heights(xp, posed)
-        cost, slope = self._mixture(xp, height)
-        root = xp.sqrt(self.weight * slope) / self.scale
+        cost, slope, _ = self._mixture(xp, height)
+        root = xp.sqrt(slope) / self.scale
         gravity, by_angles = down(xp, posed.state.block("gravity"))
         by_place = -gravity[:, None] * root[..., None]
         which = arange_like(xp, height.shape[1], height)
         rows = point_rows(xp, posed.levers(self.table), which, by_place)
         by_gravity = -(posed.places(self.table) @ by_angles) * root[..., None]
         more = {"gravity": by_gravity, "floor": root[..., None]}
-        return Rows(xp.sum(self.weight * cost, axis=-1), height * root, rows, more)
+        return Rows(xp.sum(cost, axis=-1), height * root, rows, more)

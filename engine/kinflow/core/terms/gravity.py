@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..arrays import Array, Namespace, per_person, zeros_like
+from ..arrays import Array, Namespace, eye_like, per_person, zeros_like
 from ..level import down
 from ..points import WIDTH
 from ..posterior import PosedState, Rows
@@ -17,8 +17,8 @@ FREEDOM = (
 
 @dataclass(frozen=True)
 class Held:
-    """How cameras are held: pitch and roll are Student's t about `mean` (2,), with `scale` (2,)
-    radians."""
+    """How cameras are held: pitch, roll (radians) and the floor below (m) are Student's t about
+    `mean` (3,), with `scale` (3,)."""
 
     mean: Array
     scale: Array
@@ -26,7 +26,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Gravity:
-    """The up direction in each pelvis' frame under `Upright`, and the camera's own angles.
+    """The up direction in each pelvis' frame under `Upright`, and the camera's own angles and
+    height.
 
     kappa (S,): the concentration, as the poses have it where a solve begins; weight (S,) of what
     the poses tell; share (S,): of a photo's camera, one over its people, so that it counts once.
@@ -51,8 +52,10 @@ class Gravity:
         return -(posed.state.root.swapaxes(-1, -2) @ gravity[..., None])[..., 0]
 
     def _tilt(self, xp: Namespace, posed: PosedState) -> tuple[Array, Array]:
-        """The camera's angles about their mean, as shares of the scale, and -log t."""
-        tilt = (posed.state.block("gravity") - self.held.mean) / self.held.scale
+        """Angles and height about their mean, as shares of the scale, and -log t."""
+        state = posed.state
+        camera = xp.concat((state.block("gravity"), state.block("floor")), axis=-1)
+        tilt = (camera - self.held.mean) / self.held.scale
         return tilt, 0.5 * (FREEDOM + 1) * xp.sum(xp.log(1 + tilt * tilt / FREEDOM), axis=-1)
 
     def agreement(self, xp: Namespace, posed: PosedState) -> Array:
@@ -61,13 +64,13 @@ class Gravity:
         return self._mixture(xp, mean - self._up(posed))[1]
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
-        """weight * -log p(up | pose) - share * log t(pitch, roll). -> (S,) nats."""
+        """weight * -log p(up | pose) - share * log t(pitch, roll, height). -> (S,) nats."""
         mean, _ = self.upright.predict(xp, posed.skeleton.rotations[:, 1:])
         nats = self._mixture(xp, mean - self._up(posed))[0]
         return self.weight * nats + self.share * self._tilt(xp, posed)[1]
 
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
-        """Three rows of the mean direction less the up direction, and one an angle."""
+        """Three rows of the mean direction less the up direction, one each of angles and height."""
         skeleton, root = posed.skeleton, posed.state.root
         pose, world = skeleton.rotations[:, 1:], skeleton.world
         mean, _, by_joints = self.upright.rows(xp, pose, world)
@@ -82,16 +85,12 @@ class Gravity:
         force = xp.sqrt(self.weight * tight * self.kappa)[:, None]
         tilt, of_camera = self._tilt(xp, posed)
         firm = xp.sqrt(self.share[:, None] * (FREEDOM + 1) / (FREEDOM + tilt * tilt))
-        by_camera = xp.stack(
-            [
-                xp.stack((firm[:, 0] / self.held.scale[0], 0 * firm[:, 0]), axis=-1),
-                xp.stack((0 * firm[:, 1], firm[:, 1] / self.held.scale[1]), axis=-1),
-            ],
-            axis=1,
-        )
+        by_camera = eye_like(xp, 3, firm) * (firm / self.held.scale)[:, None]
+        zero = xp.zeros_like(apart)[..., None]
+        by_gravity = xp.concat((back @ by_angles * force[..., None], by_camera[..., :2]), axis=1)
         return Rows(
             self.weight * nats + self.share * of_camera,
             xp.concat((apart * force, tilt * firm), axis=-1),
-            xp.concat((rows * force[..., None], zeros_like(xp, (count, 2, WIDTH), rows)), axis=1),
-            {"gravity": xp.concat((back @ by_angles * force[..., None], by_camera), axis=1)},
+            xp.concat((rows * force[..., None], zeros_like(xp, (count, 3, WIDTH), rows)), axis=1),
+            {"gravity": by_gravity, "floor": xp.concat((zero, by_camera[..., 2:]), axis=1)},
         )
