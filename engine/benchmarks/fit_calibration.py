@@ -28,9 +28,8 @@ from .renders import Render, load_renders
 FLOORS = (0.003, 0.005, 0.008, 0.012, 0.018, 0.027)
 COLUMNS = {
     "nothing": [0],
-    "own spread": [0, 1],
-    "own, the body's": [0, 1, 2],
-    "own, the body's, visible": [0, 1, 2, 3],
+    "spread": [0, 1],
+    "spread, visible": [0, 1, 2],
 }
 
 

@@ -25,12 +25,11 @@ def test_so_many_errors_of_the_stated_density_lie_within_sigma(times):
     assert np.mean(radius < times) == pytest.approx(share_within(times), abs=0.005)
 
 
-def test_sigma_grows_with_disagreement_of_the_point_and_of_the_body_and_where_it_is_hidden():
+def test_sigma_grows_where_views_disagree_and_where_the_keypoint_is_hidden():
     spread, visible = np.full(33, 0.01), np.ones(33)
     usual = sigma_px(spread, visible, 400.0)
     apart = sigma_px(np.where(np.arange(33) == 5, 0.05, spread), visible, 400.0)
     assert apart[5] > 2 * usual[5] and np.array_equal(np.delete(apart, 5), np.delete(usual, 5))
-    assert (sigma_px(4 * spread, visible, 400.0)[5] > apart[5] * 4 / 5).all()
     assert (sigma_px(spread, visible - 0.5, 400.0) > usual).all()
     np.testing.assert_allclose(sigma_px(spread, visible, 800.0), 2 * usual)
     assert (sigma_px(np.zeros(33), visible, 400.0) > 0).all()
