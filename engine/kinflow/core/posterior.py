@@ -227,7 +227,9 @@ class Problem:
             return tables[0], parts[0].residual
         return xp.concat(tables, axis=1), xp.concat([p.residual for p in parts], axis=1)
 
-    def _quadratics(self, state: State, parts: list[Quadratic]) -> tuple[Array, ...]:
+    def _quadratics(
+        self, state: State, parts: list[Quadratic]
+    ) -> tuple[Array, Array, Array, Array]:
         xp = self.xp
         names = [b.name for b in self.unknowns]
         weights = {b.name: zeros_like(xp, (len(state.z), b.size), state.z) for b in self.unknowns}
@@ -242,8 +244,10 @@ class Problem:
                 weights[part.block] = weights[part.block] + part.weight
                 gradients[part.block] = gradients[part.block] + part.weight * part.offset
         none = state.z[:, :0]  # there may be no unknown but the latent
-        rest = (xp.concat([none, *(t[n] for n in names)], axis=-1) for t in (weights, gradients))
-        return latent_weight, latent_gradient, *rest
+        weight, gradient = (
+            xp.concat([none, *(t[n] for n in names)], axis=-1) for t in (weights, gradients)
+        )
+        return latent_weight, latent_gradient, weight, gradient
 
     def step(self, linear: Linearisation, state: State, damping: Array) -> State:
         """The state after one damped Gauss-Newton step. damping (S,)."""

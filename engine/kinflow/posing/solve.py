@@ -28,10 +28,10 @@ from .results import Context, distinct
 from .rig import BACKEND, limb_joints, rig_of
 from .states import IKResult, Pose
 
-COLD = SolverConfig(max_iterations=30, tolerance=1e-2, first_damping=1.0)
+COLD = SolverConfig(max_iterations=40, tolerance=1e-3, first_damping=1.0)
 STRIDE, MOST_STRIDES = 0.05, 24  # m a step of the way from a start
 MAX_HYPOTHESES = 5
-MOST_SETTLING = 8
+MOST_SETTLING, SETTLED = 8, 1e-2  # steps more where the way ends; nats that a step gains
 HERE = 0.001  # m: a pin this near to its place can be held firmly
 
 
@@ -135,7 +135,7 @@ def walked(effectors: tuple[Effector, ...], means: Means, start: Pose) -> IKResu
     result = pull.move(moved)
     for _ in range(MOST_SETTLING):
         before, result = result, pull.move(moved)
-        if before.energy - result.energy < COLD.tolerance:
+        if before.energy - result.energy < SETTLED:
             break
     order = np.argsort([*still, *going])
     return replace(result, reached=result.reached[order], turned=result.turned[order])
