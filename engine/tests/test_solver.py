@@ -32,10 +32,12 @@ def dense_step(linear, damping, group, shared) -> tuple[np.ndarray, np.ndarray]:
         columns = [*range(i * own, (i + 1) * own), *range(start, start + shared)]
         table = np.concatenate((linear.by_latent[i], linear.by_rest[i]), -1)
         pull = np.concatenate((linear.latent_gradient[i], linear.rest_gradient[i]))
+        scale = (linear.by_rest[i] ** 2).sum(0)
+        scale = scale if linear.rest_damping is None else linear.rest_damping[i]
         stiff = np.concatenate(
             (
                 np.full(dim, linear.latent_weight[i, 0] + damping[i]),
-                (linear.by_rest[i] ** 2).sum(0) * damping[i] * 0.1 + 1e-4 + linear.rest_weight[i],
+                scale * damping[i] * 0.1 + 1e-4 + linear.rest_weight[i],
             )
         )
         normal[np.ix_(columns, columns)] += table.T @ table + np.diag(stiff)
@@ -46,13 +48,16 @@ def dense_step(linear, damping, group, shared) -> tuple[np.ndarray, np.ndarray]:
     return mine[:, :dim], np.concatenate((mine[:, dim:], together), -1)
 
 
+@pytest.mark.parametrize("own_damping", [False, True])
 @pytest.mark.parametrize("shared", [0, 10])
 @pytest.mark.parametrize("prior", ["light", "light-aa"])
-def test_a_step_of_blocks_equals_a_dense_solve(shared, prior):
+def test_a_step_of_blocks_equals_a_dense_solve(shared, prior, own_damping):
     """light-aa has fewer latents than rows: there A'A is the smaller system."""
     one = scene(NUMPY64, prior)
     group = np.array([0, 1, 0])
     unknowns = (ROOT, TRANSL, SHARED_BETAS)
+    if own_damping:
+        unknowns = tuple(replace(b, damping=10.0**i) for i, b in enumerate(unknowns))
     problem = replace(one.problem, unknowns=unknowns, group=group)
     linear, damping = problem.linearise(one.state), np.array([0.5, 0.2, 0.5])
     found = damped_step(np_, linear, damping, shared, group)
