@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kinflow import Effector, KinflowError, solve_ik
+from kinflow import Camera, Effector, KinflowError, Observation, fit, solve_ik
 from kinflow.bodies.arrays import default_body_arrays
+from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.cli import main
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
@@ -267,6 +268,22 @@ def test_the_command_writes_the_pose_in_three_forms(tmp_path, capsys):
     again = ["pose", "--start", files[0], "--effector", "left_wrist=0,4,0", "--out", files[0]]
     assert main(again) == 1
     assert "stays" in capsys.readouterr().err
+
+
+def test_the_command_goes_on_from_a_fit_stood_upright(tmp_path):
+    camera = Camera(800, 800, 320, 240, 640, 480)
+    rest = keypoint_regressor(BODY, "coco17")(BODY.J_template[None], BODY.v_template[None])[0]
+    points = camera.project(rest * [1, -1, -1] + [0.1, 0, 4])
+    observation = Observation(points, np.ones(17), "coco17", camera)
+    (person,) = fit(observation, losses=("ka",), device="cpu")
+    person.save(tmp_path / "fit.npz")
+    out = str(tmp_path / "pose.npz")
+    words = ["pose", "--start", str(tmp_path / "fit.npz"), "--look", "head=0,1,9", "--soft"]
+    assert main([*words, "--out", out]) == 0
+    with np.load(out) as data:
+        joints, betas = data["joints"], data["betas"]
+    np.testing.assert_array_equal(betas, person.betas)
+    assert joints[JOINT_INDEX["head"], 1] > joints[0, 1] + 0.3 > joints[JOINT_INDEX["left_foot"], 1]
 
 
 @pytest.mark.parametrize(
