@@ -147,9 +147,9 @@ def test_3d_landmarks_turn_with_their_region():
 
 def test_landmarks_are_mediapipes_to_about_a_pixel_of_the_crop(networks, sample, sample_region):
     expected = np.array(MEDIAPIPE.split(), float).reshape(33, 2)
-    seen = look(sample, sample_region, networks[2])
-    apart = np.linalg.norm(seen.points - expected, axis=1) * 256 / sample_region.side
-    assert seen.score > 0.95 and apart.mean() < 0.6 and apart.max() < 1.25
+    found = look(sample, sample_region, networks[2])
+    apart = np.linalg.norm(found.points - expected, axis=1) * 256 / sample_region.side
+    assert found.score > 0.95 and apart.mean() < 0.6 and apart.max() < 1.25
 
 
 def test_a_mirrored_look_sees_the_same_sides(networks, sample, sample_region):
@@ -251,7 +251,7 @@ def test_a_heavy_network_is_taken_from_a_file_and_noted(own_folder, networks, ki
     assert detector_files.chosen() == "full"
     # as large as the heavy one, and of its shape
     data = networks[2].read_bytes() + bytes(4 << 20)
-    file = own_folder / f"given{kind}"
+    file = own_folder / f"network{kind}"
     file.write_bytes(packed(kind, data))
     target = detector_files.set_up("heavy", file, lambda line: None)
     assert target.read_bytes() == data and detector_files.chosen() == "heavy"
@@ -270,7 +270,7 @@ def test_a_heavy_network_is_taken_from_a_file_and_noted(own_folder, networks, ki
     ],
 )
 def test_what_is_no_heavy_network_is_a_typed_error_and_changes_nothing(own_folder, kind, data):
-    file = own_folder / f"given{kind}"
+    file = own_folder / f"network{kind}"
     file.write_bytes(data)
     with pytest.raises(DetectorError):
         detector_files.set_up("heavy", file, lambda line: None)

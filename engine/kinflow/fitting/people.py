@@ -113,12 +113,8 @@ def gather(
     columns = (backend.asarray(a) for a in measured)
     keypoints = Keypoints(table, backend.asarray(which), weights.softness, *columns)
     stature = stature_term(means.body, who or [Who()] * len(observations), backend)
-    terms: list[Term] = [
-        keypoints,
-        Latent(weights.latent, weights.volume),
-        Shape(weights.betas),
-        stature,
-    ]
+    latent = Latent(weights.latent, weights.volume)
+    terms: list[Term] = [keypoints, latent, Shape(weights.betas), stature]
     hints = _hints(observations, confidence) if means.config.hints else None
     if hints is not None:
         index, hips, depth, weight = (backend.asarray(a) for a in hints)

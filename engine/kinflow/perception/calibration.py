@@ -35,8 +35,7 @@ def logarithms(
     spread: np.ndarray, visible: np.ndarray, floor: float = FLOOR
 ) -> tuple[np.ndarray, ...]:
     """What log(sigma / size) is a linear function of, each (..., K)."""
-    own = np.log(spread + floor)
-    return np.ones_like(own), own, 1 - visible
+    return np.ones_like(spread), np.log(spread + floor), 1 - visible
 
 
 def confidence(sigma: np.ndarray, size: float) -> np.ndarray:

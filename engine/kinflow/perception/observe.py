@@ -98,9 +98,9 @@ def _observation(photo: Photo, person: Person) -> Observation:
     frame = np.array([camera.width, camera.height])
     trust[~inside(points, frame)] = 0
     mask = full_mask(person, camera.width, camera.height, 1 / photo.scale) > MASK_THRESHOLD
-    seen = points[trust > 0]
+    evidence = points[trust > 0]
     margin = 0.05 * size
-    box = np.concatenate((seen.min(0) - margin, seen.max(0) + margin))
+    box = np.concatenate((evidence.min(0) - margin, evidence.max(0) + margin))
     box = np.clip(box, 0, np.tile(frame, 2))
     return Observation(
         *(points, trust, "blazepose33", camera, box, mask, None, person.world, photo.path),
