@@ -1,7 +1,8 @@
 """A worker for `versions.Version`: observes a photo and fits who is there, by the public API.
 
-Task: photo, camera or null, fits: [{losses, parts, hints}]. Answer: seconds of observe, by the clock
-and of all processors, the most memory so far (MB), people, and for each fit the joints, 2D joints and mask IoU of each person.
+Task: photo, camera or null, fits: [{losses, parts, hints}]. Answer: seconds of observe by the clock
+and of the processors, the most memory so far (MB), people, and for each fit the joints, 2D joints
+and mask IoU of each person.
 """
 
 from __future__ import annotations
