@@ -5,7 +5,7 @@ Everything is solved in the armature's space, so that a rig may be moved, scaled
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
@@ -20,8 +20,8 @@ from kinflow.threads import one_thread
 
 from . import frames, latent, pins, pose
 from .rest import rest_arrays
+from .strides import AT_ONCE, LIVE, WHOLE, approach, arrive
 
-LEAST_STRIDE = 0.001  # m
 _ROTATIONS = ("rotation_quaternion", "rotation_euler", "rotation_axis_angle", "location")
 
 
@@ -59,49 +59,6 @@ class Snapshot:
         state.pull_message = self.message
 
 
-@dataclass(frozen=True)
-class Patience:
-    """Solves at most, the longest step (m), and how near is near enough (m)."""
-
-    solves: int
-    stride: float
-    near: float
-
-
-WHOLE = Patience(300, 0.02, 0.0005)
-AT_ONCE = Patience(24, 0.05, 0.0005)
-
-
-def approach(pull: Pull, goals: list[Effector], patience: Patience) -> IKResult:
-    """Takes joints towards their places, in smaller steps where the solver gets nowhere.
-
-    Raises InvalidInputError.
-    """
-    index, places = [goal.index for goal in goals], np.stack([goal.position for goal in goals])
-    stride = patience.stride
-    for _ in range(patience.solves):
-        way = places - pull.joints[index]
-        far = _longest(way)
-        stride = min(stride, max(far, LEAST_STRIDE))
-        share = min(1.0, stride / max(far, LEAST_STRIDE))
-        steps = places - (1 - share) * way
-        asked = [replace(goal, position=step) for goal, step in zip(goals, steps, strict=True)]
-        result = pull.move(asked)
-        left = _longest(places - result.joints[index])
-        if left <= patience.near:
-            return result
-        if far - left < 0.2 * share * far:
-            stride /= 4
-        if stride < LEAST_STRIDE:
-            break
-    # what is missing is said of the places themselves
-    return pull.move(goals)
-
-
-def _longest(ways: np.ndarray) -> float:
-    return float(np.linalg.norm(ways, axis=-1).max())
-
-
 class Drag:
     """One pull of one handle, from the pose that the rig has now; places are in the world.
 
@@ -134,6 +91,7 @@ class Drag:
         self.place = self._world(self._pull.joints[JOINT_INDEX[joint]])
         self.turn = _world_turn(start, joint)
         self.moved = self._turned = False
+        self._last: list[Effector] = []
 
     @property
     def is_stuck(self) -> bool:
@@ -144,13 +102,14 @@ class Drag:
         """Poses the rig with the handle at a place, (3, 3) turned from the T-pose in the
         armature's space. Raises InvalidInputError.
         """
-        return self._show(self._pull.move([self._goal(place, turn)]))
+        self._last = [self._goal(place, turn)]
+        return self._show(approach(self._pull, self._last, LIVE))
 
     def go(self, place: Vector) -> IKResult:
         """Goes all the way to a place, until the handle is there to the millimetre, or comes no
         nearer. Raises InvalidInputError.
         """
-        return self._show(approach(self._pull, [self._goal(place, pinned=True)], WHOLE))
+        return self._show(arrive(self._pull, [self._goal(place, pinned=True)], WHOLE))
 
     def _goal(
         self, place: Vector, turn: np.ndarray | None = None, pinned: bool = False
@@ -182,7 +141,11 @@ class Drag:
         self.before.put_back(self.armature)
 
     def finish(self) -> None:
-        """A pin that was pulled stays where the pull has left its handle."""
+        """The handle goes where it was last wanted, however fast the mouse was, and its pin stays
+        where it then is.
+        """
+        if self._last:
+            self._show(approach(self._pull, self._last, AT_ONCE))
         pin = pins.pin_of(self.armature, self.joint)
         if pin is not None and self.moved:
             bpy.context.view_layer.update()
@@ -275,7 +238,7 @@ def hold_pins(armature: bpy.types.Object, *, write_latent: bool = False) -> None
             locked=locked,
             floor=floor,
         )
-        result = approach(pull, goals, AT_ONCE)
+        result = arrive(pull, goals, AT_ONCE)
     except InvalidInputError as error:
         armature.kinflow.pull_message = str(error)
         return
