@@ -130,7 +130,7 @@ def on_a_floor(one: Scene, backend: Backend) -> Scene:
     masculine = place(np.eye(10)[2])
     terms = (
         Gravity(backend.record(upright), held, 20 * some(count), some(count), some(count)),
-        Floor(table, some(points), 0.3, some(count, points)),
+        Floor(table, some(points), 0.3 * some(count), some(count, points)),
         Balance(balance_table(body, backend), 0.7, 0.4, some(count)),
         Stature(mean, place(direction), masculine, *population, some(count), some(count)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..bodies.arrays import BodyArrays
 from ..bodies.contacts import balance_table, contact_table, contacts
+from ..core.arrays import to_numpy
 from ..core.posterior import State, Term
 from ..core.terms.balance import Balance
 from ..core.terms.floor import Floor
@@ -23,6 +24,9 @@ SEEN = 0.3  # of a keypoint's confidence
 # leans and lies more often.
 SOLE_TOUCHES, OTHERS_TOUCH = (0.5, 0.65, 0.65, 0.65), 0.05
 UNSEEN = 0.2  # of a floor's weight: what is hidden rests on it, too, but says less of it
+# m: up to here a contact is looked for within a stage's scale; heights of who is further off are
+# known as much worse as they are further, FAR times at most
+NEAR, FAR = 5.0, 10.0
 RIM = 0.03  # of the photo's larger side: soles just beyond its rim are as good as seen
 _SIDED = {"foot": "ankle", "hand": "wrist", "knee": "knee", "elbow": "elbow"}
 _MIDDLE = {"seat": "hip", "back": "shoulder", "chest": "shoulder", "head": "shoulder"}
@@ -86,12 +90,13 @@ def scene_terms(people: People, state: State, photo: np.ndarray, scale: float) -
     alone = 1 / np.bincount(photo)[photo]
     stands = seen["left_foot"] & seen["right_foot"] & seen["seat"]
     ones = np.ones(len(people))
+    reach = np.clip(to_numpy(state.transl)[:, 2] / NEAR, 1, FAR)
     return [
         Gravity(upright, held, kappa, place(weights.gravity * ones), place(alone)),
         Floor(
             contact_table(body, backend),
             place(_touching(body)),
-            scale,
+            place(scale * reach),
             place(weights.floor * np.where(seen_points(people), 1.0, UNSEEN)),
         ),
         Balance(

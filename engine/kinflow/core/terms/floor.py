@@ -18,12 +18,12 @@ HARD = 9.0
 
 @dataclass(frozen=True)
 class Floor:
-    """Points of a table that may touch the floor, with probability `touch` (C,); scale: s, m;
-    weight (S, C): of each point."""
+    """Points of a table that may touch the floor, with probability `touch` (C,); scale (S,): s,
+    m; weight (S, C): of each point."""
 
     table: PointTable
     touch: Array
-    scale: float
+    scale: Array = per_person()
     weight: Array = per_person()
 
     def heights(self, xp: Namespace, posed: PosedState) -> Array:
@@ -35,7 +35,7 @@ class Floor:
     def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array, Array]:
         """Costs (S, C), their slopes by half the squared height over the scale, and how likely each
         point touches; below the floor it does."""
-        half = 0.5 * (height / self.scale) ** 2
+        half = 0.5 * (height / self.scale[:, None]) ** 2
         near, above = self.touch * xp.exp(-half), height > 0
         either, root = 1 - self.touch + near, xp.sqrt(1 + 2 * half)
         touching = xp.where(above, near / either, xp.ones_like(near))
@@ -55,7 +55,7 @@ class Floor:
         """One row a point."""
         height = self.heights(xp, posed)
         cost, slope, _ = self._mixture(xp, height)
-        root = xp.sqrt(slope) / self.scale
+        root = xp.sqrt(slope) / self.scale[:, None]
         gravity, by_angles = down(xp, posed.state.block("gravity"))
         by_place = -gravity[:, None] * root[..., None]
         which = arange_like(xp, height.shape[1], height)
