@@ -25,7 +25,7 @@ from .people import People
 from .scene_terms import scene_terms, seen_points
 from .stages import Search
 
-CLOSE = 20.0  # nats: minima that are further from a person's best by themselves are no rivals
+CLOSE = 40.0  # nats: minima that are further from a person's best by themselves are no rivals
 # degrees of pitch about what people tell, and which share of them reaches no lower than the floor
 ABOUT = ((0.0, 0.5), (0.0, 0.0), (0.0, 1.0), (-14.0, 0.5), (14.0, 0.5))
 

@@ -125,7 +125,9 @@ class Chain:
 def _normal(linear: Linearisation) -> tuple[np.ndarray, ...]:
     """Energy and normal equations of some frames, in double precision."""
     energy, residual, latent, rest, weight, pull, rest_weight, rest_pull = (
-        to_numpy(getattr(linear, f.name)).astype(np.float64) for f in fields(linear)
+        to_numpy(array).astype(np.float64)
+        for f in fields(linear)
+        if (array := getattr(linear, f.name)) is not None
     )
     own = np.concatenate((latent, rest[..., :-NUM_BETAS]), -1)
     shape, residual = rest[..., -NUM_BETAS:], residual[..., None]
