@@ -17,7 +17,7 @@ from kinflow import KinflowError
 from kinflow.batch.journal import NAME, Journal
 from kinflow.batch.sources import Source, list_sources
 from kinflow.batch.stream import run
-from kinflow.batch.work import Finished, Settings
+from kinflow.batch.work import Finished, failed, Settings
 
 QUICK = Settings(losses=("ka",), overlay=False)
 
@@ -185,10 +185,9 @@ def test_the_report_holds_any_name_and_message(tmp_path):
     with Journal(tmp_path / "out", {}) as journal:
         named = journal.name(list_sources([tmp_path / name for name in names]))
         for source in named:
-            row = [source.key, "", "failed", "", "", "", "", odd]
-            journal.commit({source.key: Finished([row], failure=odd)}, [source])
-        good, failed = journal.write_report(named)
-    assert good == 0 and failed == {source.key: odd for source in named}
+            journal.commit({source.key: failed(source, odd)}, [source])
+        good, reasons = journal.write_report(named)
+    assert good == 0 and reasons == {source.key: odd for source in named}
     with open(tmp_path / "out" / "report.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["photo"] for row in rows] == [

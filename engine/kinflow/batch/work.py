@@ -65,7 +65,8 @@ class Finished:
 
 def failed(source: Source, reason: str) -> Finished:
     """A photo without a person who could be fitted."""
-    return Finished([[source.key, "", "failed", "", "", "", "", reason]], failure=reason)
+    blanks = [""] * (len(COLUMNS) - 4)
+    return Finished([[source.key, "", "failed", *blanks, reason]], failure=reason)
 
 
 def check_settings(settings: Settings) -> None:

@@ -37,7 +37,7 @@ Named = Annotated[list[str], tyro.conf.UseAppendAction]
 
 @dataclass(frozen=True, kw_only=True)
 class PoseBody(Common):
-    """Pose a body by a few of its joints, as naturally as the prior can.
+    """Pose a body by a few of its joints, naturally.
 
     Metres, Y up, the body faces +Z and stands on the floor at 0.
     """
