@@ -17,7 +17,7 @@ from kinflow import KinflowError
 from kinflow.batch.journal import NAME, Journal
 from kinflow.batch.sources import Source, list_sources
 from kinflow.batch.stream import run
-from kinflow.batch.work import Finished, failed, Settings
+from kinflow.batch.work import Finished, Settings, failed
 
 QUICK = Settings(losses=("ka",), overlay=False)
 
