@@ -52,6 +52,8 @@ ENGINE_PINS = (
     "platformdirs==4.14.8",
     "scipy==1.17.1",
     "ai-edge-litert==2.3.0",
+    # the last that pip installs beyond Python 3.10: uv does not heed upper limits of Pythons
+    "backports-strenum==1.2.8",
 )
 CUDA_PREFIXES = ("nvidia-", "cuda-", "triton")
 MINORS = (11, 12, 13, 14)
