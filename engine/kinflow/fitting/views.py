@@ -22,8 +22,8 @@ from .stages import Search
 
 NINE_IN_TEN = 1.645  # deviations of a normal
 STEEPEST, MOST_ROLLED = 60.0, 30.0  # degrees: what lies beyond is rather a mistake
-# of Laplace's deviation of the pitch: as wide as validation scenes ask for; and degrees that detected
-# keypoints are off by in common, which no scatter shows
+# Of Laplace's deviation of the pitch, as wide as validation scenes ask for; and degrees by which
+# detected keypoints are off in common, which no scatter shows.
 WIDER, NARROWEST = 1.5, 4.0
 
 
