@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from addon import session
 from addon.headless import folder as headless
 from addon.headless import studio
 from addon.headless.studio import Output
+from addon.scene import body
 from addon.scene.frames import Viewpoint
 from kinflow.gravity import gravity_of
 
@@ -50,6 +52,19 @@ def test_a_scene_shows_nobody_of_a_photo_whose_name_begins_alike(fit_folder):
     failed, reports = fit_folder(["a", "a.b", "a.000001"])
     assert failed == 0
     assert [reports[stem]["people"] for stem in ("a", "a.b", "a.000001")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ['a, "b".png', os.fsdecode(b"caf\xe9.png")])
+def test_a_photo_of_any_name_gets_its_scene(fitted_samples, tmp_path, name):
+    sample, _, (result, *_) = fitted_samples["portrait"]
+    photo = Path(shutil.copy(sample, tmp_path / name))
+    result.save(tmp_path / "fit.npz")
+    source = {"path": str(photo), "frame": None, "stem": photo.stem}
+    fits = [tmp_path / "fit.npz"] * 2
+    folder = tmp_path / photo.stem
+    report = headless._make_scene(source, fits, folder, Output("blend", render=False))
+    assert report.get("people") == 2 and (folder / "scene.blend").exists(), report
+    assert len(body.find_bodies()) == 2
 
 
 @pytest.mark.parametrize("form", ["blend", "glb"])

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def _make_scene(
     context = bpy.context
     context.scene.kinflow.photo_path = source["path"] if source["frame"] is None else ""
     session.results.clear()
-    session.results |= {f"{source['stem']}-{n}": FitResult.load(f) for n, f in enumerate(fits)}
+    # not by the photo's name: a comma ends a uid, and a name need not be text
+    session.results |= {uuid.uuid4().hex: FitResult.load(path) for path in fits}
     sentence = run_operator(bpy.ops.kinflow.apply_fit, uids=",".join(session.results))
     if sentence is not None:
         return {"error": sentence}
