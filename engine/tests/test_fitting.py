@@ -8,11 +8,20 @@ import torch
 from kinflow import Camera, FitResult, Observation, fit
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.bodies.keypoints import keypoint_regressor
+from kinflow.core.arrays import pick
 from kinflow.core.metrics import mpjpe, pa_mpjpe
+from kinflow.core.posterior import State
 from kinflow.core.rotations import axis_angle_to_matrix
+from kinflow.core.solver import Solution
+from kinflow.core.terms.parts import Parts
+from kinflow.drawing.zbuffer import rasterise
 from kinflow.errors import CancelledError, InvalidInputError
+from kinflow.fitting.backend import backend_for, iterations, silent
 from kinflow.fitting.config import FitConfig, Weights
+from kinflow.fitting.people import Means, gather
 from kinflow.fitting.refit import refit
+from kinflow.fitting.results import results_of
+from kinflow.fitting.stages import begin, body_parts, fine, shared_shape
 from kinflow.priors.arrays import load_prior_arrays
 
 CAMERA = Camera(1000, 1000, 500, 500, 1000, 1000)
@@ -189,6 +198,44 @@ def test_shared_betas_are_shared(scene):
     )
 
 
+def of_shape(body, betas, photo, confidence=1.0):
+    """Somebody upright, 4 m away or a little farther, with the mask of the true mesh."""
+    root = axis_angle_to_matrix(xp, torch.tensor([[torch.pi, 0.3 * photo, 0.0]]))
+    place = torch.tensor([[0.0, 0.2, 4.0 + 0.5 * photo]])
+    vertices, joints = body(root, None, torch.tensor(betas)[None], place)
+    points = keypoint_regressor(body, "coco17")(joints, vertices)[0].numpy()
+    mesh = vertices[0].double().numpy()
+    mask = rasterise(CAMERA.project(mesh), mesh[:, 2], body.faces.numpy(), 1000, 1000).mask
+    certain = np.full(17, confidence)
+    return Observation(CAMERA.project(points), certain, "coco17", CAMERA, mask=mask, photo=photo)
+
+
+def test_who_is_seen_surely_says_most_of_a_shared_shape(body):
+    betas = 2.5 * np.eye(10, dtype=np.float32)[5]
+    people = [of_shape(body, betas, 0), of_shape(body, -betas, 1, confidence=0.1)]
+    sure, unsure = (r.betas for r in fit(people, losses=("ka",), device="cpu"))
+    shared = fit(people, losses=("ka",), device="cpu", shared_betas=True)[0].betas
+    assert 3 * np.linalg.norm(shared - sure) < np.linalg.norm(shared - unsure)
+
+
+def test_keypoints_and_body_parts_are_of_the_shared_body(body):
+    """The energy that the solver ends with is that of the bodies that are handed out."""
+    betas = 4 * np.eye(10, dtype=np.float32)[0]
+    observations = [of_shape(body, betas, photo) for photo in range(2)]
+    means = Means(
+        default_body_arrays(), load_prior_arrays("light"), backend_for("cpu"), FitConfig()
+    )
+    quietly = iterations(silent, 0, 1)
+    search = fine(*begin(gather(observations, [CAMERA] * 2, means), None), quietly)
+    search = shared_shape(body_parts(search, 0, quietly))
+    best = search.best()
+    state = pick(search.solution.state, best)
+    assert any(isinstance(term, Parts) for term in search.people.problem.terms)
+    assert np.array_equal(state.betas[0], state.betas[1]) and np.abs(state.betas).max() > 0.5
+    energy = search.people.problem.energy(state)
+    np.testing.assert_allclose(search.solution.energy[best], energy, rtol=1e-3)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_reference_solvers_run_on_a_photo(scene, solver):
     results = fit(scene[1][:2], losses=("ka",), device="cpu", solver=solver)
@@ -269,6 +316,29 @@ def test_a_shape_that_nobody_has_is_no_converged_fit(scene):
     config = FitConfig(weights=Weights(betas=1e-4))
     result = fit(Observation(points, np.ones(33), "blazepose33", CAMERA), config=config)[0]
     assert np.abs(result.betas).max() <= 8 or (result.status == "failed" and result.message)
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "depth", "status", "why"),
+    [
+        (2.0, 4.5, "converged", ""),
+        (26.0, 4.5, "failed", "shape that nobody has"),
+        (2.0, -4.5, "failed", "behind the camera"),
+    ],
+)
+def test_converged_is_said_of_a_body_alone_and_in_front(scene, sigmas, depth, status, why):
+    """Whatever the solver says of its own end."""
+    prior = load_prior_arrays("light")
+    means = Means(default_body_arrays(), prior, backend_for("cpu"), FitConfig())
+    state = State(
+        z=np.zeros((1, prior.dim), np.float32),
+        root=np.diag([1, -1, -1]).astype(np.float32)[None],
+        betas=sigmas * np.eye(10, dtype=np.float32)[:1],
+        transl=np.array([[0, 0, depth]], np.float32),
+    )
+    solution = Solution(state, energy=np.ones(1), converged=np.ones(1, bool))
+    (result,) = results_of(gather(scene[1][:1], [CAMERA], means), solution, np.zeros(1, int))
+    assert result.status == status and why in result.message
 
 
 def test_a_near_person_tells_the_focal_length(body, heldout):
