@@ -24,7 +24,7 @@ from .settle import VOLUME_EVERY, VOLUME_WEIGHT, sample_loss, volume_loss
 
 LIFT = 0.04  # thickness of the lifted data
 CHUNK, LOOK_EVERY = 50, 500
-MIXED = (0.5, 0.15)  # shares of a batch that are recombined: for the likelihood, then for samples
+MIXED = (0.2, 0.0)  # shares of a batch that are recombined: for the likelihood, then for samples
 SOURCE = "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu; NSF EIA-0196217)"
 Report = Callable[[str], None]
 Logs = tuple[Report, TextIO]
@@ -57,7 +57,7 @@ class Recipe:
 
 
 RECIPES = {
-    "rounded": Recipe(256, 1e-3, 12_500, "cosine", 1.0, 2500, even=True),
+    "rounded": Recipe(256, 1e-3, 25_000, "cosine", 1.0, 5000, even=True),
     # Zanfir et al. 2020, supplement: batch 64, Adam 1e-4, decay 0.99 every 10,000 steps, 200,000
     # steps; PReLU
     "paper": Recipe(64, 1e-4, 200_000, "exponential", 0.0),
