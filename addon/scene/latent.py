@@ -32,13 +32,13 @@ AXIS_NAMES: dict[str, tuple[str, ...]] = {
         "Stride",
         "Open Arms",
         "Swing Arms",
-        "Spread Legs",
+        "Squat Wide",
         "Shift Weight",
-        "Fold Arms",
-        "Reach Left",
+        "Join Hands",
         "Cross Legs",
+        "Reach Left",
         "Lean Right",
-        "Bend Elbows",
+        "Lower Elbows",
     )
 }
 

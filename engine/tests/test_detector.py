@@ -157,7 +157,7 @@ def test_a_mirrored_look_sees_the_same_sides(networks, sample, sample_region):
     mirrored = look(sample, sample_region, networks[2], mirrored=True)
     apart = np.linalg.norm(plain.points - mirrored.points, axis=1) / sample_region.side
     assert np.median(apart) < 0.01
-    assert np.abs(plain.mask - mirrored.mask).mean() < 0.02
+    assert np.abs(sigmoid(plain.mask) - sigmoid(mirrored.mask)).mean() < 0.02
     assert np.abs(plain.world - mirrored.world)[:, :2].mean() < 0.05
 
 
@@ -193,9 +193,10 @@ def test_the_geometric_median_lets_go_of_outliers():
 
 
 def test_masks_of_views_are_averaged_and_come_back_in_the_photo():
-    plane = np.zeros((256, 256))
-    plane[64:192, 128:] = 1
-    person = summary(looks_at(np.zeros((2, 33, 2)), [plane, np.zeros((256, 256))]))
+    nothing = np.full((256, 256), -30.0)
+    plane = nothing.copy()
+    plane[64:192, 128:] = 30
+    person = summary(looks_at(np.zeros((2, 33, 2)), [plane, nothing]))
     mask = full_mask(person, 400, 400, 2.0)
     assert mask.shape == (400, 400) and mask.max() == 128
     ys, xs = np.nonzero(mask > 64)
@@ -218,7 +219,7 @@ def test_nobody_is_seen_steadily_in_noise(networks):
     region = Region(np.array([150.0, 150]), 280.0)
     person = view(Pyramid(noise), region, networks[2], lambda first: True)
     assert person.score < 0.5 or np.median(person.spread) > 0.05
-    assert len(view(Pyramid(noise), region, networks[2], lambda first: False).looks) == 4
+    assert len(view(Pyramid(noise), region, networks[2], lambda first: False).looks) == 2
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ LEGS = slice(25, 33)  # knees to feet
 @dataclass(frozen=True)
 class Look:
     """What one look at a region shows. points (33, 2) px of the photo; visible, present (33,) in
-    0..1; world (33, 3) m, camera axes, about the hips; mask (256, 256) in 0..1 over the region;
+    0..1; world (33, 3) m, camera axes, about the hips; mask (256, 256): logits over the region;
     score: whether somebody is there; following: the region that the body itself asks for."""
 
     region: Region
@@ -50,7 +50,7 @@ def look(pyramid: Pyramid, region: Region, network: Path, mirrored: bool = False
     marks, score, mask, heat, world = run_network(network, image)
     marks = refined(marks.reshape(-1, 5).astype(np.float64), heat)
     world = world.reshape(-1, 3)[:COUNT].astype(np.float64)
-    mask = sigmoid(mask[..., 0])
+    mask = mask[..., 0]
     if mirrored:
         marks[:, 0], world[:, 0], mask = SIDE - marks[:, 0], -world[:, 0], mask[:, ::-1]
         marks[:COUNT], world = marks[MIRRORED], world[MIRRORED]
@@ -67,14 +67,15 @@ def refined(marks: np.ndarray, heat: np.ndarray) -> np.ndarray:
     height, width, count = heat.shape
     cell = np.array([width, height]) / SIDE
     at = np.floor(marks[:, :2] * cell).astype(int)
-    padded = np.zeros((height + 2 * _KERNEL, width + 2 * _KERNEL, count))
-    padded[_KERNEL:-_KERNEL, _KERNEL:-_KERNEL] = sigmoid(heat.astype(np.float64))
+    rim = (_KERNEL, _KERNEL)
+    padded = np.pad(heat, (rim, rim, (0, 0)), constant_values=-np.inf)
     inside = ((at >= 0) & (at < (width, height))).all(1)
     x, y = np.where(inside[:, None], at, 0).T
     steps = np.arange(2 * _KERNEL + 1)
     window = padded[
         y[:, None, None] + steps[:, None], x[:, None, None] + steps, np.arange(count)[:, None, None]
     ]
+    window = sigmoid(window.astype(np.float64))
     sure = inside & (window.max((1, 2)) >= _MIN_HEAT)
     total = np.where(sure, window.sum((1, 2)), 1)
     offsets = steps - _KERNEL

@@ -7,7 +7,7 @@ from .views import Person
 
 NEAR = 0.1  # of the smaller body's size: keypoints as near as this agree
 SAME_PERSON = 0.5  # of the keypoints
-PRESENT = 0.5  # of the network's own score that anybody is there
+PRESENT, PERHAPS = 0.5, 0.2  # of the network's own score that anybody is there
 STEADY = 0.05  # of the size: a keypoint that views agree on
 MIN_STEADY = 8  # keypoints
 FAIR, MIN_FAIR = 0.08, 4  # a face alone is found in lamps: some of the body has to agree as well
@@ -41,20 +41,19 @@ def add_look(looks: list[Look], new: Look, size: np.ndarray) -> None:
 
 def is_person(person: Person, size: np.ndarray) -> bool:
     """Whether the views see somebody, and enough of the body in the same places."""
-    return _steady(person, size, STEADY, MIN_STEADY)
+    return _steady(person, size, STEADY, MIN_STEADY) and person.score >= PRESENT
 
 
 def may_be_person(person: Person, size: np.ndarray) -> bool:
     """The same of the first few views, with some leeway."""
-    return _steady(person, size, 1.2 * STEADY, MIN_STEADY - 2)
+    return _steady(person, size, 1.5 * STEADY, MIN_STEADY - 2) and person.score >= PERHAPS
 
 
 def _steady(person: Person, size: np.ndarray, most: float, fewest: int) -> bool:
     there = inside(person.points, size)
     steady, fair = (there & (person.unrest < limit) for limit in (most, FAIR))
     large = person.size > SMALLEST * float(size.max())
-    enough = steady.sum() >= fewest and fair[BODY].sum() >= MIN_FAIR
-    return bool(person.score >= PRESENT and large and enough)
+    return bool(large and steady.sum() >= fewest and fair[BODY].sum() >= MIN_FAIR)
 
 
 def is_among(people: list[Person], new: Look, size: np.ndarray) -> bool:

@@ -12,6 +12,7 @@ from .ssd import FACE, POSE, Boxes, Layout, decode_boxes, ssd_anchors, weighted_
 from .tflite import each, run_network
 
 FACE_TO_HIPS, FACE_TO_END = 4.0, 6.5  # of the face's width: from the nose; about the whole body
+STEP = 0.75  # from tile to tile, of their side
 SAME_CENTRE, SAME_SIDE, SAME_TILT = 0.1, 1.25, 0.35  # regions that show the same
 _ANCHORS = {layout: ssd_anchors(layout) for layout in (POSE, FACE)}
 
@@ -31,7 +32,7 @@ def tiles(size: np.ndarray, share: float) -> list[Region]:
     """Overlapping squares, `share` of the photo's longer side; one for 1 and more."""
     side = share * float(size.max())
     room = np.maximum(size - side, 0)
-    steps = np.ceil(room / (0.5 * side) - 1e-9).astype(int) + 1
+    steps = np.ceil(room / (STEP * side) - 1e-9).astype(int) + 1
     x, y = (
         np.linspace(0.5 * (s - r), 0.5 * (s + r), n)
         for s, r, n in zip(size, room, steps, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from .detector_files import needed
 from .landmarks import Look, look
 from .people import add_look, add_person, best_first, is_among, is_person, may_be_person
-from .proposals import Source, find_boxes, propose, regions_of
+from .proposals import Source, find_boxes, propose, regions_of, same_region
 from .regions import Pyramid, Region
 from .ssd import FACE, POSE, overlap
 from .tflite import each
@@ -19,6 +19,7 @@ BODY_SCORE, FACE_SCORE = 0.3, 0.5
 SMALL, CLOSER = 0.25, 0.2  # of the longer side: bodies so small ask for tiles so small
 BOX_MARGIN = 1.25
 MAX_PEOPLE = 24
+AT_ONCE = 4  # regions: those that show what an earlier one showed are not looked at
 
 
 def search_people(rgb: np.ndarray, thorough: bool = True) -> list[Person]:
@@ -43,8 +44,12 @@ def people_in(
     """`people`, and who else is seen in regions, each once."""
     network, size = needed()[2], pyramid.size
     candidates: list[Look] = []
-    for candidate in each(partial(look, pyramid, network=network), regions):
-        add_look(candidates, candidate, size)
+    left = list(regions)
+    while left:
+        for candidate in each(partial(look, pyramid, network=network), left[:AT_ONCE]):
+            add_look(candidates, candidate, size)
+        shown = [r for c in candidates for r in (c.region, c.following)]
+        left = [r for r in left[AT_ONCE:] if not any(same_region(r, s) for s in shown)]
     result = list(people)
     for candidate in candidates:
         if len(result) < MAX_PEOPLE and not is_among(result, candidate, size):

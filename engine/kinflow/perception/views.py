@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 import cv2
@@ -9,15 +10,16 @@ import numpy as np
 
 from .landmarks import LEGS, MIRRORED, SIDE, Look, look
 from .regions import Pyramid, Region, about_pixel_centres
+from .ssd import sigmoid
 from .tflite import each
 
-# scale of the region, tilt in radians, mirrored; the first few tell whether to go on
+# scale of the region, tilt in radians, mirrored; after so many it is asked whether to go on
 VIEWS = (
     *((0.85, 0.0, False), (1.15, 0.0, False), (1.0, -0.2, True), (1.0, 0.2, True)),
     *((1.0, -0.2, False), (1.0, 0.2, False), (1.4, 0.0, False)),
     *((0.85, 0.0, True), (1.15, 0.0, True), (1.4, 0.0, True)),
 )
-FIRST = 4
+STAGES = (2, 4, 7)
 SOME, CLEARLY = 0.2, 3.0  # of the views; of their mean distance to what most agree on
 _MEDIAN_STEPS = 20
 
@@ -28,8 +30,8 @@ class Person:
 
     looks: points (P, 33, 2) px; points (33, 2) px: their geometric median; spread (33,): median
     distance from it as a share of `size`, px, the larger side of the body's extent (also beyond the
-    photo's rim); visible and present (33,) in 0..1, world (33, 3) m: medians; mask (256, 256) in
-    0..1 over `region`; score: median of whether anybody is there; either_side (33,): see `sides`.
+    photo's rim); visible and present (33,) in 0..1, world (33, 3) m: medians; masks: the looks';
+    score: median of whether anybody is there; either_side (33,): see `sides`.
     """
 
     looks: np.ndarray
@@ -39,8 +41,7 @@ class Person:
     visible: np.ndarray
     present: np.ndarray
     world: np.ndarray
-    mask: np.ndarray
-    region: Region
+    masks: list[tuple[np.ndarray, Region]]
     score: float
     either_side: np.ndarray
 
@@ -67,9 +68,13 @@ def view(
         scale, turn, mirrored = how
         return look(pyramid, region.changed(scale, turn), network, mirrored)
 
-    looks = each(one, VIEWS[:FIRST])
-    first = summary(looks)
-    return summary([*looks, *each(one, VIEWS[FIRST:])]) if worthwhile(first) else first
+    looks: list[Look] = []
+    for upto in (*STAGES, len(VIEWS)):
+        looks += each(one, VIEWS[len(looks) : upto])
+        person = summary(looks)
+        if not worthwhile(person):
+            break
+    return person
 
 
 def summary(looks: list[Look]) -> Person:
@@ -80,13 +85,13 @@ def summary(looks: list[Look]) -> Person:
     middle = geometric_median(aligned)
     size = float(np.ptp(middle, axis=0).max())
     spread = np.median(np.linalg.norm(points - middle, axis=-1), axis=0) / max(size, 1e-6)
-    whole = max((one.region for one in looks), key=_side)
     visible, present, world = (
         np.median([getattr(one, name)[o] for one, o in zip(looks, order, strict=True)], axis=0)
         for name in ("visible", "present", "world")
     )
     return Person(
-        *(points, middle, spread, size, visible, present, world, mean_mask(looks, whole), whole),
+        *(points, middle, spread, size, visible, present, world),
+        masks=[(one.mask, one.region) for one in looks],
         score=float(np.median([one.score for one in looks])),
         either_side=either_side,
     )
@@ -134,18 +139,16 @@ def geometric_median(points: np.ndarray) -> np.ndarray:
     return middle
 
 
-def _side(region: Region) -> float:
-    return region.side
-
-
-def mean_mask(looks: list[Look], region: Region) -> np.ndarray:
-    """The looks' masks, averaged on the grid of a region; a look tells nothing beyond its own."""
+def mean_mask(masks: list[tuple[np.ndarray, Region]]) -> tuple[np.ndarray, Region]:
+    """Masks (256, 256) of logits, each over its region, averaged in 0..1 over the largest region; a
+    look tells nothing beyond its own."""
+    whole = max((region for _, region in masks), key=attrgetter("side"))
     total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
-    for one in looks:
-        turned = moved(region.transform(SIDE), one.region.transform(SIDE))
-        total += cv2.warpAffine(one.mask.astype(np.float32), turned, (SIDE, SIDE))
+    for mask, region in masks:
+        turned = moved(whole.transform(SIDE), region.transform(SIDE))
+        total += cv2.warpAffine(sigmoid(mask).astype(np.float32), turned, (SIDE, SIDE))
         count += cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), turned, (SIDE, SIDE))
-    return total / np.maximum(count, 1)
+    return total / np.maximum(count, 1), whole
 
 
 def moved(to: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -157,9 +160,9 @@ def moved(to: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 def full_mask(person: Person, width: int, height: int, scale: float = 1.0) -> np.ndarray:
     """The mean mask in px of a photo, `scale` times the searched one. -> (H, W) in 0..255 uint8."""
-    region = replace(person.region, centre=person.region.centre * scale)
-    region = region.changed(scale)
+    mask, region = mean_mask(person.masks)
+    region = replace(region, centre=region.centre * scale).changed(scale)
     whole = np.vstack((region.transform(SIDE), (0, 0, 1)))
     back = about_pixel_centres(np.linalg.inv(whole)[:2])
-    plane = np.round(255 * person.mask).astype(np.uint8)
+    plane = np.round(255 * mask).astype(np.uint8)
     return cv2.warpAffine(plane, back, (width, height))
