@@ -35,8 +35,8 @@ AXIS_NAMES: dict[str, tuple[str, ...]] = {
         "Squat Wide",
         "Shift Weight",
         "Join Hands",
-        "Cross Legs",
         "Reach Left",
+        "Cross Legs",
         "Lean Right",
         "Lower Elbows",
     )
