@@ -40,8 +40,8 @@ from .ik_tasks import MOVED, TASKS, Question, questions, rig
 from .make_heldout import HELDOUT, VALIDATION
 from .prior_eval import Poses, load_poses
 
-PRIOR_WEIGHTS = (0.003, 0.03, 0.3, 3.0, 30.0)
-RELAX_WEIGHTS = (0.1, 0.3, 1.0, 3.0, 10.0)
+PRIOR_WEIGHTS = (0.0003, 0.003, 0.03, 0.3, 3.0, 30.0, 300.0)
+RELAX_WEIGHTS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 VOLUMES = (0.0, 0.5, 1.0)
 BLENDER = {"blender": "LEGACY", "blender itasc": "ITASC"}
 MEASURES = ("MPJPE mm", "geodesic rad", "pins held")
