@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import array_api_compat.torch as torch_xp
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -189,4 +191,13 @@ def test_a_checkpoint_without_its_gaussian_is_refused(light, tmp_path):
     less = {k: v for k, v in light.extras.items() if k != "gaussian.factor"}
     save_prior(path, light.tensors, light.header, less)
     with pytest.raises(AssetError, match=r"gaussian\.factor"):
+        load_prior_arrays(path)
+
+
+@pytest.mark.parametrize("field", ["eps", "lift_sigma"])
+@pytest.mark.parametrize("value", [1e300, -1.0, float("nan")])
+def test_a_checkpoint_whose_scales_are_no_scales_is_refused(light, tmp_path, field, value):
+    path = tmp_path / "p.safetensors"
+    save_prior(path, light.tensors, replace(light.header, **{field: value}), light.extras)
+    with pytest.raises(AssetError, match=field):
         load_prior_arrays(path)

@@ -175,6 +175,14 @@ def test_a_frame_without_keypoints_keeps_its_status_and_the_others_are_fitted(cl
     ].status == "too_few_keypoints"
 
 
+def test_a_clip_is_converged_only_where_its_solver_was(clip):
+    people, _ = clip
+    for iterations, status in ((1, "max_iterations"), (60, "converged")):
+        config = SequenceConfig(iterations=iterations)
+        results = fit_sequence(people[:6], losses=("ka",), device="cpu", config=config)
+        assert {r.status for r in results} == {status}
+
+
 def test_wrong_frames_and_cancelling_are_told(clip):
     people, _ = clip
     with pytest.raises(InvalidInputError, match="rising"):

@@ -16,6 +16,7 @@ from ..tensorfile import FORMAT_VERSION, check_header, read_tensors, write_tenso
 
 ARCHITECTURES = ("light", "realnvp")
 HIDDEN = 128
+LARGEST = 1000.0  # eps and lift_sigma, of data whose scale is 1
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,9 @@ def read_prior_file(
     if header.architecture not in ARCHITECTURES or header.representation not in PER_JOINT:
         kind = f"architecture '{header.architecture}', representation '{header.representation}'"
         raise AssetError(f"{path}: {kind} is not known here.", "Update kinflow.")
-    if not (np.isfinite(header.eps) and header.eps >= 0):
-        raise AssetError(f"{path}: eps is {header.eps}.", "Export the prior again.")
+    for name in ("eps", "lift_sigma"):
+        if not 0 <= (value := getattr(header, name)) <= LARGEST:
+            raise AssetError(f"{path}: {name} is {value}.", "Export the prior again.")
     for name, array in stored.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise AssetError(f"{path}: field '{name}' holds NaN or infinity.", "Train it again.")

@@ -108,9 +108,8 @@ def fit_sequence(
     if "ba" in losses:
         together = _with_parts(together, start, seed)
     together, start = before_camera(together, start, view)
-    state, energy = _in_windows(together, start, clip.times, config, report)
+    solution = _in_windows(together, start, clip.times, config, report)
     owner = means.backend.asarray(np.arange(len(fitted)))
-    solution = Solution(state, energy, energy == energy)
     results = results_of(together, solution, owner, [view] * len(fitted))
     joint = dict(zip(fitted, results, strict=True))
     return [replace(joint[i], timings=r.timings) if i in joint else r for i, r in enumerate(single)]
@@ -179,14 +178,15 @@ def _with_parts(people: People, state: State, seed: int) -> People:
 
 def _in_windows(
     people: People, state: State, times: list[int], config: SequenceConfig, report: Report
-) -> tuple[State, Array]:
+) -> Solution:
     """Window after window; the first finds the shape, later ones hold it and the last frames of the
-    one before. -> state, energy (T,)."""
+    one before. -> the frames without their smoothness."""
     xp, problem, count = people.means.backend.xp, people.problem, len(people)
     mean = xp.mean(state.betas[: config.window], axis=0)[None]
     state = replace(state, betas=mean + xp.zeros_like(state.betas))
     numbers = asarray_like(xp, np.array(times, np.float64), state.z)
     energies = xp.zeros_like(state.z[:, 0])
+    converged = energies > 0
     for start in range(0, max(1, count - config.overlap), config.window - config.overlap):
         rows = people.means.backend.asarray(np.arange(start, min(count, start + config.window)))
         held = np.arange(len(rows)) < (config.overlap if start else 0)
@@ -200,4 +200,5 @@ def _in_windows(
         state = replace(state, betas=solution.state.betas[:1] + xp.zeros_like(state.betas))
         bare = problem.pick(rows).energy(solution.state)
         energies = put_rows(energies, rows, bare)
-    return state, energies
+        converged = put_rows(converged, rows, solution.converged)
+    return Solution(state, energies, converged)
