@@ -4,8 +4,8 @@
 
 Runs `addon/headless/batch.py` on copies of the sample photo, kills it at random moments of the fit
 and of the scenes, and starts it again until the folder is done; then a new folder is begun.
-Checked: after a kill all below it are gone within --limit seconds; at the end each photo has one
-row, the fits of an undisturbed run byte for byte and one whole scene; nothing else lies in the
+Checked: after a kill all below it are gone within --limit seconds; at the end each person has one
+row and the fit of an undisturbed run byte for byte, each photo one whole scene; nothing else lies in the
 folder, and no file in the folder for temporary files (Blender makes itself an empty folder there,
 which only its own end takes away). Linux only; minutes; not run by `build.py test`.
 """
@@ -145,7 +145,7 @@ class Trial:
             self.failures.append(f"{out.name}: {sorted(broken)[:5]} are not whole")
         with open(out / "report.csv", newline="", encoding="utf-8") as stream:
             rows = sorted(Path(row["photo"]).stem for row in csv.DictReader(stream))
-        if rows != stems:
+        if rows != sorted(name.split(".")[0] for name in self.reference):
             self.failures.append(f"{out.name} reports {len(rows)} rows")
         scratch = self.folder / "scratch"
         if left := [p for p in scratch.rglob("*") if p.is_file()]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import array_api_compat.torch as torch_xp
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
