@@ -5,9 +5,9 @@
 Runs `addon/headless/batch.py` on copies of the sample photo, kills it at random moments of the fit
 and of the scenes, and starts it again until the folder is done; then a new folder is begun.
 Checked: after a kill all below it are gone within --limit seconds; at the end each person has one
-row and the fit of an undisturbed run byte for byte, each photo one whole scene; nothing else lies in the
-folder, and no file in the folder for temporary files (Blender makes itself an empty folder there,
-which only its own end takes away). Linux only; minutes; not run by `build.py test`.
+row and the fit of an undisturbed run byte for byte, each photo one whole scene; nothing else lies
+in the folder, and no file in the folder for temporary files (Blender makes itself an empty folder
+there, which only its own end takes away). Linux only; minutes; not run by `build.py test`.
 """
 
 from __future__ import annotations
