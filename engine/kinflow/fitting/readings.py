@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.arrays import pick, to_numpy
+from ..core.arrays import concat, pick, to_numpy
 from ..core.rotations import axis_angle_to_matrix
 from ..core.solver import Solution, SolverConfig
 from ..core.terms.depth import Depth
@@ -19,7 +19,8 @@ LEAD_ITERATIONS = 12
 
 
 def other_readings(people: People, best: Solution) -> Candidates | None:
-    """Starts for people whose sides are in doubt: a few steps towards the other reading of them.
+    """Starts for people whose sides are in doubt: a few steps towards either reading of them, since
+    the best may be in the one or the other.
 
     Where a shoulder is in doubt all of the body is, and it starts turned about. None where nothing
     is in doubt. best: one row a person.
@@ -37,11 +38,14 @@ def other_readings(people: People, best: Solution) -> Candidates | None:
     rows = backend.asarray(owner)
     picked, start = people.problem.pick(rows), pick(best.state, rows)
     about = axis_angle_to_matrix(xp, backend.asarray(turns))
-    kept = (t for t in picked.terms if not isinstance(t, (Depth, Parts)))
-    mirrored = tuple(_read_otherwise(t) if isinstance(t, Keypoints) else t for t in kept)
-    config = SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0)
     start = replace(start, root=start.root @ about)
-    return Candidates(rows, minimise(replace(picked, terms=mirrored), start, config).state)
+    config = SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0)
+    leads = []
+    for turned in (False, True):
+        kept = (t for t in picked.terms if not isinstance(t, (Depth, Parts)))
+        terms = tuple(_one_way(t, turned) if isinstance(t, Keypoints) else t for t in kept)
+        leads.append(Candidates(rows, minimise(replace(picked, terms=terms), start, config).state))
+    return concat(xp, *leads)
 
 
 def _doubted(people: People, row: int) -> np.ndarray:
@@ -50,7 +54,7 @@ def _doubted(people: People, row: int) -> np.ndarray:
     return np.zeros(len(people.names), bool) if doubt is None else doubt
 
 
-def _read_otherwise(term: Keypoints) -> Keypoints:
-    """The term for the other places alone."""
+def _one_way(term: Keypoints, turned: bool) -> Keypoints:
+    """The term for one reading alone: the places as they are, or the other sides'."""
     assert term.other is not None
-    return replace(term, keypoints=term.other, other=None)
+    return replace(term, keypoints=term.other if turned else term.keypoints, other=None)
