@@ -439,6 +439,20 @@ def test_an_engine_that_ends_by_itself_while_idle_is_no_error(engine_of):
     assert engine.call("echo", a=1) == {"a": 1}
 
 
+def test_an_engine_that_is_idle_before_anybody_looks_has_started(engine_of, monkeypatch):
+    engine = engine_of("server._idle = 0.1; " + SERVE)
+    look = engine.poll
+
+    def look_late(timeout=0.0):
+        time.sleep(1.0)
+        look(timeout)
+
+    monkeypatch.setattr(engine, "poll", look_late)
+    engine.start()
+    monkeypatch.setattr(engine, "poll", look)
+    assert engine.call("echo", a=1) == {"a": 1}
+
+
 # -- nobody is left behind -----------------------------------------------------------------------
 
 

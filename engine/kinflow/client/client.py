@@ -89,9 +89,12 @@ class Client:
         Raises EngineError, with what the process printed, where it does not come up.
         """
         self._launch()
+        link = self._link
         while wait and not self.ready:
             self.poll(0.05)
             if self._process is None:
+                if link is not None and link.ready:
+                    return  # it came up, and ended by itself before anybody looked
                 raise self._ended
 
     def _launch(self) -> None:
