@@ -155,7 +155,7 @@ class FitResult(Parameters):
             rest |= {k: _nan(rest[k]) for k in ("keypoint_error_px", "log_prob")}
             rest |= {"camera": Camera(**rest["camera"]), "prior": PriorId(**rest["prior"])}
             rest |= {name: _shaped(arrays[name], name) for name in _RESULT_ARRAYS}
-            rest |= {name: _maybe(rest[name]) for name in _MAYBE}
+            rest |= {name: _finite_or_none(rest[name]) for name in _OPTIONAL}
             if rest["pitch_range"] is not None:
                 low, high = rest["pitch_range"]
                 rest["pitch_range"] = float(low), float(high)
@@ -189,7 +189,7 @@ class FitResult(Parameters):
         return {name: getattr(self, name).tolist() for name in _HYPOTHESIS_ARRAYS}
 
 
-_MAYBE = ("part_iou", "mask_iou", "unusual", "floor")
+_OPTIONAL = ("part_iou", "mask_iou", "unusual", "floor")
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
 _RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px", "gravity")
 
@@ -204,7 +204,9 @@ def _shaped(array: NumpyArray, name: str) -> NumpyArray:
     return array.astype(np.int32 if name == "faces" else np.float32)
 
 
-def _maybe(value: float | None) -> float | None:
+def _finite_or_none(value: float | None) -> float | None:
+    if value is not None and not np.isfinite(float(value)):
+        raise ValueError(f"{value}")
     return None if value is None else float(value)
 
 

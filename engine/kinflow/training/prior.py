@@ -89,6 +89,7 @@ class TrainPrior:
     architecture: Architecture = "light"
     representation: Representation = "6d"
     recipe: RecipeName = "rounded"
+    """rounded for light, coupling for realnvp, paper for the publication's own."""
     without: str = ""
     """A kind of motion (clips.csv) that is left out."""
     steps: int | None = None
