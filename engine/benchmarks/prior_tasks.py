@@ -137,6 +137,10 @@ class Places:
         """For some of the people."""
         return replace(pick(self, rows), task=pick(self.task, rows))
 
+    def energy(self, z: Array) -> Array:
+        """-> (B,) nats."""
+        return self.linearise(z).energy
+
     def linearise(self, z: Array) -> Linearisation:
         """Energy, residuals of the known coordinates, and their rows by z."""
         pose, trace = self.decoder.decode(xp, z)

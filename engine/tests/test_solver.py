@@ -79,10 +79,13 @@ def test_a_block_that_nobody_wrote_down_needs_no_change_to_the_solver():
 
         target: Array = per_person()
 
+        def value(self, xp, posed):
+            return 0.5 * (posed.state.block("extra") - self.target)[:, 0] ** 2
+
         def rows(self, xp, posed):
             apart = posed.state.block("extra") - self.target
             return Rows(
-                0.5 * apart[:, 0] ** 2,
+                self.value(xp, posed),
                 apart,
                 np.zeros((len(apart), 1, 85)),
                 {"extra": np.ones((len(apart), 1, 1))},
@@ -106,6 +109,14 @@ def test_numpy_and_torch_walk_the_same_way():
     sides = [scene(b, "realnvp", "mask") for b in (NUMPY64, TORCH64)]
     found, exact = (levenberg_marquardt(s.problem, s.state, config) for s in sides)
     np.testing.assert_allclose(found.energy, to_numpy(exact.energy), rtol=1e-6)
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_who_runs_out_of_iterations_has_the_energy_of_where_it_is(iterations):
+    one = scene(NUMPY64)
+    found = levenberg_marquardt(one.problem, one.state, SolverConfig(iterations, tolerance=0))
+    np.testing.assert_allclose(found.energy, one.problem.energy(found.state), rtol=1e-12)
+    assert (found.energy < one.problem.energy(one.state)).all()
 
 
 def test_a_device_is_waited_for_once_in_five_iterations(monkeypatch):

@@ -151,7 +151,7 @@ class Problem:
     """S people (or starts): what they are posed by and what is known of them.
 
     unknowns: the blocks that move beside the latent, shared ones last; what is not listed stays as
-    it is. group (S,) numbers from 0: who shares.
+    it is. group (S,) numbers from 0: who shares. known: a state that is posed already.
     """
 
     xp: Namespace
@@ -161,6 +161,7 @@ class Problem:
     lens: Lens = per_person()
     terms: tuple[Term, ...] = per_person()
     group: Array | None = per_person(default=None)
+    known: PosedState | None = None
 
     def pick(self, rows: Array) -> Problem:
         """The same for some of the people."""
@@ -168,6 +169,8 @@ class Problem:
 
     def posed(self, state: State) -> PosedState:
         """A state as terms see it."""
+        if self.known is not None and self.known.state is state:
+            return self.known
         return PosedState(self.xp, self, state)
 
     def energy(self, state: State) -> Array:

@@ -64,6 +64,10 @@ class Model(Protocol):
         """(S,) who shares unknowns with whom; None: nobody."""
         ...
 
+    def energy(self, state: Any) -> Array:
+        """(S,) nats, as `linearise` has it."""
+        ...
+
     def linearise(self, state: Any) -> Any:
         """A record of people with `energy` (S,)."""
         ...
@@ -115,8 +119,9 @@ def _minimise(
     for iteration in range(1, config.max_iterations + 1):
         if progress is not None and progress(iteration, config.max_iterations) is False:
             raise CancelledError("The fit was cancelled.")
-        run = _iterate(model, run, config)
-        if iteration == config.max_iterations:
+        last = iteration == config.max_iterations
+        run = _iterate(model, run, config, last)
+        if last:
             return _stored(final, run, iteration)
         if iteration % every == 0:
             stay = np.flatnonzero(~to_numpy(run.done))
@@ -129,11 +134,15 @@ def _minimise(
     return final
 
 
-def _iterate(model: Model, run: _Run, config: SolverConfig) -> _Run:
-    """One step of everybody. A trial is linearised at once, since most trials are taken."""
+def _iterate(model: Model, run: _Run, config: SolverConfig, last: bool) -> _Run:
+    """One step of everybody. A trial is linearised at once, since most trials are taken; after the
+    last step no rows are needed."""
     xp = model.xp
     trial = model.step(run.linear, run.state, run.damping)
-    linear = model.linearise(trial)
+    if last:
+        linear = replace(run.linear, energy=model.energy(trial))
+    else:
+        linear = model.linearise(trial)
     before, after = run.linear.energy, linear.energy
     if model.group is not None:
         # who was lost before has no say; who would be lost now refuses for all of the group

@@ -98,7 +98,7 @@ class Pull:
         last, hold = self._posed, self._hold if self._hold > LEAST_HOLD else 0.0
         for _ in range(MOST_TRIES):
             held = nearness(self._weights, last.state, hold) if hold else ()
-            problem = self._scene.problem((*terms, *held))
+            problem = replace(self._scene.problem((*terms, *held)), known=last)
             found = levenberg_marquardt(problem, last.state, WARM)
             posed = problem.posed(found.state)
             refused = np.array_equal(found.state.z, last.state.z)  # it takes more damping

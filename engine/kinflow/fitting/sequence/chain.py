@@ -57,9 +57,14 @@ class Chain:
         """All frames, or none that are asked for."""
         return self
 
+    def energy(self, state: State) -> Array:
+        """Of the frames, and of how they follow each other. -> (T,) nats."""
+        parts = [self.problem.pick(c).energy(pick(state, c)) for c in _chunks(state)]
+        return self.xp.concat(parts) + self.smoothness.energy(self.xp, state)
+
     def linearise(self, state: State) -> ChainLinearisation:
         """Frame by frame, in chunks; the smoothness is added where a step is solved."""
-        chunks = [slice(i, i + CHUNK) for i in range(0, len(state.z), CHUNK)]
+        chunks = _chunks(state)
         parts = [_normal(self.problem.pick(c).linearise(pick(state, c))) for c in chunks]
         energy, *tables = (np.concatenate(column) for column in zip(*parts, strict=True))
         energy = energy + to_numpy(self.smoothness.energy(self.xp, state))
@@ -120,6 +125,10 @@ class Chain:
                 block[:, columns, columns] += (c[:, i] * c[:, j])[:, None] / deviation**2
                 block[:, turned, turned] += slopes[:, i].swapaxes(1, 2) @ slopes[:, j]
         return *tables, gradient
+
+
+def _chunks(state: State) -> list[slice]:
+    return [slice(i, i + CHUNK) for i in range(0, len(state.z), CHUNK)]
 
 
 def _normal(linear: Linearisation) -> tuple[np.ndarray, ...]:
