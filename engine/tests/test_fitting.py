@@ -182,6 +182,21 @@ def test_a_fit_can_be_cancelled_between_iterations(scene):
         )
 
 
+def test_no_part_of_a_fit_goes_on_without_asking_whether_to_stop(scene, monkeypatch):
+    from kinflow.fitting import backend
+
+    known, asks = backend.levenberg_marquardt, []
+
+    def asked(model, state, config, progress=None):
+        asks.append(progress is not None)
+        return known(model, state, config, progress)
+
+    monkeypatch.setattr(backend, "levenberg_marquardt", asked)
+    config = FitConfig(estimate_focal=True)
+    fit(scene[1][:2], device="cpu", shared_betas=True, config=config)
+    assert asks and all(asks)
+
+
 def test_an_empty_list_gives_an_empty_list():
     assert fit([]) == []
 
@@ -227,7 +242,7 @@ def test_keypoints_and_body_parts_are_of_the_shared_body(body):
     )
     quietly = iterations(silent, 0, 1)
     search = fine(*begin(gather(observations, [CAMERA] * 2, means), None), quietly)
-    search = shared_shape(body_parts(search, 0, quietly))
+    search = shared_shape(body_parts(search, 0, quietly), quietly)
     best = search.best()
     state = pick(search.solution.state, best)
     assert any(isinstance(term, Parts) for term in search.people.problem.terms)

@@ -1,14 +1,12 @@
 """Where a fit runs: numpy on a CPU, torch elsewhere."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from ..core.arrays import Backend, is_numpy, numpy_backend
+from ..core.arrays import Backend, numpy_backend
 from ..core.solver import Model, Progress, Solution, SolverConfig, levenberg_marquardt
 from ..threads import one_thread
 
-FEW_STARTS = 16
 Report = Callable[[float, str], bool | None]
 """Told how far a fit is, 0 to 1, and what it does; returns False to cancel."""
 
@@ -48,9 +46,8 @@ def backend_for(device: str) -> Backend:
 
 
 def minimise(
-    model: Model, state: Any, config: SolverConfig, progress: Progress | None = None
+    model: Model, state: Any, config: SolverConfig, progress: Progress | None
 ) -> Solution:
-    """`levenberg_marquardt` with as many threads as pay."""
-    few = is_numpy(model.xp) and len(state.z) <= FEW_STARTS
-    with one_thread() if few else contextlib.nullcontext():
+    """`levenberg_marquardt` on one thread; without `progress` nobody can stop it."""
+    with one_thread():
         return levenberg_marquardt(model, state, config, progress)

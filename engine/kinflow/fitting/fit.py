@@ -93,7 +93,7 @@ def fit(
     )
     cameras = [camera or p.camera or p.assumed_camera() for p in people]
     if means.config.estimate_focal and camera is None:
-        cameras = _with_focal(people, cameras, means)
+        cameras = _with_focal(people, cameras, means, progress or silent)
     if isinstance(starts, str):
         means = replace(means, config=replace(means.config, rotated_starts=starts != "regressor"))
         starts = None if starts == "rotations" else _guessed(people, cameras, means, device)
@@ -139,7 +139,9 @@ def _check(
         )
 
 
-def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) -> list[Camera]:
+def _with_focal(
+    people: list[Observation], cameras: list[Camera], means: Means, report: Report
+) -> list[Camera]:
     """Cameras, with the focal length looked for where neither caller nor observation has one."""
     rows = [i for i, p in enumerate(people) if p.camera is None and usable(p)]
     # sharpened scales would make energies of different lenses incomparable
@@ -153,7 +155,8 @@ def _with_focal(people: list[Observation], cameras: list[Camera], means: Means) 
             for i, lens in zip(rows, lenses, strict=True)
         ]
         everyone = Batch(bare, lenses, [Who()] * len(rows), starts)
-        return _in_batches(everyone, replace(means, config=quick), _Task(False, "lm", False, 0))
+        task = _Task(False, "lm", False, 0)
+        return _in_batches(everyone, replace(means, config=quick), task, share(report, 0, 0))
 
     estimated = estimate_focal([cameras[i] for i in rows], fit_with)
     known = dict(zip(rows, estimated, strict=True))
@@ -172,7 +175,7 @@ def _guessed(
 
 
 def _in_batches(
-    everyone: Batch, means: Means, task: _Task, report: Report = silent
+    everyone: Batch, means: Means, task: _Task, report: Report
 ) -> list[FitResult]:
     results: dict[int, FitResult] = {}
     for index, person in enumerate(everyone.people):
@@ -237,9 +240,9 @@ def _staged(batch: Batch, means: Means, task: _Task, report: Report) -> list[Fit
 def _refined(search: Search, photos: Photos, task: _Task, report: Report) -> Search:
     config = search.people.means.config
     if config.hypotheses:
-        search = other_depths(search, iterations(report, 0.4, 0.1, "other depths"))
+        search = other_depths(search, iterations(report, 0.4, 0.05, "other depths"))
     if config.sharpen:
-        search = sharpen(search)
+        search = sharpen(search, iterations(report, 0.45, 0.05, "fine fit"))
     if config.together:
         search = settle(search, photos, iterations(report, 0.5, 0.25, "camera and floor"))
     if task.use_parts:
@@ -247,5 +250,5 @@ def _refined(search: Search, photos: Photos, task: _Task, report: Report) -> Sea
         if config.together:
             search = polished(search, photos, iterations(report, 0.95, 0.05, "camera and floor"))
     if task.shared_betas and len(search.people) > 1:
-        search = shared_shape(search)
+        search = shared_shape(search, iterations(report, 0.95, 0.05, "one shape"))
     return search

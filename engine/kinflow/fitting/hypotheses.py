@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.arrays import pick, to_numpy
 from ..core.skeleton import METRIC_JOINTS
-from ..core.solver import Solution, SolverConfig
+from ..core.solver import Progress, Solution, SolverConfig
 from ..core.terms.depth import Depth
 from ..core.terms.parts import Parts
 from .backend import minimise
@@ -25,7 +25,9 @@ _LIMBS = tuple(
 )
 
 
-def flipped_starts(people: People, best: Solution) -> Candidates | None:
+def flipped_starts(
+    people: People, best: Solution, progress: Progress | None
+) -> Candidates | None:
     """Starts in which one limb of each person's best solution is reflected in depth.
 
     On a photo a bone that comes forward looks like one that goes back by as much. For every limb
@@ -63,7 +65,7 @@ def flipped_starts(people: People, best: Solution) -> Candidates | None:
     kept = tuple(t for t in picked.terms if not isinstance(t, (Depth, Parts)))
     hinted = replace(picked, terms=(*kept, hint))
     config = SolverConfig(max_iterations=LEAD_ITERATIONS, first_damping=1.0)
-    led = minimise(hinted, pick(best.state, owner), config)
+    led = minimise(hinted, pick(best.state, owner), config, progress)
     return Candidates(owner, led.state)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.arrays import concat, pick, to_numpy
 from ..core.rotations import axis_angle_to_matrix
-from ..core.solver import Solution, SolverConfig
+from ..core.solver import Progress, Solution, SolverConfig
 from ..core.terms.depth import Depth
 from ..core.terms.keypoints import Keypoints
 from ..core.terms.parts import Parts
@@ -18,7 +18,9 @@ from .starts import Candidates
 LEAD_ITERATIONS = 12
 
 
-def other_readings(people: People, best: Solution) -> Candidates | None:
+def other_readings(
+    people: People, best: Solution, progress: Progress | None
+) -> Candidates | None:
     """Starts for people whose sides are in doubt: a few steps towards either reading of them, since
     the best may be in the one or the other.
 
@@ -44,7 +46,8 @@ def other_readings(people: People, best: Solution) -> Candidates | None:
     for turned in (False, True):
         kept = (t for t in picked.terms if not isinstance(t, (Depth, Parts)))
         terms = tuple(_one_way(t, turned) if isinstance(t, Keypoints) else t for t in kept)
-        leads.append(Candidates(rows, minimise(replace(picked, terms=terms), start, config).state))
+        led = minimise(replace(picked, terms=terms), start, config, progress)
+        leads.append(Candidates(rows, led.state))
     return concat(xp, *leads)
 
 

@@ -57,7 +57,7 @@ def refit(
     unknowns = (ROOT, TRANSL) if keep_shape else ONE_PERSON
     people = replace(people, problem=replace(people.problem, unknowns=unknowns))
     steps = SolverConfig(REFIT_ITERATIONS, tolerance=0.05, first_damping=0.1)
-    solution = minimise(people.problem, state, steps)
+    solution = minimise(people.problem, state, steps, None)
     owner = means.backend.asarray(np.zeros(1, np.int64))
     result = results_of(people, solution, owner, [View.of(last)])[0]
     return replace(result, timings={"refit_s": time.perf_counter() - began})

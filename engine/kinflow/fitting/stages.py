@@ -40,9 +40,7 @@ class Search:
         """Rows of everybody's `keep` lowest energies, by person."""
         return best_rows(self.xp, self.solution.energy, self.owner, keep)
 
-    def solved(
-        self, rows: Array, config: SolverConfig, progress: Progress | None = None
-    ) -> Solution:
+    def solved(self, rows: Array, config: SolverConfig, progress: Progress | None) -> Solution:
         """Some of the solutions, solved on."""
         problem = self.people.problem.pick(self.owner[rows])
         return minimise(problem, pick(self.solution.state, rows), config, progress)
@@ -105,7 +103,7 @@ def other_depths(search: Search, progress: Progress) -> Search:
     convergence."""
     people, xp = search.people, search.xp
     leaders = pick(search.solution, search.best())
-    starts = (flipped_starts(people, leaders), other_readings(people, leaders))
+    starts = tuple(f(people, leaders, progress) for f in (flipped_starts, other_readings))
     known = [start for start in starts if start is not None]
     if not known:
         return search
@@ -117,15 +115,15 @@ def other_depths(search: Search, progress: Progress) -> Search:
     search = Search(people, solution, xp.concat((search.owner, flips.owner)))
     best = search.best()
     rows = best[~solution.converged[best]]
-    return _again(search, rows) if len(rows) else search
+    return _again(search, rows, progress) if len(rows) else search
 
 
-def _again(search: Search, rows: Array) -> Search:
-    solution = put_rows(search.solution, rows, search.solved(rows, _fine(search.people)))
-    return replace(search, solution=solution)
+def _again(search: Search, rows: Array, progress: Progress) -> Search:
+    solved = search.solved(rows, _fine(search.people), progress)
+    return replace(search, solution=put_rows(search.solution, rows, solved))
 
 
-def sharpen(search: Search) -> Search:
+def sharpen(search: Search, progress: Progress) -> Search:
     """Keypoints that turn out better than a usual detector's are believed more.
 
     The Laplace scale's maximum-likelihood estimate is the mean distance that is left. Where that is
@@ -145,7 +143,7 @@ def sharpen(search: Search) -> Search:
     lowest = SHARPEST * assumed
     people = people.scaled(xp.where(sharp, xp.where(left > lowest, left, lowest), assumed))
     rows = xp.nonzero(sharp[search.owner, 0])[0]
-    return _again(replace(search, people=people), rows)
+    return _again(replace(search, people=people), rows, progress)
 
 
 def body_parts(search: Search, seed: int, progress: Progress) -> Search:
@@ -162,7 +160,7 @@ def body_parts(search: Search, seed: int, progress: Progress) -> Search:
     return Search(search.people, search.solved(keep, config, progress), search.owner[keep])
 
 
-def shared_shape(search: Search) -> Search:
+def shared_shape(search: Search, progress: Progress) -> Search:
     """One shape for everybody: everybody's best solved together, then the others with it held."""
     xp, best = search.xp, search.best()
     people, solution = search.people, search.solution
@@ -174,8 +172,9 @@ def shared_shape(search: Search) -> Search:
         unknowns=(ROOT, TRANSL, SHARED_BETAS),
         group=xp.zeros_like(search.owner[best]),
     )
-    joint = minimise(together, pick(state, best), _fine(people))
+    joint = minimise(together, pick(state, best), _fine(people), progress)
     shape = joint.state.betas[:1] + xp.zeros_like(betas)
     held = replace(people.problem, unknowns=(ROOT, TRANSL))
-    others = minimise(held.pick(search.owner), replace(state, betas=shape), _fine(people))
+    rest = held.pick(search.owner)
+    others = minimise(rest, replace(state, betas=shape), _fine(people), progress)
     return replace(search, solution=put_rows(others, best, joint))
