@@ -16,8 +16,8 @@ def _controller() -> Any:
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """For products that are too small to be shared: two threads gain nothing on an idle machine, and
-    wait for each other in turns on a busy one."""
+    """For products that are too small to be shared: two threads gain nothing on an idle machine and
+    starve each other on a busy one."""
     controller = _controller()
     if controller is None:
         return contextlib.nullcontext()

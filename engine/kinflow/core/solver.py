@@ -139,10 +139,7 @@ def _iterate(model: Model, run: _Run, config: SolverConfig, last: bool) -> _Run:
     last step no rows are needed."""
     xp = model.xp
     trial = model.step(run.linear, run.state, run.damping)
-    if last:
-        linear = replace(run.linear, energy=model.energy(trial))
-    else:
-        linear = model.linearise(trial)
+    linear = replace(run.linear, energy=model.energy(trial)) if last else model.linearise(trial)
     before, after = run.linear.energy, linear.energy
     if model.group is not None:
         # who was lost before has no say; who would be lost now refuses for all of the group

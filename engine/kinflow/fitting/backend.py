@@ -45,9 +45,7 @@ def backend_for(device: str) -> Backend:
     return numpy_backend() if chosen.type == "cpu" else torch_backend(chosen)
 
 
-def minimise(
-    model: Model, state: Any, config: SolverConfig, progress: Progress | None
-) -> Solution:
+def minimise(model: Model, state: Any, config: SolverConfig, progress: Progress | None) -> Solution:
     """`levenberg_marquardt` on one thread; without `progress` nobody can stop it."""
     with one_thread():
         return levenberg_marquardt(model, state, config, progress)

@@ -174,9 +174,7 @@ def _guessed(
     return guess(people, cameras=cameras, body=body)
 
 
-def _in_batches(
-    everyone: Batch, means: Means, task: _Task, report: Report
-) -> list[FitResult]:
+def _in_batches(everyone: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
     results: dict[int, FitResult] = {}
     for index, person in enumerate(everyone.people):
         if not usable(person):

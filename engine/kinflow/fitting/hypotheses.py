@@ -25,9 +25,7 @@ _LIMBS = tuple(
 )
 
 
-def flipped_starts(
-    people: People, best: Solution, progress: Progress | None
-) -> Candidates | None:
+def flipped_starts(people: People, best: Solution, progress: Progress | None) -> Candidates | None:
     """Starts in which one limb of each person's best solution is reflected in depth.
 
     On a photo a bone that comes forward looks like one that goes back by as much. For every limb

@@ -18,9 +18,7 @@ from .starts import Candidates
 LEAD_ITERATIONS = 12
 
 
-def other_readings(
-    people: People, best: Solution, progress: Progress | None
-) -> Candidates | None:
+def other_readings(people: People, best: Solution, progress: Progress | None) -> Candidates | None:
     """Starts for people whose sides are in doubt: a few steps towards either reading of them, since
     the best may be in the one or the other.
 
