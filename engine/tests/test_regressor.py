@@ -90,14 +90,16 @@ def test_a_damaged_checkpoint_is_an_error_that_names_the_field(tmp_path):
     with pytest.raises(AssetError, match=r"head\.weight\.scale"):
         load_regressor(path)
     path = tmp_path / "empty.safetensors"
-    kind = {"kinflow_kind": "regressor", "format_version": "1", "backbone": "small"}
-    write_tensors(path, {}, kind)
+    write_tensors(path, {}, header)
     with pytest.raises(AssetError, match="field"):
         load_regressor(path)
     for steps in ("many", "1000", "-1"):
         write_tensors(tmp_path / "odd.safetensors", tensors, header | {"steps": steps})
         with pytest.raises(AssetError, match="steps"):
             load_regressor(tmp_path / "odd.safetensors")
+    write_tensors(tmp_path / "stale.safetensors", tensors, header | {"prior": "0" * 16})
+    with pytest.raises(AssetError, match="another prior"):
+        load_regressor(tmp_path / "stale.safetensors")
     write_tensors(tmp_path / "other.safetensors", {}, {"kinflow_kind": "prior"})
     with pytest.raises(AssetError, match="not a kinflow regressor"):
         load_regressor(tmp_path / "other.safetensors")

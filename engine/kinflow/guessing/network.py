@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..core.rotations import axis_angle_to_matrix, sixd_to_matrix
 from ..errors import AssetError
+from ..priors.prior import load_prior
 from ..tensorfile import FORMAT_VERSION, check_header, read_tensors, write_tensors
 from .inputs import (
     NUM_KEYPOINTS,
@@ -32,8 +33,8 @@ from .inputs import (
 )
 
 ASSET = Path(__file__).parent.parent / "assets" / "regressor.safetensors"
-# the network's codes are this flow's: the prior `light` of the time when it was trained
-NETWORK_PRIOR = ASSET.with_name("regressor-prior.safetensors")
+NETWORK_PRIOR = "light"
+"""The network's codes are this flow's, and mean nothing under another."""
 LATENT, BETAS = 138, 10
 BETAS_LIMIT = 3.0
 # measured: trained through three, the same step goes on to help until the sixth
@@ -182,7 +183,8 @@ def save_regressor(path: str | Path, net: Regressor, recipe: str = "", data: str
         "backbone": net.backbone_name,
         "steps": str(net.steps),
     }
-    write_tensors(path, tensors, header | {"prior": "light", "recipe": recipe, "data": data})
+    header["prior"] = load_prior(NETWORK_PRIOR).id.checksum
+    write_tensors(path, tensors, header | {"recipe": recipe, "data": data})
 
 
 def _per_row(scale: np.ndarray, array: np.ndarray) -> np.ndarray:
@@ -202,6 +204,8 @@ def _load(path: str) -> Regressor:
         raise AssetError(
             f"{path}: unknown backbone '{metadata.get('backbone')}'.", "Update kinflow."
         )
+    if metadata.get("prior") != load_prior(NETWORK_PRIOR).id.checksum:
+        raise AssetError(f"{path}: its codes are another prior's than '{NETWORK_PRIOR}'.", _AGAIN)
     steps = metadata.get("steps", str(STEPS))
     if not steps.isdecimal() or int(steps) > MAX_STEPS:
         raise AssetError(
