@@ -1,4 +1,6 @@
 import csv
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +89,13 @@ def test_autograds_gradient_of_a_rounded_kink_is_the_likelihoods_change():
             values.append(float(net.log_prob(x).mean()))
             bias.sub_(sign * 1e-4 * direction)
     assert (values[0] - values[1]) / 2e-4 == pytest.approx(float(slope @ direction), rel=1e-5)
+
+
+def test_each_architecture_has_its_own_recipe_unless_one_is_asked_for():
+    config = TrainPrior(Path("mocap"), Path("out"), architecture="realnvp")
+    assert config.chosen_recipe() == RECIPES["coupling"]
+    assert replace(config, architecture="light").chosen_recipe() == RECIPES["rounded"]
+    assert replace(config, recipe="paper").chosen_recipe() == RECIPES["paper"]
 
 
 def test_paper_recipe_is_the_papers():

@@ -88,8 +88,8 @@ class TrainPrior:
     """Every shipped prior but light-paper, as prior-NAME."""
     architecture: Architecture = "light"
     representation: Representation = "6d"
-    recipe: RecipeName = "rounded"
-    """rounded for light, coupling for realnvp, paper for the publication's own."""
+    recipe: RecipeName | None = None
+    """By default rounded for light and coupling for realnvp; paper is the publication's own."""
     without: str = ""
     """A kind of motion (clips.csv) that is left out."""
     steps: int | None = None
@@ -98,9 +98,13 @@ class TrainPrior:
     json: bool = False
     """Print one machine-readable line at the end."""
 
+    def recipe_name(self) -> RecipeName:
+        """The recipe, by default the architecture's own."""
+        return self.recipe or ("coupling" if self.architecture == "realnvp" else "rounded")
+
     def chosen_recipe(self) -> Recipe:
         """The recipe with its steps."""
-        recipe = RECIPES[self.recipe]
+        recipe = RECIPES[self.recipe_name()]
         steps = self.steps or recipe.steps
         return replace(recipe, steps=steps, settle=recipe.settle * steps // recipe.steps)
 
@@ -149,7 +153,9 @@ def _train(
     with config.out.with_suffix(".csv").open("w", newline="") as curve:
         tensors = minimise(data, recipe, header, config.seed, (report, curve))
     seconds = time.perf_counter() - started
-    recipe_text = f"{config.recipe}, seed {config.seed}, {recipe.steps} + {recipe.settle} steps"
+    recipe_text = (
+        f"{config.recipe_name()}, seed {config.seed}, {recipe.steps} + {recipe.settle} steps"
+    )
     header = replace(header, recipe=recipe_text, notes=_measures(tensors, header, data, report))
     path = config.out.with_suffix(".safetensors")
     save_prior(path, tensors, header, extras(tensors, header, companions))
