@@ -30,6 +30,15 @@ def test_a_slider_poses_the_rig_at_once_and_without_an_engine(armature):
     assert session.state() == "off"
 
 
+def test_the_panel_says_which_part_of_a_pose_is_unusual(armature):
+    bpy.ops.kinflow.reset_pose()
+    assert latent.rarity(armature) == "usual"
+    armature.pose.bones["left_elbow"].matrix_basis = Matrix.Rotation(2.6, 4, "X")
+    bpy.context.view_layer.update()
+    assert "arms: very unusual" in latent.rarity(armature)
+    assert "legs" not in latent.rarity(armature)
+
+
 def test_sampling_follows_the_seed_and_reset_goes_back_to_the_mean(armature):
     state = bpy.context.scene.kinflow
     state.seed, state.temperature = 5, 0.7

@@ -92,6 +92,17 @@ def latent(armature: bpy.types.Object) -> np.ndarray:
     return np.concatenate(pages)[: flow.dim]
 
 
+def rarity(armature: bpy.types.Object) -> str:
+    """What of the pose as it stands is unusual among captured people: "usual", "arms: unusual"."""
+    # a panel asks at each redraw
+    return _rarity(prior_of(armature).name, pose.read_body_pose(armature).tobytes())
+
+
+@lru_cache(maxsize=16)
+def _rarity(name: str, rotations: bytes) -> str:
+    return prior(name).unusual(np.frombuffer(rotations).reshape((1, 23, 3, 3))).text()
+
+
 def write_latent(armature: bpy.types.Object, sigmas: np.ndarray) -> None:
     """Writes a latent of the body's prior and leaves the bones as they are. sigmas (D,)."""
     pages = np.zeros((len(PAGE_NAMES), PAGE_SIZE))

@@ -7,7 +7,7 @@ from kinflow.bodies.arrays import default_body_arrays
 from ..operators.common import active_body, active_rig
 from ..properties import SLIDERS
 from ..scene import limbs
-from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of
+from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of, rarity
 from .sidebar import BodyPanel, SidebarPanel
 
 
@@ -39,6 +39,7 @@ class KINFLOW_PT_pose(SidebarPanel, bpy.types.Panel):
         row.menu("KINFLOW_MT_pose_presets", text="Pose Presets")
         row.operator("kinflow.pose_preset_add", text="", icon="ADD")
         row.operator("kinflow.pose_preset_add", text="", icon="REMOVE").remove_active = True
+        layout.label(text=f"This pose: {rarity(armature)}")
         column, body = layout.column(align=True), armature.kinflow
         for index in range(SLIDERS):
             text = axis_label(body.prior, index)

@@ -4,7 +4,11 @@ from PIL import Image
 
 from kinflow import observe
 from kinflow.errors import PhotoError
-from kinflow.perception.photos import read_photo
+from kinflow.perception.landmarks import Look
+from kinflow.perception.observe import masks_of
+from kinflow.perception.photos import as_photo, read_photo
+from kinflow.perception.regions import Region
+from kinflow.perception.views import summary
 
 
 def gradient(height=60, width=90):
@@ -173,3 +177,17 @@ def test_a_photo_turned_by_exif_fits_like_the_upright_one(
     )
     result = fit(observe(tmp_path / "turned.png"), device="cpu")[0]
     assert np.abs(result.camera.project(result.joints) - upright_joints).max() < 0.5
+
+
+def test_what_several_people_claim_is_whose_it_is_most_surely():
+    region, ones = Region(np.array([128.0, 128]), 256.0), np.ones(33)
+    people = []
+    for strength, columns in ((8.0, slice(0, 150)), (2.0, slice(100, 256))):
+        plane = np.full((256, 256), -30.0)
+        plane[:, columns] = strength
+        at = np.random.default_rng(0).uniform(0, 255, (33, 2))
+        one = Look(region, at, ones, ones, np.zeros((33, 3)), plane, 1.0, region)
+        people.append(summary([one, one]))
+    first, second = masks_of(as_photo(gradient(256, 256), None), people)
+    assert first[:, :148].all() and not first[:, 152:].any()
+    assert second[:, 152:].all() and not second[:, :148].any()

@@ -18,12 +18,17 @@ MIN_PIXELS = 80
 
 
 def parts_term(
-    people: Sequence[Observation], means: Means, px_per_metre: Array, seed: int
+    people: Sequence[Observation],
+    means: Means,
+    px_per_metre: Array,
+    seed: int,
+    photo: np.ndarray | None = None,
 ) -> Parts | None:
     """Loss BA of everybody; None where nobody has a part map or mask.
 
     Part maps are used if everybody who has labels has them; a batch of both kinds is fitted to
-    masks. px_per_metre (N,): size of a metre at each person.
+    masks, and bodies may be hidden behind others of their photo. px_per_metre (N,): size of a metre
+    at each person; photo (N,): which each is in, by default all in different ones.
     """
     labels = [p.parts for p in people]
     use_parts = any(x is not None for x in labels) and all(
@@ -34,7 +39,11 @@ def parts_term(
         return None
     channels = NUM_PARTS if use_parts else 1
     random = np.random.default_rng(seed)
-    rows = [_one(plane, channels, random) for plane in planes]
+    rows = []
+    for i, plane in enumerate(planes):
+        beside = [] if photo is None or use_parts else np.flatnonzero(photo == photo[i])
+        others = [p for j in beside if j != i and (p := planes[j]) is not None]
+        rows.append(_one(plane, channels, random, others))
     backend = means.backend
     skin = skin_sample(means.body, backend)
     columns: list[Any] = [backend.asarray(np.stack(c)) for c in zip(*rows, strict=True)]
@@ -49,9 +58,15 @@ def _mask(person: Observation) -> np.ndarray | None:
 
 
 def _one(
-    plane: np.ndarray | None, channels: int, random: np.random.Generator
+    plane: np.ndarray | None,
+    channels: int,
+    random: np.random.Generator,
+    others: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, ...]:
-    """One person's `Fields` without the size of a metre; of weight 0 where there are no labels."""
+    """One person's `Fields` without the size of a metre; of weight 0 where there are no labels.
+
+    others: masks of who may hide this person.
+    """
     import cv2  # which Blender has not
 
     distance, present = np.zeros((channels, GRID, GRID), np.float32), np.zeros(channels, bool)
@@ -64,6 +79,8 @@ def _one(
     side = 1.6 * (high - low).max()
     origin, step = 0.5 * (low + high) - side / 2, side / (GRID - 1)
     coarse = _resampled(plane, origin, step)
+    for other in others:
+        coarse |= _resampled(other, origin, step)
     for c in range(channels):
         labelled = coarse > 0 if channels == 1 else coarse == c + 1
         present[c] = labelled.sum() >= 4

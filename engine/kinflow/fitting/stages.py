@@ -18,6 +18,7 @@ from .hypotheses import flipped_starts
 from .part_fields import parts_term
 from .people import People
 from .readings import other_readings
+from .scene_terms import photos_of
 from .starts import Candidates, brought, rotated
 
 SHARPEST = 0.2
@@ -151,7 +152,8 @@ def body_parts(search: Search, seed: int, progress: Progress) -> Search:
     xp, people = search.xp, search.people
     depth = search.solution.state.transl[search.best(), 2]
     px_per_metre = people.focal() / xp.where(depth > NEAREST, depth, NEAREST)
-    term = parts_term(people.observations, people.means, px_per_metre, seed)
+    photo = photos_of(people.observations, people.cameras)
+    term = parts_term(people.observations, people.means, px_per_metre, seed, photo)
     if term is None:
         return search
     search = replace(search, people=people.with_term(term))

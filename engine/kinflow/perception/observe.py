@@ -77,7 +77,8 @@ def _default_people(
         people = in_boxes(read.rgb, find_boxes(networks["boxes"], read.rgb)[0])
     else:
         people = search_people(read.rgb, thorough)
-    return [_observation(read, person) for person in people]
+    masks = masks_of(read, people)
+    return [_observation(read, p, mask) for p, mask in zip(people, masks, strict=True)]
 
 
 def _with_parts(
@@ -90,14 +91,25 @@ def _with_parts(
     return people
 
 
-def _observation(photo: Photo, person: Person) -> Observation:
+def masks_of(photo: Photo, people: list[Person]) -> list[np.ndarray]:
+    """Masks (H, W) bool in the full photo; what several claim is whose it is most surely."""
+    height, width = photo.camera.height, photo.camera.width
+    most = np.full((height, width), MASK_THRESHOLD, np.uint8)
+    owner = np.full((height, width), -1, np.int16)
+    for number, person in enumerate(people):
+        plane = full_mask(person, width, height, 1 / photo.scale)
+        surer = plane > most
+        most[surer], owner[surer] = plane[surer], number
+    return [owner == number for number in range(len(people))]
+
+
+def _observation(photo: Photo, person: Person, mask: np.ndarray) -> Observation:
     """In the full photo's pixels; what lies beyond its rim is extrapolated, not seen."""
     camera, points, size = photo.camera, person.points / photo.scale, person.size / photo.scale
     sigma = sigma_px(person.spread, person.visible, size)
     trust = confidence(sigma, size)
     frame = np.array([camera.width, camera.height])
     trust[~inside(points, frame)] = 0
-    mask = full_mask(person, camera.width, camera.height, 1 / photo.scale) > MASK_THRESHOLD
     evidence = points[trust > 0]
     margin = 0.05 * size
     box = np.concatenate((evidence.min(0) - margin, evidence.max(0) + margin))
