@@ -40,8 +40,8 @@ class SceneWeights:
     camera_mean: tuple[float, float, float] = (-5.0, 0.0, 1.4)
     camera_scale: tuple[float, float, float] = (14.0, 3.0, 0.7)
     gravity: float = 1.0
-    floor: float = 0.7
-    scales: tuple[float, ...] = (0.15, 0.05, 0.02)
+    floor: float = 1.4
+    scales: tuple[float, ...] = (0.3, 0.1, 0.03)
     balance: float = 1.0
     stands: float = 0.7
     sway: float = 0.04

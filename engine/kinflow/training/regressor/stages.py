@@ -33,8 +33,8 @@ class TrainRegressor:
 
     out: Path
     """Folder for regressor.safetensors, its curve and the drawn people."""
-    people: int = 16000
-    steps: int = 2400
+    people: int = 40_000
+    steps: int = 8000
     batch: int = 48
     lr: float = 1e-3
     poses: tuple[Path, ...] = ()
