@@ -23,7 +23,7 @@ from .stages import Search
 NINE_IN_TEN = 1.645  # deviations of a normal
 STEEPEST, MOST_ROLLED = 60.0, 30.0  # degrees: what lies beyond is rather a mistake
 # Of Laplace's deviation of the pitch: a detector's errors have much in common. The likeliest of 150
-# renders of validation performers (`benchmarks.render_ground`), where 91 and 96 % lie within.
+# renders of validation performers (`benchmarks.render_ground`), where 92 and 94 % lie within.
 WIDER = 2.75
 
 
