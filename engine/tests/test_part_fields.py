@@ -1,14 +1,20 @@
 """Masks -> the distance fields of loss BA."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kinflow import Observation
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.core.arrays import numpy_backend
+from kinflow.core.posterior import State
+from kinflow.core.solver import Solution
+from kinflow.fitting.backend import iterations, silent
 from kinflow.fitting.config import FitConfig
 from kinflow.fitting.part_fields import parts_term
-from kinflow.fitting.people import Means
+from kinflow.fitting.people import Means, gather
+from kinflow.fitting.stages import Search, body_parts
 from kinflow.priors.arrays import load_prior_arrays
 
 
@@ -34,3 +40,19 @@ def test_behind_somebody_of_the_same_photo_a_body_may_be_and_costs_nothing(photo
     assert (outside > 15).all()
     # what is to be explained is one's own mask alone
     assert fields.pixels[0, :, 0].max() < 90 < fields.pixels[1, :, 0].min()
+
+
+def test_a_minimum_is_tried_on_the_mask_however_often_a_better_one_was_found():
+    backend = numpy_backend(np.float64)
+    means = Means(default_body_arrays(), load_prior_arrays(), backend, FitConfig())
+    person = masked(slice(60, 140))
+    seen = replace(person, keypoints=np.random.default_rng(0).uniform(60, 140, (33, 2)))
+    people = gather([seen], [person.assumed_camera()], means)
+    z = np.zeros((5, means.prior.dim))
+    z[4] = np.random.default_rng(1).normal(size=means.prior.dim)
+    upright = np.tile(np.diag([1.0, -1.0, -1.0]), (5, 1, 1))
+    state = State(z, upright, np.zeros((5, 10)), np.tile([0.0, 0.0, 4.0], (5, 1)))
+    energy = np.array([1.0, 1.0, 1.0, 1.0, 2.0])
+    solution = Solution(state, energy, np.ones(5, bool), 1)
+    kept = body_parts(Search(people, solution, np.zeros(5, np.int64)), 0, iterations(silent, 0, 1))
+    assert len(kept.owner) == 2

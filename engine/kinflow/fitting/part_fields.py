@@ -41,8 +41,10 @@ def parts_term(
     random = np.random.default_rng(seed)
     rows = []
     for i, plane in enumerate(planes):
-        beside = [] if photo is None or use_parts else np.flatnonzero(photo == photo[i])
-        others = [p for j in beside if j != i and (p := planes[j]) is not None]
+        others: list[np.ndarray] = []
+        if photo is not None and not use_parts:
+            beside = np.flatnonzero(photo == photo[i])
+            others = [p for j in beside if j != i and (p := planes[j]) is not None]
         rows.append(_one(plane, channels, random, others))
     backend = means.backend
     skin = skin_sample(means.body, backend)

@@ -7,14 +7,16 @@ parts, one shape for all.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..core.arrays import Array, Namespace, arange_like, concat, pick, put_rows
+import numpy as np
+
+from ..core.arrays import Array, Namespace, arange_like, concat, pick, put_rows, to_numpy
 from ..core.camera import project
 from ..core.posterior import ROOT, SHARED_BETAS, TRANSL
 from ..core.solver import Progress, Solution, SolverConfig
 from ..core.terms.keypoints import keypoint_alignment
 from ..records import Parameters
 from .backend import minimise
-from .hypotheses import flipped_starts
+from .hypotheses import distinct, flipped_starts
 from .part_fields import parts_term
 from .people import People
 from .readings import other_readings
@@ -23,6 +25,7 @@ from .starts import Candidates, brought, rotated
 
 SHARPEST = 0.2
 NEAREST = 0.3  # m: no start is nearer
+MINIMA = 3  # of each person are fitted to the mask too
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def sharpen(search: Search, progress: Progress) -> Search:
 
 
 def body_parts(search: Search, seed: int, progress: Progress) -> Search:
-    """Loss BA beside KA, from everybody's best three."""
+    """Loss BA beside KA, from the best of everybody's distinct minima."""
     xp, people = search.xp, search.people
     depth = search.solution.state.transl[search.best(), 2]
     px_per_metre = people.focal() / xp.where(depth > NEAREST, depth, NEAREST)
@@ -157,9 +160,18 @@ def body_parts(search: Search, seed: int, progress: Progress) -> Search:
     if term is None:
         return search
     search = replace(search, people=people.with_term(term))
-    keep = search.best(3)
+    keep = _distinct(search, MINIMA)
     config = SolverConfig(people.means.config.part_iterations, first_damping=1.0)
     return Search(search.people, search.solved(keep, config, progress), search.owner[keep])
+
+
+def _distinct(search: Search, keep: int) -> Array:
+    """Rows of everybody's `keep` lowest minima that differ, by person."""
+    problem = search.people.problem.pick(search.owner)
+    joints = problem.posed(search.solution.state).joints()
+    columns = (joints, search.solution.energy, search.owner)
+    rows = [row for rows in distinct(*map(to_numpy, columns)) for row in rows[:keep]]
+    return search.people.means.backend.asarray(np.array(rows))
 
 
 def shared_shape(search: Search, progress: Progress) -> Search:
