@@ -2,8 +2,8 @@
 
 Test performers' poses on a floor: FOLDER/several, 100 photos of 2 to 4 people, and FOLDER/single,
 50 of one who stands (`ground_scenes`). With --set validation, of validation performers, to choose
-constants by. A render that is there already is not made again. Run it in
-the repository's root; needs the pip packages bpy and kinflow.
+constants by. A render that is there already is not made again. Run it in the repository's root;
+needs the pip packages bpy and kinflow.
 """
 
 from __future__ import annotations
