@@ -14,11 +14,11 @@ from .linear import AffinePrior, Mixture
 FILE = Path(__file__).parent.parent / "data" / "baselines.safetensors"
 
 
-def load_baselines() -> dict[str, PosePrior | Mixture]:
+def load_baselines(path: Path = FILE) -> dict[str, PosePrior | Mixture]:
     """vposer, mixture, gaussian and none, by name."""
     from .vposer import VPoserPrior
 
-    arrays = read_tensors(FILE)[0]
+    arrays = read_tensors(path)[0]
     nets = [
         tuple(
             tuple(arrays[f"vposer.{net}.{i}.{n}"].astype(np.float32) for n in ("weight", "bias"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,13 @@ from kinflow.core.arrays import numpy_namespace
 from kinflow.core.body import pose_skeleton
 from kinflow.core.representations import to_matrix, to_vector
 from kinflow.core.rotations import geodesic_angle
-from kinflow.mocap.dataset import PosePool, captured_poses, load_recordings, training_pool
+from kinflow.mocap.dataset import (
+    PosePool,
+    Recording,
+    captured_poses,
+    load_recordings,
+    training_pool,
+)
 from kinflow.tensorfile import write_tensors
 from kinflow.training.data import Pool
 from kinflow.training.schedule import warm_cosine
@@ -75,14 +82,19 @@ class Trial:
         return float(degrees), 1e3 * float(apart)
 
 
-def train_vposer(pool: PosePool, validation: Tensor, seed: int = 0) -> VPoser:
-    """On the flows' batches, without their lift. validation: rotations (N, 21, 3, 3)."""
+def train_vposer(
+    pool: PosePool, validation: Tensor, seed: int = 0
+) -> tuple[VPoser, list[list[object]]]:
+    """On the flows' batches, without their lift. validation: rotations (N, 21, 3, 3).
+
+    Returns the net and the rows of its curve.
+    """
     torch.manual_seed(seed)
     matrices = Pool(pool.poses.reshape(len(pool.poses), -1), pool.weights)
     random = np.random.default_rng(seed)
     trial = Trial(VPoser(), load_body())
     optimiser = torch.optim.Adam(trial.net.parameters(), lr=LR)
-    rows = []
+    rows: list[list[object]] = []
     for step in range(STEPS):
         optimiser.param_groups[0]["lr"] = LR * warm_cosine(step, STEPS, 300)
         x = matrices.draw((BATCH,), 0.0, random, MIXED_VPOSER)
@@ -96,10 +108,7 @@ def train_vposer(pool: PosePool, validation: Tensor, seed: int = 0) -> VPoser:
             values = (f"{float(loss):.4f}", f"{float(kl):.2f}", f"{degrees:.3f}", f"{mm:.2f}")
             rows.append([step + 1, *values])
             print(*rows[-1], flush=True)
-    with open(CURVE, "w", newline="") as stream:
-        header = ["step", "train_loss", "kl", "validation_degrees", "validation_mm"]
-        csv.writer(stream).writerows([header, *rows])
-    return trial.net
+    return trial.net, rows
 
 
 def fit_linear(pool: PosePool) -> dict[str, np.ndarray]:
@@ -146,21 +155,26 @@ def fit_mixture(
     return counts / len(x), means, covariances
 
 
-def main(mocap: Path) -> None:
-    recordings = load_recordings(mocap)
-    pool = training_pool(recordings)
+def train_baselines(
+    recordings: Sequence[Recording], out: Path, curve: Path, without: str = ""
+) -> None:
+    """All of them, to a file that `load_baselines` reads; `without`: a kind that is left out."""
+    pool = training_pool(recordings, without=without)
     validation = captured_poses(recordings, "validation").poses[:, :NUM_JOINTS]
     arrays = fit_linear(pool)
-    state = train_vposer(pool, torch.from_numpy(validation)).state_dict()
+    net, rows = train_vposer(pool, torch.from_numpy(validation))
+    with open(curve, "w", newline="") as stream:
+        header = ["step", "train_loss", "kl", "validation_degrees", "validation_mm"]
+        csv.writer(stream).writerows([header, *rows])
     # the encoder is for starts alone: half precision does
-    arrays |= {f"vposer.{k}": v.numpy() for k, v in state.items()}
+    arrays |= {f"vposer.{k}": v.numpy() for k, v in net.state_dict().items()}
     halves = ("vposer.encoder",)
     kept = {
         k: np.asarray(v, np.float16 if k.startswith(halves) else np.float32)
         for k, v in arrays.items()
     }
-    write_tensors(FILE, kept, {"kinflow_kind": "baselines", "format_version": "1"})
+    write_tensors(out, kept, {"kinflow_kind": "baselines", "format_version": "1"})
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    train_baselines(load_recordings(Path(sys.argv[1])), FILE, CURVE)

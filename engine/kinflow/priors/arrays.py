@@ -24,7 +24,7 @@ from .storage import PriorHeader, checksum, flow_of, read_prior_file
 from .unusual import PARTS, PERCENTS, Calibration, Unusual
 
 ASSETS = Path(__file__).parent.parent / "assets"
-SHIPPED = ("light", "light-aa", "light-rotmat", "realnvp")
+SHIPPED = ("light", "light-aa", "light-rotmat", "light-paper", "realnvp")
 _SIZE = 3 * NUM_BODY_JOINTS
 _SHAPES = {
     "gaussian.mean": (_SIZE,),
