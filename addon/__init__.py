@@ -3,10 +3,11 @@
 from . import operators, preferences, properties, session, ui
 from .engine import installation
 from .headless import command_line
+from .scene import hand_posed, settle
 
 # The order is the registration's: preferences first, because operators ask them; properties before
 # what shows them.
-_MODULES = (preferences, properties, operators, ui, command_line)
+_MODULES = (preferences, properties, session, hand_posed, settle, operators, ui, command_line)
 
 
 def register() -> None:
@@ -16,6 +17,5 @@ def register() -> None:
 
 def unregister() -> None:
     installation.cancel_current()
-    session.close()
     for module in reversed(_MODULES):
         module.unregister()

@@ -1,10 +1,10 @@
-"""Add-on data: people in the photo on the scene; latent and shape on each body."""
+"""Add-on data: people on the photo's collection; latent and shape on each body."""
 
 from __future__ import annotations
 
 import bpy
 
-from .scene import latent, limbs, pins, pose, pull
+from .scene import body, choice, hand_posed, latent, limbs, pins, pose, settle
 
 SLIDERS = 12
 
@@ -28,6 +28,7 @@ class KinflowPerson(bpy.types.PropertyGroup):
     keypoints: bpy.props.CollectionProperty(type=KinflowKeypoint)
     box: bpy.props.FloatVectorProperty(size=4)
     confidence: bpy.props.FloatProperty()
+    body: bpy.props.PointerProperty(type=bpy.types.Object)
 
 
 class KinflowHypothesis(bpy.types.PropertyGroup):
@@ -38,13 +39,42 @@ class KinflowHypothesis(bpy.types.PropertyGroup):
     data: bpy.props.StringProperty()
 
 
-class KinflowScene(bpy.types.PropertyGroup):
-    """The photo and the people in it."""
+def _person_shown(self: bpy.types.PropertyGroup) -> int:
+    current = choice.chosen(bpy.context)
+    return current.index if current.photo == self.id_data else -1
 
-    photo_path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
+
+def _person_chosen(self: bpy.types.PropertyGroup, index: int) -> None:
+    choice.choose_person(bpy.context, self.id_data, index)
+
+
+class KinflowPhoto(bpy.types.PropertyGroup):
+    """On every collection, empty unless `is_photo`."""
+
+    is_photo: bpy.props.BoolProperty()
+    path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
+    image: bpy.props.PointerProperty(type=bpy.types.Image)
+    camera: bpy.props.PointerProperty(type=bpy.types.Object)
     camera_json: bpy.props.StringProperty()
+    place: bpy.props.FloatProperty(
+        name="Place", description="Where along X the photo's camera and people are", unit="LENGTH"
+    )
     people: bpy.props.CollectionProperty(type=KinflowPerson)
-    active_person: bpy.props.IntProperty(name="Person", min=0)
+    active_person: bpy.props.IntProperty(
+        name="Person",
+        description="Whose keypoints and body are shown",
+        get=_person_shown,
+        set=_person_chosen,
+    )
+    last_person: bpy.props.IntProperty(min=0)
+
+
+class KinflowScene(bpy.types.PropertyGroup):
+    """The photo that is shown, and how the panels work."""
+
+    photo: bpy.props.PointerProperty(
+        type=bpy.types.Collection, name="Photo", poll=lambda _, found: found.kinflow.is_photo
+    )
     use_parts: bpy.props.BoolProperty(
         name="Use Silhouette",
         description="Fit the body's outline to the person mask besides the keypoints",
@@ -55,6 +85,7 @@ class KinflowScene(bpy.types.PropertyGroup):
         description="How far samples stray from the mean pose, in sigmas",
         default=0.8,
         min=0.0,
+        soft_max=1.0,
         max=2.0,
     )
     show_keypoints: bpy.props.BoolProperty(
@@ -84,18 +115,22 @@ for _limb in limbs.LIMBS:
 
 
 def _blend_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    latent.blend_stored(self.id_data)
-    pull.hold_pins(self.id_data)
+    if self.is_body:
+        latent.blend_stored(self.id_data)
+        settle.hold(self.id_data)
 
 
 def _latent_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    latent.pose_from_latent(self.id_data)
-    pull.hold_pins(self.id_data)
+    if pose.follows_properties(self.id_data):
+        body.own_data(self.id_data)
+        hand_posed.before_slider(self.id_data)
+        latent.pose_from_latent(self.id_data)
+        settle.hold(self.id_data)
 
 
 def _betas_update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    pose.shape_from_betas(self.id_data)
-    pull.hold_pins(self.id_data)
+    if pose.follows_properties(self.id_data):
+        settle.ask_for_shape(self.id_data)
 
 
 class KinflowPin(bpy.types.PropertyGroup):
@@ -115,8 +150,8 @@ class KinflowBody(bpy.types.PropertyGroup):
     """On every object, empty unless `is_body`. The latent, in sigmas, is the truth of the pose."""
 
     is_body: bpy.props.BoolProperty()
-    person_uid: bpy.props.StringProperty()
-    mesh_uid: bpy.props.StringProperty()
+    mesh: bpy.props.PointerProperty(type=bpy.types.Object)
+    photo: bpy.props.PointerProperty(type=bpy.types.Collection)
     prior: bpy.props.StringProperty(default="light")
     prior_checksum: bpy.props.StringProperty()
     betas: bpy.props.FloatVectorProperty(
@@ -125,6 +160,10 @@ class KinflowBody(bpy.types.PropertyGroup):
         size=10,
         soft_min=-3.0,
         soft_max=3.0,
+        min=-5.0,
+        max=5.0,
+        options=set(),
+        override={"LIBRARY_OVERRIDABLE"},
         update=_betas_update,
     )
     stored_a: bpy.props.StringProperty()
@@ -165,8 +204,12 @@ for _page in latent.PAGE_NAMES:
         name="Pose",
         description="Pose along the latent axes, in sigmas: believable poses lie within about 2",
         size=latent.PAGE_SIZE,
-        soft_min=-3.0,
-        soft_max=3.0,
+        soft_min=-2.5,
+        soft_max=2.5,
+        min=-100.0,
+        max=100.0,
+        options=set(),
+        override={"LIBRARY_OVERRIDABLE"},
         update=_latent_update,
     )
 
@@ -174,6 +217,7 @@ _CLASSES = (
     KinflowKeypoint,
     KinflowPerson,
     KinflowHypothesis,
+    KinflowPhoto,
     KinflowScene,
     KinflowPin,
     KinflowBody,
@@ -183,6 +227,7 @@ _CLASSES = (
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
+    bpy.types.Collection.kinflow = bpy.props.PointerProperty(type=KinflowPhoto)
     bpy.types.Scene.kinflow = bpy.props.PointerProperty(type=KinflowScene)
     bpy.types.Object.kinflow = bpy.props.PointerProperty(type=KinflowBody)
 
@@ -190,5 +235,6 @@ def register() -> None:
 def unregister() -> None:
     del bpy.types.Object.kinflow
     del bpy.types.Scene.kinflow
+    del bpy.types.Collection.kinflow
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

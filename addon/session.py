@@ -1,5 +1,8 @@
 """The one engine of this Blender, and what it has seen that is no scene data."""
 
+import bpy
+from bpy.app.handlers import persistent
+
 from kinflow.client import Engine, Job
 from kinflow.errors import EngineError
 from kinflow.records import FitResult, Observation
@@ -9,7 +12,7 @@ from .engine import find
 from .scene.pull import Drag
 
 _engine: Engine | None = None
-# masks and whole results, by the person's uid
+# masks and whole results, by `scene.photos.key_of`
 observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
 sequence: list[FitResult | None] = []
@@ -52,3 +55,24 @@ def close() -> None:
     if _engine is not None:
         _engine.close()
         _engine = None
+
+
+@persistent
+def _forget(*_: object) -> None:
+    """Another file: what was asked for and found belongs to the one before."""
+    global running_job, pulled
+    if _engine is not None and running_job is not None and not running_job.done:
+        _engine.cancel(running_job)
+    running_job = pulled = None
+    observations.clear()
+    results.clear()
+    sequence.clear()
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_forget)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_forget)
+    close()

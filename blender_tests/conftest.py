@@ -31,6 +31,28 @@ def shown_vertices(obj):
     return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+def put_fits(path, people, results):
+    """Detected people and their fits into a new photo, as after Fit. -> armatures."""
+    from pathlib import Path
+
+    from addon import session
+    from addon.scene import keypoints, photos
+
+    photo = photos.open_photo(bpy.context.scene, Path(path))
+    keypoints.store_people(photo, people)
+    keys = [photos.key_of(photo, person) for person in photo.kinflow.people]
+    session.results.update(zip(keys, results, strict=True))
+    assert bpy.ops.kinflow.apply_fit(keys=",".join(keys)) == {"FINISHED"}
+    return [person.body for person in photo.kinflow.people]
+
+
+def shown_photo():
+    """The photo that is chosen."""
+    from addon.scene.choice import chosen
+
+    return chosen(bpy.context).photo
+
+
 @pytest.fixture(scope="session", autouse=True)
 def registered():
     import addon

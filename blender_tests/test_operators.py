@@ -5,7 +5,7 @@ import sys
 import bpy
 import numpy as np
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, shown_photo
 
 from addon import session
 from addon.headless.photo import fit_photo
@@ -14,18 +14,20 @@ from addon.scene import body
 
 
 def test_open_find_and_fit_make_a_body():
-    scene = bpy.context.scene
     assert bpy.ops.kinflow.import_photo(filepath=str(SAMPLES / "punch.png")) == {"FINISHED"}
     assert bpy.ops.kinflow.detect() == {"FINISHED"}
-    assert len(scene.kinflow.people) == 1 and len(scene.kinflow.people[0].keypoints) == 33
-    assert scene.kinflow.people[0].keypoints[0].name == "nose"
+    assert (
+        len(shown_photo().kinflow.people) == 1
+        and len(shown_photo().kinflow.people[0].keypoints) == 33
+    )
+    assert shown_photo().kinflow.people[0].keypoints[0].name == "nose"
     assert bpy.ops.kinflow.fit() == {"FINISHED"}
     armature = body.find_bodies()[0]
     assert (
         armature.kinflow.status in ("converged", "max_iterations")
         and 0 < armature.kinflow.error_px < 15
     )
-    point = scene.kinflow.people[0].keypoints[15]
+    point = shown_photo().kinflow.people[0].keypoints[15]
     point.x += 25
     before = np.array(armature.pose.bones["left_shoulder"].matrix)
     assert bpy.ops.kinflow.refit() == {"FINISHED"}
@@ -44,9 +46,9 @@ def test_a_keypoint_switched_off_is_not_used():
 
     bpy.ops.kinflow.import_photo(filepath=str(SAMPLES / "punch.png"))
     bpy.ops.kinflow.detect()
-    person = bpy.context.scene.kinflow.people[0]
+    person = shown_photo().kinflow.people[0]
     person.keypoints[15].enabled = False
-    assert observation_of(bpy.context.scene, person).confidence[15] == 0
+    assert observation_of(shown_photo(), person).confidence[15] == 0
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def test_sliders_say_what_a_pull_has_made(armature):
 def test_an_abandoned_pull_leaves_every_digit(armature):
     armature.pose.bones["left_elbow"].rotation_mode = "XYZ"
     armature.pose.bones["left_elbow"].rotation_euler = (0.2, 0.1, 0.4)
+    bpy.context.view_layer.update()
     before = state_of(armature)
     drag = Drag(bpy.context, armature, "left_wrist")
     drag.move(drag.place + Vector((0.1, -0.2, 0.3)))

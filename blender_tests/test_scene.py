@@ -6,24 +6,18 @@ import bpy
 import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
-from conftest import shown_vertices
+from conftest import put_fits, shown_photo, shown_vertices
 
 from addon import session
 from addon.operators.apply_fit import show_result
-from addon.scene import body, camera, latent, pose
-from addon.scene.keypoints import store_people
+from addon.scene import body, camera, latent, photos, pose
 from kinflow.core.skeleton import JOINT_NAMES, PARENTS
 from kinflow.gravity import gravity_of, level_gravity, pitch_and_roll
 
 
 def apply(name, fitted):
     path, people, results = fitted[name]
-    bpy.context.scene.kinflow.photo_path = path
-    store_people(bpy.context.scene, people)
-    uids = [p.uid for p in bpy.context.scene.kinflow.people]
-    session.results.update(zip(uids, results, strict=True))
-    assert bpy.ops.kinflow.apply_fit(uids=",".join(uids)) == {"FINISHED"}
-    return body.find_bodies()[0], results[0]
+    return put_fits(path, people, results)[0], results[0]
 
 
 TILTS = [(0.0, 0.0), (-25.0, 4.0), (15.0, -5.0), (-90.0, 0.0), (0.0, 90.0)]  # pitch, roll
@@ -44,7 +38,7 @@ def test_shown_mesh_equals_the_engines_vertices_within_a_tenth_of_a_millimetre(
     fitted_samples, name, pitch, roll
 ):
     armature, result = apply(name, tilted(fitted_samples, name, pitch, roll))
-    view = camera.viewpoint()
+    view = camera.viewpoint(shown_photo())
     shown = shown_vertices(armature)
     assert np.linalg.norm(shown - view.points(result.vertices), axis=1).max() < 1e-4
     # what is up in the photo is up in Blender, and the floor is Blender's
@@ -68,7 +62,7 @@ def test_joints_projected_by_blenders_camera_lie_within_half_a_pixel(
 def pixel_error(armature, result) -> float:
     """Largest distance of a joint's head, as Blender's camera sees it, from the engine's, px."""
     bpy.context.view_layer.update()
-    scene, matched = bpy.context.scene, camera.find_camera()
+    scene, matched = bpy.context.scene, camera.camera_of(shown_photo())
     errors = []
     for joint, point in zip(JOINT_NAMES, result.camera.project(result.joints), strict=True):
         place = armature.matrix_world @ armature.pose.bones[joint].head
@@ -87,7 +81,7 @@ def test_an_off_centre_camera_projects_as_the_engine_does(fitted_samples):
 
 def test_the_camera_has_the_photos_pitch_roll_and_height_and_looks_along_y(fitted_samples):
     _, result = apply("portrait", tilted(fitted_samples, "portrait", -25.0, 4.0))
-    matched = camera.find_camera()
+    matched = camera.camera_of(shown_photo())
     assert matched.location.z == pytest.approx(result.floor, abs=1e-5)
     np.testing.assert_allclose(matched.location[:2], 0, atol=1e-6)
     across, up, back = np.array(matched.matrix_world.to_3x3()).T
@@ -98,7 +92,7 @@ def test_the_camera_has_the_photos_pitch_roll_and_height_and_looks_along_y(fitte
 
 
 def test_the_rig_has_smpls_24_bones_in_smpls_tree():
-    armature = body.create_body(bpy.context)
+    armature = body.create_body(bpy.context.collection)
     assert [b.name for b in armature.data.bones] and set(armature.data.bones.keys()) == set(
         JOINT_NAMES
     )
@@ -110,7 +104,7 @@ def test_the_rig_has_smpls_24_bones_in_smpls_tree():
 
 
 def test_bones_point_to_their_children():
-    armature = body.create_body(bpy.context)
+    armature = body.create_body(bpy.context.collection)
     for bone in armature.data.bones:
         if bone.name in ("pelvis", "spine3") or not bone.children:
             continue
@@ -123,11 +117,11 @@ def test_the_mesh_is_skinned_to_the_rig_with_the_photo_behind(fitted_samples):
     mesh = body.mesh_of(armature)
     modifier = next(m for m in mesh.modifiers if m.type == "ARMATURE")
     assert modifier.object == armature and {g.name for g in mesh.vertex_groups} == set(JOINT_NAMES)
-    data = camera.find_camera().data
+    data = camera.camera_of(shown_photo()).data
     assert data.show_background_images and data.background_images[0].image.filepath.endswith(
         "punch.png"
     )
-    assert bpy.context.scene.camera == camera.find_camera()
+    assert bpy.context.scene.camera == camera.camera_of(shown_photo())
 
 
 def test_without_a_floor_the_lowest_point_of_all_bodies_is_on_the_ground(fitted_samples):
@@ -135,7 +129,7 @@ def test_without_a_floor_the_lowest_point_of_all_bodies_is_on_the_ground(fitted_
     # nearer to the sky, and further away
     other = moved(result, np.array([0.8, -0.3, 1.0]))
     known = {"gravity": level_gravity(), "floor": None}
-    low, high = apply_all(path, people * 2, [replace(r, **known) for r in (result, other)])
+    low, high = put_fits(path, people * 2, [replace(r, **known) for r in (result, other)])
     assert abs(shown_vertices(low)[:, 2].min()) < 1e-3
     assert shown_vertices(high)[:, 2].min() == pytest.approx(0.3, abs=1e-3)
 
@@ -147,58 +141,52 @@ def moved(result, way):
     return replace(result, **places)
 
 
-def apply_all(path, people, results):
-    """Bodies of these results, as after Fit, in the people's order."""
-    state = bpy.context.scene.kinflow
-    state.photo_path = path
-    store_people(bpy.context.scene, people)
-    uids = [p.uid for p in state.people]
-    session.results.update(zip(uids, results, strict=True))
-    assert bpy.ops.kinflow.apply_fit(uids=",".join(uids)) == {"FINISHED"}
-    return [next(b for b in body.find_bodies() if b.kinflow.person_uid == uid) for uid in uids]
-
-
 def two_people(fitted_samples):
     """Two people of a photo from above, on one floor. -> bodies, results."""
     path, people, (result, *_) = tilted(fitted_samples, "portrait", -20.0, 3.0)["portrait"]
     along = np.cross(result.gravity, [1.0, 0.0, 0.0])
     results = [result, moved(result, 1.5 * along / np.linalg.norm(along))]
-    return apply_all(path, people * 2, results), results
+    return put_fits(path, people * 2, results), results
 
 
 def test_people_of_a_photo_stand_on_one_floor_in_their_true_places(fitted_samples):
     bodies, results = two_people(fitted_samples)
-    shown = [shown_vertices(b) for b in bodies]
-    for vertices, result in zip(shown, results, strict=True):
+    seen = [shown_vertices(b) for b in bodies]
+    for vertices, result in zip(seen, results, strict=True):
         assert abs(vertices[:, 2].min()) < 1e-3
-        assert np.abs(vertices - camera.viewpoint().points(result.vertices)).max() < 1e-4
-    assert np.linalg.norm(shown[1] - shown[0], axis=1) == pytest.approx(1.5, abs=1e-4)
+        assert (
+            np.abs(vertices - camera.viewpoint(shown_photo()).points(result.vertices)).max() < 1e-4
+        )
+    assert np.linalg.norm(seen[1] - seen[0], axis=1) == pytest.approx(1.5, abs=1e-4)
 
 
 def test_a_refit_of_one_leaves_the_camera_and_everybody_else(fitted_samples):
     bodies, results = two_people(fitted_samples)
-    before, other = np.array(camera.find_camera().matrix_world), shown_vertices(bodies[0])
+    before, other = (
+        np.array(camera.camera_of(shown_photo()).matrix_world),
+        shown_vertices(bodies[0]),
+    )
     nearer = moved(results[1], np.array([0.0, 0.0, -0.2]))
-    uid = bodies[1].kinflow.person_uid
-    session.results[uid] = replace(nearer, gravity=gravity_of(-5.0, 0.0), floor=None)
-    assert bpy.ops.kinflow.apply_fit(uids=uid) == {"FINISHED"}
-    np.testing.assert_array_equal(np.array(camera.find_camera().matrix_world), before)
+    key = photos.key_of(shown_photo(), shown_photo().kinflow.people[1])
+    session.results[key] = replace(nearer, gravity=gravity_of(-5.0, 0.0), floor=None)
+    assert bpy.ops.kinflow.apply_fit(keys=key) == {"FINISHED"}
+    np.testing.assert_array_equal(np.array(camera.camera_of(shown_photo()).matrix_world), before)
     np.testing.assert_array_equal(shown_vertices(bodies[0]), other)
-    wanted = camera.viewpoint().points(nearer.vertices)
+    wanted = camera.viewpoint(shown_photo()).points(nearer.vertices)
     assert np.abs(shown_vertices(bodies[1]) - wanted).max() < 1e-4
 
 
 def test_a_fit_lands_in_the_photo_wherever_its_armature_was_moved(fitted_samples):
     armature, result = apply("portrait", tilted(fitted_samples, "portrait", -25.0, 4.0))
     armature.location, armature.rotation_euler = (1, 2, 3), (0.3, 0.2, 1.0)
-    show_result(armature, result, camera.viewpoint())
-    wanted = camera.viewpoint().points(result.vertices)
+    show_result(armature, result, camera.viewpoint(shown_photo()))
+    wanted = camera.viewpoint(shown_photo()).points(result.vertices)
     assert np.abs(shown_vertices(armature) - wanted).max() < 1e-4
 
 
 @pytest.mark.parametrize("size", [0.0, 2.0, -2.0])
 def test_the_rest_pose_stands_on_the_floor_around_the_rigs_origin(size):
-    armature = body.create_body(bpy.context)
+    armature = body.create_body(bpy.context.collection)
     armature.kinflow.betas[0] = size
     armature.data.pose_position = "REST"
     vertices = shown_vertices(armature)
@@ -225,7 +213,7 @@ def test_clearing_location_and_rotation_leaves_a_fitted_body_where_it_stands(fit
 
 
 def test_correctives_are_few_and_need_no_scripted_expressions():
-    armature = body.create_body(bpy.context)
+    armature = body.create_body(bpy.context.collection)
     drivers = body.mesh_of(armature).data.shape_keys.animation_data.drivers
     assert 0 < len(drivers) <= 40
     assert all(d.driver.type == "SUM" and not d.driver.expression.startswith("#") for d in drivers)
@@ -237,7 +225,7 @@ def test_correctives_follow_a_bone_posed_by_hand():
     from kinflow.core.arrays import numpy_namespace as xp
     from kinflow.core.rotations import axis_angle_to_matrix
 
-    armature = body.create_body(bpy.context)
+    armature = body.create_body(bpy.context.collection)
     turn = axis_angle_to_matrix(xp, np.array([0.3, -0.2, 1.1]))
     index = JOINT_NAMES.index("left_shoulder")
     rotations = np.tile(np.eye(3), (23, 1, 1))
@@ -263,9 +251,9 @@ def test_bodies_are_found_after_renaming_and_a_second_fit_updates_them(fitted_sa
     armature, result = apply("portrait", fitted_samples)
     armature.name = "Something else"
     body.mesh_of(armature).name = "Mesh too"
-    person = bpy.context.scene.kinflow.people[0]
-    session.results[person.uid] = result
-    assert bpy.ops.kinflow.apply_fit(uids=person.uid) == {"FINISHED"}
+    key = photos.key_of(shown_photo(), shown_photo().kinflow.people[0])
+    session.results[key] = result
+    assert bpy.ops.kinflow.apply_fit(keys=key) == {"FINISHED"}
     assert (
         len(body.find_bodies()) == 1
         and len([o for o in bpy.data.objects if o.type == "CAMERA"]) == 1

@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from kinflow.errors import KinflowError
 from kinflow.records import FitResult
 
 from .. import preferences, session
+from ..scene import keypoints, photos
 from .photo import run_operator
 from .studio import Output, clear_scene, save_scene, writing
 
@@ -60,11 +60,15 @@ def _make_scene(
         return {}
     clear_scene()
     context = bpy.context
-    context.scene.kinflow.photo_path = source["path"] if source["frame"] is None else ""
+    # Blender shows no frame of a video as a picture
+    path = Path(source["path"]) if source["frame"] is None else Path()
+    photo = photos.open_photo(context.scene, path, source["stem"])
+    photo.kinflow.path = "" if source["frame"] is not None else photo.kinflow.path
     session.results.clear()
-    # not by the photo's name: a comma ends a uid, and a name need not be text
-    session.results |= {uuid.uuid4().hex: FitResult.load(path) for path in fits}
-    sentence = run_operator(bpy.ops.kinflow.apply_fit, uids=",".join(session.results))
+    for fit in fits:
+        person = keypoints.add_person(photo)
+        session.results[photos.key_of(photo, person)] = FitResult.load(fit)
+    sentence = run_operator(bpy.ops.kinflow.apply_fit, keys=",".join(session.results))
     if sentence is not None:
         return {"error": sentence}
     with writing(folder):

@@ -11,6 +11,7 @@ from kinflow.errors import KinflowError
 from kinflow.records import FITTED
 
 from .. import session
+from ..scene import photos
 from .studio import Output, clear_scene, save_scene, writing
 
 
@@ -32,8 +33,8 @@ def fit_photo(photo: Path, folder: Path, output: Output | None = None) -> dict[s
         seconds[name] = round(time.perf_counter() - started, 2)
         if sentence is not None:
             return {"error": sentence or f"{photo} could not be fitted.", "seconds": seconds}
-    people = context.scene.kinflow.people
-    results = [session.results[p.uid] for p in people if p.uid in session.results]
+    keys = photos.people_by_key(context.scene)
+    results = [session.results[key] for key in keys if key in session.results]
     try:
         with writing(folder):
             seconds |= save_scene(context, folder, output or Output())

@@ -6,11 +6,10 @@ import numpy as np
 from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
-from ..scene import body, camera
+from ..scene import body, camera, choice, hand_posed, photos
 from ..scene.frames import Viewpoint
 from ..scene.latent import prior_of
 from ..scene.parameters import Parameters, apply_parameters
-from .common import select_only
 
 
 class KINFLOW_OT_apply_fit(bpy.types.Operator):
@@ -20,27 +19,30 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
     bl_label = "Apply Fit"
     bl_options = {"UNDO", "INTERNAL"}
 
-    uids: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    keys: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        state, known = context.scene.kinflow, session.results
-        pairs = [(uid, known[uid]) for uid in self.uids.split(",") if uid in known]
-        good = [(uid, r) for uid, r in pairs if r.status in FITTED]
-        bad = [r for _, r in pairs if r.status not in FITTED]
+        state, people = context.scene.kinflow, photos.people_by_key(context.scene)
+        keys = [key for key in self.keys.split(",") if key in people and key in session.results]
+        good = {key: r for key in keys if (r := session.results[key]).status in FITTED}
+        bad = [session.results[key] for key in keys if key not in good]
         if not good:
             state.message = bad[0].message if bad else "There is nothing to apply."
             self.report({"ERROR"}, state.message)
             return {"CANCELLED"}
-        photo = bpy.path.abspath(state.photo_path) or None
-        view = camera.viewpoint()
+        photo = people[keys[0]][0]
+        fitted = [people[key][1] for key in good]
+        view = camera.viewpoint(photo)
         # the others of the photo stand as the camera that is there saw them
-        if not others_are_fitted(context, [uid for uid, _ in good]):
-            view = viewpoints_of([r for _, r in good])[0]
-            camera.match_camera(context, good[0][1].camera, photo, view)
-        for uid, result in good:
-            armature = body_of_person(uid) or new_body(context, uid, result, view)
+        if not others_are_fitted(photo, fitted):
+            view = viewpoints_of(list(good.values()))[0].moved(photo.kinflow.place)
+            camera.match_camera(context.scene, photo, next(iter(good.values())).camera, view)
+        for person, result in zip(fitted, good.values(), strict=True):
+            armature = photos.body_of_person(person) or new_body(photo, person, result, view)
             show_result(armature, result, view)
-        select_only(context, armature)
+        if choice.chosen(context).body not in [photos.body_of_person(p) for p in fitted]:
+            choice.select_only(context, photos.body_of_person(fitted[0]))
+        good = list(good.items())
         mean = float(np.mean([r.keypoint_error_px for _, r in good]))
         state.message = f"{len(good)} fitted, {mean:.1f} px"
         prior = prior_of(armature)
@@ -66,25 +68,21 @@ def viewpoints_of(results: list[FitResult]) -> list[Viewpoint]:
     return [Viewpoint.above_floor(r.gravity, h) for r, h in zip(results, heights, strict=True)]
 
 
-def others_are_fitted(context: bpy.types.Context, uids: list[str]) -> bool:
-    """Whether the photo's camera and somebody else's body are there already."""
-    others = [p.uid for p in context.scene.kinflow.people if p.uid not in uids]
-    return camera.find_camera() is not None and any(body_of_person(uid) for uid in others)
-
-
-def body_of_person(uid: str) -> bpy.types.Object | None:
-    """The body that a person of the photo was fitted to, by the person's uid."""
-    return next((b for b in body.find_bodies() if b.kinflow.person_uid == uid), None)
+def others_are_fitted(photo: bpy.types.Collection, people: list[bpy.types.PropertyGroup]) -> bool:
+    """Whether a photo's camera and the body of somebody else in it are there already."""
+    others = [person for person in photo.kinflow.people if person not in people]
+    return camera.camera_of(photo) is not None and any(map(photos.body_of_person, others))
 
 
 def new_body(
-    context: bpy.types.Context, uid: str, result: FitResult, view: Viewpoint
+    photo: bpy.types.Collection,
+    person: bpy.types.PropertyGroup,
+    result: FitResult,
+    view: Viewpoint,
 ) -> bpy.types.Object:
-    """A body for a person of the photo, its origin on the ground below where the fit has it."""
-    people = context.scene.kinflow.people
-    name = next((p.name for p in people if p.uid == uid), "Body")
-    armature = body.create_body(context, name, preferences.get("prior"))
-    armature.kinflow.person_uid = uid
+    """A body for a person of a photo, its origin on the ground below where the fit has it."""
+    armature = body.create_body(photo, person.name, preferences.get("prior"))
+    person.body, armature.kinflow.photo = armature, photo
     stand_below(armature, result, view)
     return armature
 
@@ -106,3 +104,4 @@ def show_result(armature: bpy.types.Object, result: FitResult, view: Viewpoint) 
         entry = state.hypotheses.add()
         entry.energy, entry.error_px = hypothesis.energy, hypothesis.keypoint_error_px
         entry.data = Parameters.of(hypothesis, result.prior).to_json()
+    hand_posed.note(armature)

@@ -8,7 +8,8 @@ from kinflow.client import Job
 from kinflow.errors import CancelledError, KinflowError
 
 from .. import session
-from ..scene.body import find_bodies
+from ..scene import choice, hand_posed
+from ..scene.body import is_body, own_data
 
 POLL_SECONDS = 0.03
 SHOW_SECONDS = 0.25
@@ -17,19 +18,13 @@ AT_WORK = "The engine is at work: wait for it, or press Esc"
 
 
 def active_body(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The active object's body, be it the armature or its mesh; else the only body."""
-    obj = context.active_object
-    for candidate in (obj, obj.parent) if obj is not None else ():
-        if candidate is not None and candidate.type == "ARMATURE" and candidate.kinflow.is_body:
-            return candidate
-    bodies = find_bodies()
-    return bodies[0] if len(bodies) == 1 else None
+    """The body that panels show and operators change."""
+    return choice.chosen(context).body
 
 
 def active_rig(context: bpy.types.Context) -> bpy.types.Object | None:
     """The active object where it is a body's armature: a preset names what it sets by that."""
-    obj = context.active_object
-    return obj if obj is not None and obj.type == "ARMATURE" and obj.kinflow.is_body else None
+    return context.active_object if is_body(context.active_object) else None
 
 
 def needs(operator: type[bpy.types.Operator], condition: object, sentence: str) -> bool:
@@ -37,14 +32,6 @@ def needs(operator: type[bpy.types.Operator], condition: object, sentence: str) 
     if not condition:
         operator.poll_message_set(sentence)
     return bool(condition)
-
-
-def select_only(context: bpy.types.Context, obj: bpy.types.Object) -> None:
-    """Makes an object the selected and the active one."""
-    for other in context.selected_objects:
-        other.select_set(False)
-    obj.select_set(True)
-    context.view_layer.objects.active = obj
 
 
 class BodyOperator:
@@ -55,13 +42,21 @@ class BodyOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         armature = active_body(context)
+        obj = context.active_object
+        if armature is None and obj is not None and obj.instance_type == "COLLECTION":
+            sentence = "This is an instance: Object > Apply > Make Instances Real makes it a body"
+            return needs(cls, False, sentence)
         linked = "This body is linked from another file: append it, or make a library override"
         return needs(cls, armature, "Select a kinflow body, or add one") and needs(
             cls, armature.library is None, linked
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.change(context, active_body(context))
+        armature = active_body(context)
+        own_data(armature)
+        hand_posed.read_in(armature)
+        self.change(context, armature)
+        hand_posed.note(armature)
         return {"FINISHED"}
 
 

@@ -5,7 +5,7 @@ import bpy
 from kinflow.client import Job
 
 from .. import preferences, session
-from ..scene import keypoints
+from ..scene import choice, keypoints, photos
 from .common import PEOPLE_FIRST, EngineJob, needs
 
 
@@ -25,16 +25,18 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        people = context.scene.kinflow.people
-        return needs(cls, len(people), PEOPLE_FIRST) and super().poll(context)
+        photo = choice.chosen(context).photo
+        found = photo is not None and len(photo.kinflow.people)
+        return needs(cls, found, PEOPLE_FIRST) and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
-        state = context.scene.kinflow
-        people = list(state.people)
+        state, current = context.scene.kinflow, choice.chosen(context)
+        photo = current.photo
+        people = list(photo.kinflow.people)
         if not self.everybody:
-            people = people[state.active_person : state.active_person + 1]
-        self._uids = [p.uid for p in people]
-        observations = [keypoints.observation_of(context.scene, p) for p in people]
+            people = [person for person in people if person == current.person]
+        self._keys = [photos.key_of(photo, p) for p in people]
+        observations = [keypoints.observation_of(photo, p) for p in people]
         return session.engine().submit(
             "fit",
             observations=observations,
@@ -46,5 +48,5 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
-        session.results.update(zip(self._uids, value, strict=True))
-        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=",".join(self._uids))
+        session.results.update(zip(self._keys, value, strict=True))
+        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=",".join(self._keys))

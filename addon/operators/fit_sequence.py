@@ -1,4 +1,4 @@
-"""Several photos, or a video, to keyframes."""
+"""Several photos, or a video, to keyframes: one motion or single poses, by the files."""
 
 from pathlib import Path
 
@@ -10,13 +10,14 @@ from kinflow.client import Job
 from kinflow.errors import KinflowError
 
 from .. import preferences, session
+from ..scene import clip_files
 from .common import EngineJob
 
 SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 
 
 class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
-    """Fit one person through several photos, or through a video, and key a body, a photo a frame"""
+    """Fit a person in a video, in numbered frames, or in single photos, and key a new body"""
 
     bl_idname = "kinflow.fit_sequence"
     bl_label = "Photos to Keyframes"
@@ -28,14 +29,23 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-    step: bpy.props.IntProperty(
-        name="Frames a Photo", description="Frames from one photo to the next", default=1, min=1
+    kind: bpy.props.EnumProperty(
+        name="Keep as",
+        items=[
+            (
+                "FILES",
+                "By the Files",
+                "Videos and numbered frames are a motion, others poses",
+            ),
+            ("MOTION", "Motion", "One person is followed, and all frames are fitted together"),
+            ("POSES", "Poses", "Each photo by itself, each on the floor"),
+        ],
     )
-    smooth: bpy.props.BoolProperty(
-        name="One Motion",
-        description="The photos are frames of one clip: "
-        "track the person and fit all frames together",
-        default=True,
+    step: bpy.props.IntProperty(
+        name="Step",
+        description="Frames of the timeline from one pose to the next",
+        default=1,
+        min=1,
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -51,19 +61,25 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
 
     def send(self, context: bpy.types.Context) -> Job:
         folder = Path(bpy.path.abspath(self.directory))
-        names = sorted(f.name for f in self.files if Path(f.name).suffix.lower() in SUFFIXES)
+        known = [f.name for f in self.files if Path(f.name).suffix.lower() in SUFFIXES]
+        names = clip_files.in_order(known)
         if not names:
             raise KinflowError("No photo was chosen.", "Choose several photos of one person.")
+        by_files = self.kind == "FILES" and clip_files.are_one_motion(names)
+        self._motion = by_files or self.kind == "MOTION"
+        self._source = str(folder / names[0])
         return session.engine().submit(
             "fit_sequence",
             photos=[str(folder / name) for name in names],
             prior=preferences.get("prior"),
             device=preferences.get("device"),
             losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"],
-            smooth=self.smooth,
+            smooth=self._motion,
             mesh=True,
         )
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
         session.sequence = value
-        return bpy.ops.kinflow.apply_sequence("EXEC_DEFAULT", True, step=self.step)
+        return bpy.ops.kinflow.apply_sequence(
+            "EXEC_DEFAULT", True, source=self._source, motion=self._motion, step=self.step
+        )

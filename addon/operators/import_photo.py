@@ -7,13 +7,13 @@ from bpy_extras.io_utils import ImportHelper
 
 from kinflow.batch.sources import PHOTO_SUFFIXES
 
-from ..scene import camera
+from ..scene import camera, choice, photos
 
 SUFFIXES = ";".join(sorted(PHOTO_SUFFIXES))
 
 
 class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
-    """Open a photo of people"""
+    """Open a photo of people; photos that are open already stay as they are"""
 
     bl_idname = "kinflow.import_photo"
     bl_label = "Open Photo"
@@ -28,11 +28,10 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
         if not path.is_file():
             self.report({"ERROR"}, f"There is no file {path}. Choose a photo.")
             return {"CANCELLED"}
-        state = context.scene.kinflow
-        state.photo_path = str(path)
-        state.people.clear()
-        camera.load_photo(str(path))
-        state.message = ""
+        photo = photos.open_photo(context.scene, path)
+        camera.load_photo(photo)
+        choice.choose_photo(context, photo)
+        context.scene.kinflow.message = ""
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

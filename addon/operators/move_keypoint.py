@@ -7,9 +7,9 @@ from kinflow.errors import KinflowError
 from kinflow.records import FITTED, FitResult
 
 from .. import session
-from ..scene import camera, keypoints, limbs
+from ..scene import camera, choice, limbs, photos
 from ..scene.photo_view import nearest_keypoint, photo_view
-from .apply_fit import body_of_person, show_result
+from .apply_fit import show_result
 from .common import AT_WORK, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
 from .refit import submit_refit
 
@@ -40,18 +40,17 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = keypoints.active_person(context.scene)
+        person = choice.chosen(context).person
         return needs(cls, person, PEOPLE_FIRST) and needs(cls, not session.busy(), AT_WORK)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        person = keypoints.active_person(context.scene)
+        self._photo, person = self._begin(context)
         if self.index >= len(person.keypoints):
             text = f"There is no keypoint {self.index}; this person has {len(person.keypoints)}."
             self.report({"ERROR"}, text)
             return {"CANCELLED"}
-        self._uid, self._before = person.uid, _state(person)
         self._place(person, self.x, self.y)
-        if person.uid not in session.results:
+        if self._key not in session.results:
             return {"FINISHED"}
         try:
             self._show(context, session.engine().wait(submit_refit(context)))
@@ -62,22 +61,21 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        person = keypoints.active_person(context.scene)
-        view = photo_view(context)
+        self._photo, person = self._begin(context)
+        view = photo_view(context, self._photo)
         if view is None or not len(person.keypoints):
             self.report({"WARNING"}, "Look through the photo's camera to drag keypoints.")
             return {"CANCELLED"}
         self.index, _ = nearest_keypoint(person, view, (event.mouse_region_x, event.mouse_region_y))
-        self._uid, self._before = person.uid, _state(person)
-        self._last = session.results.get(person.uid)
+        self._last = session.results.get(self._key)
         self._refits, self._moved, self._stale = 0, False, False
         self._timer = context.window_manager.event_timer_add(POLL_SECONDS, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        person = next((p for p in context.scene.kinflow.people if p.uid == self._uid), None)
-        view = photo_view(context)
+        person = self._person(context)
+        view = photo_view(context, self._photo) if person is not None else None
         if person is None or view is None:
             self._end(context)
             return {"CANCELLED"}
@@ -103,13 +101,24 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Puts the keypoints and the body back: Esc, and Blender where it ends the operator."""
-        person = next((p for p in context.scene.kinflow.people if p.uid == self._uid), None)
+        person = self._person(context)
         for point, before in zip(person.keypoints if person else (), self._before, strict=False):
             point.x, point.y, point.confidence, point.enabled = before
         if self._last is not None and self._refits:
-            session.results[self._uid] = self._last
-            self._apply(self._last)
+            session.results[self._key] = self._last
+            self._apply(context, self._last)
         self._end(context)
+
+    def _begin(
+        self, context: bpy.types.Context
+    ) -> tuple[bpy.types.Collection, bpy.types.PropertyGroup]:
+        current = choice.chosen(context)
+        self._key = photos.key_of(current.photo, current.person)
+        self._before = _state(current.person)
+        return current.photo, current.person
+
+    def _person(self, context: bpy.types.Context) -> bpy.types.PropertyGroup | None:
+        return photos.people_by_key(context.scene).get(self._key, (None, None))[1]
 
     def _name(self, person: bpy.types.PropertyGroup) -> str:
         return person.keypoints[self.index].name.replace("_", " ")
@@ -146,19 +155,20 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             context.scene.kinflow.message = str(error)
 
     def _show(self, context: bpy.types.Context, result: FitResult) -> None:
-        person = keypoints.active_person(context.scene)
-        session.results[person.uid] = result
+        person = self._person(context)
+        session.results[self._key] = result
         self._refits += 1
-        self._apply(result)
+        self._apply(context, result)
         context.scene.kinflow.message = (
             f"{self._name(person)} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
         )
         redraw(context)
 
-    def _apply(self, result: FitResult) -> None:
-        armature = body_of_person(self._uid)
+    def _apply(self, context: bpy.types.Context, result: FitResult) -> None:
+        photo, person = photos.people_by_key(context.scene)[self._key]
+        armature = photos.body_of_person(person)
         if armature is not None and result.status in FITTED:
-            show_result(armature, result, camera.viewpoint())
+            show_result(armature, result, camera.viewpoint(photo))
 
     def _end(self, context: bpy.types.Context) -> None:
         if self._timer is not None:

@@ -6,12 +6,12 @@ from kinflow.client import Job
 from kinflow.records import FitResult
 
 from .. import preferences, session
-from ..scene import keypoints
+from ..scene import choice, keypoints, photos
 from .common import EngineJob, needs
 
 
 class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
-    """Fit the active person again from the last solution, with the keypoints as they are now"""
+    """Fit the chosen person again from the last solution, with the keypoints as they are now"""
 
     bl_idname = "kinflow.refit"
     bl_label = "Refit"
@@ -19,26 +19,31 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = keypoints.active_person(context.scene)
-        fitted = person is not None and person.uid in session.results
+        current = choice.chosen(context)
+        fitted = current.person is not None and key_of(current) in session.results
         return needs(cls, fitted, "Fit this person first") and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
-        self._uid = keypoints.active_person(context.scene).uid
+        self._key = key_of(choice.chosen(context))
         return submit_refit(context)
 
     def finish(self, context: bpy.types.Context, value: FitResult) -> set[str]:
-        session.results[self._uid] = value
-        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
+        session.results[self._key] = value
+        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=self._key)
+
+
+def key_of(current: choice.Choice) -> str:
+    """What the session knows the chosen person by."""
+    return photos.key_of(current.photo, current.person)
 
 
 def submit_refit(context: bpy.types.Context) -> Job:
-    """Asks the engine to fit the active person again from the last result."""
-    person = keypoints.active_person(context.scene)
+    """Asks the engine to fit the chosen person again from the last result."""
+    current = choice.chosen(context)
     return session.engine().submit(
         "refit",
-        observation=keypoints.observation_of(context.scene, person),
-        last=session.results[person.uid],
+        observation=keypoints.observation_of(current.photo, current.person),
+        last=session.results[key_of(current)],
         prior=preferences.get("prior"),
         device=preferences.get("device"),
         mesh=True,

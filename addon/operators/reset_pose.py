@@ -1,17 +1,22 @@
-"""The mean pose."""
+"""The poses to begin from."""
 
 import bpy
-import numpy as np
 
-from ..scene import latent
+from ..scene import standing
 from .common import BodyOperator
 
 
 class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
-    """Set every latent slider to zero: the mean pose"""
+    """Stand upright on the floor, in a pose to begin from"""
 
     bl_idname = "kinflow.reset_pose"
     bl_label = "Mean Pose"
 
+    pose: bpy.props.EnumProperty(name="Pose", items=standing.ITEMS)
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.AnyType) -> str:
+        return next(text for name, _, text in standing.ITEMS if name == properties.pose)
+
     def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
-        latent.set_latent(armature, np.zeros(latent.prior_of(armature).dim))
+        standing.take(armature, self.pose)

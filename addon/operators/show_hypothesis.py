@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..scene import camera
+from ..scene import camera, hand_posed, photos
 from ..scene.parameters import Parameters, apply_parameters
 from .common import BodyOperator, active_body
 
@@ -30,6 +30,7 @@ def show_hypothesis(armature: bpy.types.Object, index: int) -> None:
     """Poses a body as one of its hypotheses says."""
     state = armature.kinflow
     parameters = Parameters.from_json(state.hypotheses[index].data)
-    apply_parameters(armature, parameters, camera.viewpoint())
+    apply_parameters(armature, parameters, camera.viewpoint(photos.photo_of_body(armature)))
+    hand_posed.note(armature)
     state.active_hypothesis = index
     state.error_px = state.hypotheses[index].error_px

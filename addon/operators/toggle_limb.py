@@ -3,7 +3,7 @@
 import bpy
 
 from ..scene import limbs
-from ..scene.keypoints import active_person
+from ..scene.choice import chosen
 from .common import PEOPLE_FIRST, needs
 
 ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]
@@ -20,10 +20,10 @@ class KINFLOW_OT_toggle_limb(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return needs(cls, active_person(context.scene), PEOPLE_FIRST)
+        return needs(cls, chosen(context).person, PEOPLE_FIRST)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        keypoints = active_person(context.scene).keypoints
+        keypoints = chosen(context).person.keypoints
         points = [p for p in keypoints if limbs.shows(self.limb, p.name)]
         enabled = not any(p.enabled for p in points)
         for point in points:

@@ -1,7 +1,5 @@
 """The rigged body: mesh with shape keys, armature of SMPL's 24 joints, live pose correctives."""
 
-import uuid
-
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -41,35 +39,80 @@ def bone_axes(name: str) -> np.ndarray:
 
 
 def find_bodies() -> list[bpy.types.Object]:
-    """Armatures that kinflow made, found by their own property."""
-    return [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.kinflow.is_body]
+    """Armatures that kinflow made and a scene has, found by their own property."""
+    return [obj for obj in bpy.data.objects if is_body(obj) and obj.users_scene]
+
+
+def is_body(obj: bpy.types.Object | None) -> bool:
+    """Whether an object is the armature of a body."""
+    return obj is not None and obj.type == "ARMATURE" and obj.kinflow.is_body
+
+
+def body_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The body that an object is, or the mesh or something else parented to it."""
+    candidates = (obj, obj.parent) if obj is not None else ()
+    return next((o for o in candidates if is_body(o)), None)
 
 
 def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
-    """The body's mesh, by id, not by name; None where the user deleted it."""
-    wanted = armature.kinflow.mesh_uid
-    return next(
-        (o for o in bpy.data.objects if o.type == "MESH" and o.get("kinflow_mesh_uid") == wanted),
-        None,
-    )
+    """The body's mesh; None where the user deleted it, or copied the armature alone."""
+    mesh = armature.kinflow.mesh
+    if mesh is None or not mesh.users_scene:
+        return None
+    moved_by = [m.object for m in mesh.modifiers if m.type == "ARMATURE"]
+    return mesh if armature in moved_by else None
+
+
+def own_data(armature: bpy.types.Object) -> None:
+    """Gives a linked copy its own mesh, shape keys and bones: two bodies cannot share them, since
+    both shape and pose move the one mesh.
+    """
+    mesh = mesh_of(armature)
+    others = []
+    if armature.data.users > 1 or (mesh is not None and mesh.data.users > 1):
+        others = [other for other in find_bodies() if other != armature]
+    if any(other.data == armature.data for other in others):
+        armature.data = armature.data.copy()
+    meshes = [found for found in map(mesh_of, others) if found is not None]
+    if mesh is None or mesh.data.library is not None:
+        return
+    if any(other.data == mesh.data for other in meshes):
+        mesh.data = mesh.data.copy()
+    keys = mesh.data.shape_keys
+    animation = keys.animation_data if keys is not None else None
+    for curve in animation.drivers if animation is not None else ():
+        for target in (variable.targets[0] for variable in curve.driver.variables):
+            if target.id == armature:
+                return  # all or none
+            if is_body(target.id):
+                target.id = armature
+
+
+def shape_remark(armature: bpy.types.Object) -> str:
+    """Why a body's shape cannot be changed here; "" where it can."""
+    mesh = mesh_of(armature)
+    if mesh is None:
+        return "Its mesh is gone: only the rig is left"
+    data = (armature.data, mesh.data)
+    if any(d.library is not None or d.override_library is not None for d in data):
+        return "Its shape stays as in the file that it is linked from"
+    return ""
 
 
 def create_body(
-    context: bpy.types.Context, name: str = "Body", prior: str = "light"
+    collection: bpy.types.Collection, name: str = "Body", prior: str = "light"
 ) -> bpy.types.Object:
-    """Adds a body at the scene's origin in the T-pose, feet on the ground. -> its armature."""
+    """Adds a body at the origin in the T-pose, feet on the ground. -> its armature."""
     arrays = rest_arrays()
     armature_data = bpy.data.armatures.new(f"{name} Rig")
     armature = bpy.data.objects.new(f"{name} Rig", armature_data)
-    context.collection.objects.link(armature)
-    mesh = _create_mesh(context, arrays, name)
+    collection.objects.link(armature)
+    mesh = _create_mesh(collection, arrays, name)
     mesh.parent = armature
-    uid = uuid.uuid4().hex
-    mesh["kinflow_mesh_uid"] = uid
     properties = armature.kinflow
-    properties.is_body, properties.mesh_uid = True, uid
+    properties.is_body, properties.mesh = True, mesh
     properties.prior, properties.prior_checksum = load_prior_arrays(prior).id
-    set_rest_bones(context, armature, arrays.J_template)
+    set_rest_bones(bpy.context, armature, arrays.J_template)
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"
         bone.lock_location = (bone.name != "pelvis",) * 3
@@ -99,7 +142,9 @@ def put_pelvis(armature: bpy.types.Object, place: np.ndarray) -> None:
         bone.location = Vector(rest[:3, :3].T @ (place - rest[:3, 3]))
 
 
-def _create_mesh(context: bpy.types.Context, arrays: BodyArrays, name: str) -> bpy.types.Object:
+def _create_mesh(
+    collection: bpy.types.Collection, arrays: BodyArrays, name: str
+) -> bpy.types.Object:
     data = bpy.data.meshes.new(name)
     vertices = frames.body_points(arrays.v_template).astype(np.float32)
     data.vertices.add(len(vertices))
@@ -116,7 +161,7 @@ def _create_mesh(context: bpy.types.Context, arrays: BodyArrays, name: str) -> b
     data.validate()
     data.materials.append(_skin_material())
     mesh = bpy.data.objects.new(name, data)
-    context.collection.objects.link(mesh)
+    collection.objects.link(mesh)
     mesh.shape_key_add(name="Basis", from_mix=False)
     data.shape_keys.name = f"{name} Shape"
     for k, label in enumerate(arrays.shape_names):

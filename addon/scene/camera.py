@@ -1,5 +1,7 @@
 """A camera matched to the photo, with the photo behind the scene."""
 
+import json
+
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -7,35 +9,35 @@ from mathutils import Matrix
 from kinflow.gravity import level_gravity
 from kinflow.records import Camera
 
+from . import photos
 from .frames import Viewpoint
 
 SENSOR = 36.0
 EYE_LEVEL = Viewpoint.above_floor(level_gravity(), 1.5)
 
 
-def find_camera() -> bpy.types.Object | None:
-    """The camera that kinflow made for the photo."""
-    return next(
-        (o for o in bpy.data.objects if o.type == "CAMERA" and o.get("kinflow_camera")), None
-    )
+def camera_of(photo: bpy.types.Collection | None) -> bpy.types.Object | None:
+    """A photo's camera; None where it was deleted."""
+    found = photo.kinflow.camera if photo is not None else None
+    return found if found is not None and found.users_scene else None
 
 
-def viewpoint() -> Viewpoint:
-    """Where the photo's camera is; at eye level where it is gone."""
-    found = find_camera()
+def viewpoint(photo: bpy.types.Collection | None) -> Viewpoint:
+    """Where a photo's camera is; at eye level where it is gone."""
+    found = camera_of(photo)
     return EYE_LEVEL if found is None else Viewpoint.of_camera(np.array(found.matrix_world))
 
 
 def match_camera(
-    context: bpy.types.Context, camera: Camera, photo_path: str | None, view: Viewpoint
-) -> bpy.types.Object:
-    """The photo's camera where `view` says, and the render's size."""
-    scene = context.scene
-    obj = find_camera()
+    scene: bpy.types.Scene, photo: bpy.types.Collection, camera: Camera, view: Viewpoint
+) -> None:
+    """The photo's camera where `view` says, as the scene's; the render gets the photo's size."""
+    obj, state = camera_of(photo), photo.kinflow
     if obj is None:
         obj = bpy.data.objects.new("Photo Camera", bpy.data.cameras.new("Photo Camera"))
-        obj["kinflow_camera"] = True
-        context.collection.objects.link(obj)
+        photo.objects.link(obj)
+        state.camera = obj
+    state.camera_json = json.dumps(camera.to_dict())
     data = obj.data
     data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR
     data.lens = camera.fx / camera.width * SENSOR
@@ -43,19 +45,13 @@ def match_camera(
     data.shift_y = (camera.cy - 0.5 * camera.height) / camera.width
     data.clip_start, data.clip_end = 0.05, 1000.0
     obj.matrix_world = Matrix(view.camera_matrix().tolist())
-    render = scene.render
-    render.resolution_x, render.resolution_y = camera.width, camera.height
-    render.resolution_percentage = 100
-    render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
-    render.pixel_aspect_y = max(1.0, camera.fx / camera.fy)
-    scene.camera = obj
-    if photo_path:
-        _show_photo(data, photo_path)
-    return obj
+    photos.use_camera(scene, photo)
+    if state.path:
+        _show_photo(data, photo)
 
 
-def _show_photo(data: bpy.types.Camera, path: str) -> None:
-    image = load_photo(path)
+def _show_photo(data: bpy.types.Camera, photo: bpy.types.Collection) -> None:
+    image = load_photo(photo)
     if image is None:  # moved or deleted since it was opened: the fit is still good
         return
     images = data.background_images
@@ -65,22 +61,18 @@ def _show_photo(data: bpy.types.Camera, path: str) -> None:
     data.show_background_images = True
 
 
-def load_photo(path: str) -> bpy.types.Image | None:
+def load_photo(photo: bpy.types.Collection) -> bpy.types.Image | None:
     """The photo as an image with a preview; None where Blender cannot read it."""
     try:
-        image = bpy.data.images.load(path, check_existing=True)
+        image = bpy.data.images.load(bpy.path.abspath(photo.kinflow.path), check_existing=True)
     except RuntimeError:
         return None
     image.preview_ensure()
+    photo.kinflow.image = image
     return image
 
 
-def thumbnail(path: str) -> int | None:
+def thumbnail(photo: bpy.types.Collection) -> int | None:
     """Icon of a photo that is already loaded. Looks only, so that panels may ask."""
-    if not path:
-        return None
-    wanted = bpy.path.abspath(path)
-    image = next(
-        (i for i in bpy.data.images if i.filepath and bpy.path.abspath(i.filepath) == wanted), None
-    )
+    image = photo.kinflow.image
     return image.preview.icon_id if image is not None and image.preview is not None else None

@@ -37,6 +37,10 @@ class Viewpoint:
         axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
         return Viewpoint(axes @ _FLIP, matrix[:3, 3])
 
+    def moved(self, along_x: float) -> Viewpoint:
+        """The same, metres along X."""
+        return Viewpoint(self.turn, self.place + np.array([along_x, 0.0, 0.0]))
+
     def camera_matrix(self) -> np.ndarray:
         """World matrix (4, 4) of a camera object that sees what the photo's camera saw."""
         matrix = np.eye(4)

@@ -11,16 +11,17 @@ from kinflow.bodies.keypoint_names import NAMES as KEYPOINT_NAMES
 from kinflow.records import KEYPOINT_SETS, Camera, Observation
 
 from .. import session
+from . import photos
 
 
-def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
-    """Writes what the detector found onto the scene; masks stay in the session."""
-    state = scene.kinflow
+def store_people(photo: bpy.types.Collection, people: list[Observation]) -> None:
+    """Writes what the detector found into a photo; masks stay in the session. Bodies of people who
+    were found before stay, and are nobody's.
+    """
+    state = photo.kinflow
     state.people.clear()
     for observation in people:
-        person = state.people.add()
-        person.uid = uuid.uuid4().hex
-        person.name = f"Person {len(state.people)}"
+        person = add_person(photo)
         person.keypoint_set = observation.keypoint_set
         person.confidence = float(np.mean(observation.confidence))
         if observation.box is not None:
@@ -34,34 +35,35 @@ def store_people(scene: bpy.types.Scene, people: list[Observation]) -> None:
             point = person.keypoints.add()
             point.name, point.confidence = name, float(confidence)
             point.x, point.y = float(x), float(y)
-        session.observations[person.uid] = observation
-    state.active_person = 0
+        session.observations[photos.key_of(photo, person)] = observation
+    state.last_person = 0
     camera = next((o.camera for o in people if o.camera), None)
     state.camera_json = json.dumps(camera.to_dict()) if camera else ""
 
 
-def active_person(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
-    """The person whose keypoints are shown and refitted."""
-    state = scene.kinflow
-    known = 0 <= state.active_person < len(state.people)
-    return state.people[state.active_person] if known else None
+def add_person(photo: bpy.types.Collection) -> bpy.types.PropertyGroup:
+    """Somebody in a photo, without keypoints yet."""
+    person = photo.kinflow.people.add()
+    person.uid = uuid.uuid4().hex
+    person.name = f"Person {len(photo.kinflow.people)}"
+    return person
 
 
-def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> Observation:
+def observation_of(photo: bpy.types.Collection, person: bpy.types.PropertyGroup) -> Observation:
     """A person's keypoints as they stand in the panel; with the mask where it is still known."""
-    count = KEYPOINT_SETS[person.keypoint_set]
+    count, state = KEYPOINT_SETS[person.keypoint_set], photo.kinflow
     points = list(person.keypoints)[:count]
     keypoints = np.array([(p.x, p.y) for p in points], np.float32)
     confidence = np.array([p.confidence if p.enabled else 0.0 for p in points], np.float32)
-    known = session.observations.get(person.uid)
+    known = session.observations.get(photos.key_of(photo, person))
     if known is not None:
         return replace(known, keypoints=keypoints, confidence=confidence)
-    camera = Camera(**json.loads(scene.kinflow.camera_json)) if scene.kinflow.camera_json else None
+    camera = Camera(**json.loads(state.camera_json)) if state.camera_json else None
     return Observation(
         keypoints,
         confidence,
         person.keypoint_set,
         camera,
         np.array(person.box),
-        image_path=scene.kinflow.photo_path,
+        image_path=state.path,
     )

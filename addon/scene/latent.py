@@ -88,8 +88,13 @@ def latent(armature: bpy.types.Object) -> np.ndarray:
     state, flow = armature.kinflow, prior_of(armature)
     if state.prior_checksum != flow.checksum:
         write_latent(armature, encode(armature, pose.read_body_pose(armature)))
-    pages = [np.array(getattr(state, name)[:]) for name in PAGE_NAMES]
-    return np.concatenate(pages)[: flow.dim]
+    return written(armature)
+
+
+def written(armature: bpy.types.Object) -> np.ndarray:
+    """The properties as they stand, whichever prior they are of. (D,)."""
+    pages = [np.array(getattr(armature.kinflow, name)[:]) for name in PAGE_NAMES]
+    return np.concatenate(pages)[: prior_of(armature).dim]
 
 
 def rarity(armature: bpy.types.Object) -> str:

@@ -25,14 +25,14 @@ class PhotoView:
         return (x - self.origin[0]) / self.scale[0], (y - self.origin[1]) / self.scale[1]
 
 
-def photo_view(context: bpy.types.Context) -> PhotoView | None:
-    """How this viewport shows the photo; None where it does not look through the photo's camera."""
+def photo_view(context: bpy.types.Context, photo: bpy.types.Collection | None) -> PhotoView | None:
+    """How this viewport shows a photo; None where it does not look through the photo's camera."""
     region, space, scene = context.region, context.space_data, context.scene
     view = getattr(space, "region_3d", None)
     if view is None or region is None or view.view_perspective != "CAMERA":
         return None
     found = scene.camera
-    if found is None or found != camera.find_camera():
+    if found is None or found != camera.camera_of(photo):
         return None
     # corners of the image plane: upper right, lower right, lower left, upper left
     corners = [

@@ -89,7 +89,7 @@ def set_betas(armature: bpy.types.Object, betas: np.ndarray) -> None:
 
 def shape_from_betas(armature: bpy.types.Object) -> None:
     """Shape keys and rest joints from the shape properties; the pose and the soles stay."""
-    if not follows_properties(armature):
+    if not follows_properties(armature) or body.shape_remark(armature):
         return
     betas = np.array(armature.kinflow.betas[:])
     with soles.kept(armature):

@@ -18,7 +18,7 @@ from kinflow.errors import InvalidInputError
 from kinflow.posing import Effector, Floor, IKResult, Pose, Pull, feet_on_floor
 from kinflow.threads import one_thread
 
-from . import frames, latent, pins, pose
+from . import bones, frames, latent, pins, pose
 from .rest import rest_arrays
 from .strides import AT_ONCE, LIVE, WHOLE, approach, arrive
 
@@ -159,27 +159,19 @@ def read_pose(armature: bpy.types.Object) -> Pose:
     """The rig's pose in the body's frame: of bones as their properties say, and of those that are
     left alone as Blender shows them.
     """
-    bones, alone = armature.pose.bones, pins.left_alone(armature)
+    alone, shown = pins.left_alone(armature), pose.read_body_pose(armature)
     betas = np.array(armature.kinflow.betas[:], float)
-    pelvis = rest_arrays().joints(betas)[0]
-    shown, place = pose.read_body_pose(armature), pelvis
-    rotations = np.tile(np.eye(3), (len(JOINT_NAMES), 1, 1))
-    for joint, name in enumerate(JOINT_NAMES):
-        bone = bones.get(name)
-        if bone is None:
-            continue
-        axes, basis = np.array(bone.bone.matrix_local.to_3x3()), bone.matrix_basis
-        turn = axes @ np.array(basis.to_3x3().normalized()) @ axes.T
-        if joint and name in alone:
-            rotations[joint] = shown[joint - 1]
-        else:
-            rotations[joint] = frames.from_body_rotation(turn)
-        if not joint:
-            head = np.array(bone.bone.head_local) + axes @ np.array(basis.translation)
-            if name in alone:
-                whole = (bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized()
-                rotations[0], head = frames.from_body_rotation(np.array(whole)), np.array(bone.head)
-            place = pins.point_to_body(head)
+    pelvis = place = rest_arrays().joints(betas)[0]
+    rotations, root = bones.turns(armature), armature.pose.bones.get("pelvis")
+    for joint, name in enumerate(JOINT_NAMES[1:]):
+        if name in alone:
+            rotations[1 + joint] = shown[joint]
+    if root is not None:
+        head = bones.head_of(root)
+        if "pelvis" in alone:
+            whole = (root.matrix @ root.bone.matrix_local.inverted()).to_3x3().normalized()
+            rotations[0], head = frames.from_body_rotation(np.array(whole)), np.array(root.head)
+        place = pins.point_to_body(head)
     vectors = matrix_to_axis_angle(xp, rotations)
     return Pose.of(_Parameters(vectors[1:], vectors[0], place - pelvis, betas))
 

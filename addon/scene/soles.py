@@ -12,7 +12,7 @@ from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.body import pose_skeleton, skin
 from kinflow.core.skeleton import JOINT_NAMES
 
-from . import body, frames
+from . import body, bones, frames
 from .rest import rest_arrays
 
 # m above the body's lowest point: below the one a foot stands, above the other it is in the air
@@ -46,8 +46,8 @@ def support(armature: bpy.types.Object) -> np.ndarray:
     heights = vertices @ up
     low, nearest = heights.min(), rest_arrays().weight_joints[:, 0]
     amid, weight = np.zeros(3), 0.0
-    for ball, bones in _FEET.items():
-        of_foot = np.isin(nearest, [JOINT_NAMES.index(name) for name in bones])
+    for ball, names in _FEET.items():
+        of_foot = np.isin(nearest, [JOINT_NAMES.index(name) for name in names])
         clearance = heights[of_foot].min() - low
         carries = float(np.clip((LIFTED - clearance) / (LIFTED - STANDING), 0, 1))
         amid, weight = amid + carries * joints[JOINT_NAMES.index(ball)], weight + carries
@@ -55,6 +55,12 @@ def support(armature: bpy.types.Object) -> np.ndarray:
     rest = max(0.0, 1 - weight)
     amid = (amid + rest * joints[0]) / (weight + rest)
     return amid + (low - amid @ up) * up
+
+
+def height(armature: bpy.types.Object) -> float:
+    """Of the body's lowest point over Z = 0, m, by pose and shape alone."""
+    lowest = np.append(support(armature), 1.0)
+    return float((np.array(armature.matrix_world) @ lowest)[2])
 
 
 def lowest_shown(context: bpy.types.Context, armature: bpy.types.Object) -> float | None:
@@ -98,17 +104,8 @@ def _posed(armature: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
     """
     arrays = rest_arrays()
     betas = np.array([key.value if key is not None else 0.0 for key in body.shape_keys(armature)])
-    rotations = np.tile(np.eye(3), (1, 24, 1, 1))
-    pelvis = frames.body_points(arrays.joints(betas)[0])
-    for joint, name in enumerate(JOINT_NAMES):
-        bone = armature.pose.bones.get(name)
-        if bone is None:
-            continue
-        axes, basis = np.array(bone.bone.matrix_local.to_3x3()), bone.matrix_basis
-        turn = axes @ np.array(basis.to_3x3().normalized()) @ axes.T
-        rotations[0, joint] = frames.from_body_rotation(turn)
-        if joint == 0:
-            pelvis = np.array(bone.bone.head_local) + axes @ np.array(basis.translation)
+    root, rotations = armature.pose.bones.get("pelvis"), bones.turns(armature)[None]
+    pelvis = frames.body_points(arrays.joints(betas)[0]) if root is None else bones.head_of(root)
     skeleton = pose_skeleton(xp, body_table(arrays, arrays.backend), rotations, betas[None])
     vertices = skin(xp, skin_table(arrays, arrays.backend), skeleton)[0]
     shift = pelvis - frames.body_points(skeleton.place[0, 0])

@@ -9,7 +9,7 @@ from gpu_extras.batch import batch_for_shader
 
 from kinflow.bodies.keypoint_names import edges
 
-from ..scene.keypoints import active_person
+from ..scene.choice import chosen
 from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
@@ -28,7 +28,8 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
     part = -1
 
     def draw(self, context: bpy.types.Context) -> None:
-        person, view = active_person(context.scene), photo_view(context)
+        current = chosen(context)
+        person, view = current.person, photo_view(context, current.photo)
         if person is None or view is None:
             return
         scale = context.preferences.system.ui_scale
@@ -40,7 +41,8 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
 
     def test_select(self, context: bpy.types.Context, location: tuple[float, float]) -> int:
         """Number of the keypoint under the mouse, -1 for none."""
-        person, view = active_person(context.scene), photo_view(context)
+        current = chosen(context)
+        person, view = current.person, photo_view(context, current.photo)
         if person is None or view is None or not len(person.keypoints):
             return -1
         nearest, apart = nearest_keypoint(person, view, location)
@@ -62,8 +64,9 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        person = active_person(context.scene) if context.scene.kinflow.show_keypoints else None
-        return person is not None and photo_view(context) is not None
+        current = chosen(context)
+        shown = context.scene.kinflow.show_keypoints and current.person is not None
+        return shown and photo_view(context, current.photo) is not None
 
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)

@@ -4,7 +4,7 @@ import bpy
 
 from ..operators.common import PEOPLE_FIRST
 from ..scene import limbs
-from ..scene.keypoints import active_person
+from ..scene.choice import chosen
 from .sidebar import SidebarPanel
 
 
@@ -14,7 +14,7 @@ class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, state = self.layout, context.scene.kinflow
-        person = active_person(context.scene)
+        person = chosen(context).person
         if person is None:
             layout.label(text=PEOPLE_FIRST)
             return
@@ -34,11 +34,11 @@ class KINFLOW_PT_keypoint_list(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return active_person(context.scene) is not None
+        return chosen(context).person is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
-        for point in active_person(context.scene).keypoints:
+        for point in chosen(context).person.keypoints:
             row = column.row(align=True)
             row.prop(point, "enabled", text=point.name.replace("_", " "))
             row.prop(point, "x", text="")

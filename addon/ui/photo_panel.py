@@ -4,6 +4,8 @@ import bpy
 
 from ..operators.import_photo import SUFFIXES
 from ..scene.camera import thumbnail
+from ..scene.choice import chosen
+from ..scene.photos import all_photos
 from .sidebar import SidebarPanel
 
 
@@ -12,21 +14,33 @@ class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, state = self.layout, context.scene.kinflow
-        row = layout.row(align=True)
-        row.prop(state, "photo_path", text="")
-        row.operator("kinflow.import_photo", text="", icon="FILEBROWSER")
-        image = thumbnail(state.photo_path)
+        photo = chosen(context).photo
+        _draw_photos(layout, context.scene, photo)
+        layout.operator("kinflow.import_photo", icon="FILEBROWSER")
+        image = thumbnail(photo) if photo is not None else None
         if image is not None:
             layout.template_icon(icon_value=image, scale=7.0)
         layout.operator("kinflow.detect", icon="VIEWZOOM")
-        if len(state.people):
+        if photo is not None and len(photo.kinflow.people):
+            people = photo.kinflow
             layout.template_list(
-                "UI_UL_list", "kinflow_people", state, "people", state, "active_person", rows=2
+                "UI_UL_list", "kinflow_people", people, "people", people, "active_person", rows=2
             )
         if state.job_text:
             layout.progress(factor=state.job_fraction, text=state.job_text)
         elif state.message:
             layout.label(text=state.message, icon="INFO")
+
+
+def _draw_photos(
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, shown: bpy.types.Collection | None
+) -> None:
+    """A row a photo where there are several."""
+    found = all_photos(scene)
+    column = layout.column(align=True)
+    for photo in found if len(found) > 1 else ():
+        row = column.operator("kinflow.choose_photo", text=photo.name, depress=photo == shown)
+        row.session_uid = photo.session_uid
 
 
 class KINFLOW_FH_photo(bpy.types.FileHandler):

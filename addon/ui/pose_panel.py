@@ -6,7 +6,8 @@ from kinflow.bodies.arrays import default_body_arrays
 
 from ..operators.common import active_body, active_rig
 from ..properties import SLIDERS
-from ..scene import limbs
+from ..scene import limbs, standing
+from ..scene.body import shape_remark
 from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of, rarity
 from .sidebar import BodyPanel, SidebarPanel
 
@@ -45,7 +46,9 @@ class KINFLOW_PT_pose(SidebarPanel, bpy.types.Panel):
             text = axis_label(body.prior, index)
             column.prop(body, "latent_0", index=index, text=text, slider=True)
         row = layout.row(align=True)
-        row.operator("kinflow.reset_pose")
+        for name, label, _ in standing.ITEMS:
+            row.operator("kinflow.reset_pose", text=label).pose = name
+        row = layout.row(align=True)
         row.operator("kinflow.mirror_pose")
         row.operator("kinflow.read_pose")
         layout.operator("kinflow.put_on_floor", icon="IMPORT")
@@ -102,6 +105,9 @@ class KINFLOW_PT_shape(BodyPanel, bpy.types.Panel):
     bl_label = "Shape"
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column(align=True)
+        column, remark = self.layout.column(align=True), shape_remark(active_body(context))
+        if remark:
+            self.layout.label(text=remark, icon="INFO")
+        column.enabled = not remark
         for index, name in enumerate(default_body_arrays().shape_names):
             column.prop(active_body(context).kinflow, "betas", index=index, text=name, slider=True)

@@ -30,7 +30,7 @@ from .baselines.linear import AffinePrior, Mixture
 
 SIGMA = 0.01
 CONFIG = SolverConfig(max_iterations=20, tolerance=1e-2)
-WEIGHTS = (0.00003, 0.0003, 0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+WEIGHTS = (3e-7, 3e-6, 3e-5, 0.0003, 0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 DENOISE_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # four times the noise that SIGMA stands for
 VOLUMES = (0.0, 0.5, 1.0)
 RANDOM_STARTS = 3

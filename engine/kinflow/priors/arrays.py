@@ -193,7 +193,7 @@ def checked_pose(pose: Any) -> np.ndarray:
 
 
 def load_prior_arrays(name: str | Path = "light") -> PriorArrays:
-    """A shipped prior by name ("light", "light-aa", "light-rotmat", "realnvp") or a checkpoint's
+    """A shipped prior by name ("light", "light-paper", "realnvp", ...: SHIPPED) or a checkpoint's
     path.
 
     Raises AssetError where it is missing, damaged, or of a later format.

@@ -132,7 +132,7 @@ class Prior:
 
 
 def load_prior(name: str | Path = "light") -> Prior:
-    """A shipped prior by name ("light", "light-aa", "light-rotmat", "realnvp") or a checkpoint's
+    """A shipped prior by name ("light", "light-paper", "realnvp", ...: SHIPPED) or a checkpoint's
     path.
 
     Raises AssetError where it is missing, damaged, or of a later format.

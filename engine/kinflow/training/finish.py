@@ -10,8 +10,10 @@ import numpy as np
 from ..bodies.arrays import default_body_arrays
 from ..core.arrays import numpy_namespace as xp
 from ..core.gaussian import Gaussian
+from ..core.representations import dimension
 from ..core.rotations import matrix_to_axis_angle
 from ..core.upright import Upright
+from ..mocap.clip import mirror_pose
 from ..mocap.dataset import CapturedPoses, Recording, captured_poses, training_pool
 from ..priors.arrays import PriorArrays
 from ..priors.axes import latent_axes
@@ -22,6 +24,7 @@ from .upright import train_upright
 
 JITTER = 0.03  # radians: the flows' lift as a turn of every joint
 CALIBRATION_POSES = 3000
+CENTRE_STEP, CENTRE_ROUNDS = 1e-2, 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,27 @@ class Companions:
         gaussian = Gaussian(mean.astype(np.float32), factor.astype(np.float32))
         validation = captured_poses(recordings, "validation")
         return Companions(gaussian, train_upright(pool, seed), validation)
+
+
+def centred(tensors: dict[str, np.ndarray], header: PriorHeader) -> dict[str, np.ndarray]:
+    """The flow, its latent moved by the least that makes the pose of code zero symmetric.
+
+    z = z' + m, where decode(m) is its own mirror image (Newton's method, each step of least norm),
+    goes into the first bias. Mirrored data make the density nearly symmetric, but not quite; this
+    costs |m|^2 / 2 nats.
+    """
+    prior, middle = PriorArrays(tensors, header), np.zeros(dimension(header.representation))
+    sides = CENTRE_STEP * np.eye(len(middle))
+    for _ in range(CENTRE_ROUNDS):
+        codes = np.concatenate((middle[None], middle + sides, middle - sides))
+        pose, *moved = prior.decode(codes).astype(np.float64)
+        u, _, v = np.linalg.svd(pose + mirror_pose(pose))
+        more, less = np.split(np.reshape(moved, (len(moved), -1)), 2)
+        slopes = (more - less).T / (2 * CENTRE_STEP)
+        wanted = (u @ v - pose).ravel() + slopes @ middle
+        middle = np.linalg.pinv(slopes, 1e-3) @ wanted
+    bias = tensors["dense.0.bias"] + tensors["dense.0.weight"] @ middle.astype(np.float32)
+    return tensors | {"dense.0.bias": bias}
 
 
 def extras(

@@ -1,0 +1,106 @@
+"""A photo is a collection: it holds the photo's camera, its people and their bodies.
+
+Everything is found by pointer, so that names, copies and further photos change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bpy
+
+from kinflow.records import Camera
+
+from . import body
+
+APART = 10.0  # m from one photo's place to the next, so that no camera sees another's bodies
+
+
+def all_photos(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
+    """The scene's photos, in the outliner's order."""
+    return [c for c in scene.collection.children_recursive if c.kinflow.is_photo]
+
+
+def shown_photo(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    """The photo that was chosen last, while the scene has it; else the only one."""
+    found, last = all_photos(scene), scene.kinflow.photo
+    if last in found:
+        return last
+    return found[0] if len(found) == 1 else None
+
+
+def open_photo(scene: bpy.types.Scene, path: Path, name: str = "") -> bpy.types.Collection:
+    """A new photo, shown. One that nobody was found in yet gives way to it."""
+    photo = shown_photo(scene)
+    if photo is None or len(photo.kinflow.people) or len(photo.objects):
+        places = [p.kinflow.place for p in all_photos(scene)]
+        photo = bpy.data.collections.new(name or path.stem)
+        scene.collection.children.link(photo)
+        photo.kinflow.is_photo = True
+        photo.kinflow.place = max(places, default=-APART) + APART
+    photo.name, photo.kinflow.path = name or path.stem, str(path)
+    photo.kinflow.image = None
+    scene.kinflow.photo = photo
+    return photo
+
+
+def find(scene: bpy.types.Scene, session_uid: int) -> bpy.types.Collection | None:
+    """A photo that was there when a job began; None where it was deleted."""
+    return next((p for p in all_photos(scene) if p.session_uid == session_uid), None)
+
+
+def people_by_key(scene: bpy.types.Scene) -> dict[str, tuple]:
+    """Everybody in the scene's photos by key: photo and person."""
+    return {
+        key_of(p, person): (p, person) for p in all_photos(scene) for person in p.kinflow.people
+    }
+
+
+def photo_of_body(armature: bpy.types.Object) -> bpy.types.Collection | None:
+    """The photo that a body was fitted to, of a copy its original's."""
+    photo = armature.kinflow.photo
+    return photo if photo is not None and photo.kinflow.is_photo else None
+
+
+def photo_of_camera(obj: bpy.types.Object | None) -> bpy.types.Collection | None:
+    """The photo whose camera an object is."""
+    if obj is None or obj.type != "CAMERA":
+        return None
+    return next((c for c in obj.users_collection if c.kinflow.camera == obj), None)
+
+
+def index_of_body(photo: bpy.types.Collection, armature: bpy.types.Object) -> int:
+    """Number of the person who was fitted to a body; -1 for a copy, which is nobody's."""
+    people = enumerate(photo.kinflow.people)
+    return next((i for i, person in people if person.body == armature), -1)
+
+
+def body_of_person(person: bpy.types.PropertyGroup) -> bpy.types.Object | None:
+    """The body that somebody was fitted to; None where it was deleted."""
+    armature = person.body
+    return armature if armature is not None and armature.users_scene else None
+
+
+def key_of(photo: bpy.types.Collection, person: bpy.types.PropertyGroup) -> str:
+    """What the session knows somebody by; a copy of a photo has people of its own."""
+    return f"{photo.session_uid}/{person.uid}"
+
+
+def use_camera(scene: bpy.types.Scene, photo: bpy.types.Collection) -> None:
+    """Makes a photo's camera the scene's, with the photo's size as the render's."""
+    state, render = photo.kinflow, scene.render
+    if state.camera is None or not state.camera_json:
+        return
+    camera = Camera(**json.loads(state.camera_json))
+    scene.camera = state.camera
+    render.resolution_x, render.resolution_y = camera.width, camera.height
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
+    render.pixel_aspect_y = max(1.0, camera.fx / camera.fy)
+
+
+def bodies_of(photo: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The bodies of a photo's people."""
+    found = [body_of_person(person) for person in photo.kinflow.people]
+    return [armature for armature in found if body.is_body(armature)]
