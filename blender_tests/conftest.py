@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+# not whichever engine this user's `kinflow setup` noted last
+os.environ.setdefault("KINFLOW_PYTHON", sys.executable)
 SAMPLES = Path(__file__).parent / "samples"
 
 bpy = pytest.importorskip("bpy", reason="pip's bpy is not installed here")

@@ -137,7 +137,7 @@ def test_several_photos_become_keys_of_one_body(tmp_path):
     ) == {"FINISHED"}
     (armature,) = body.find_bodies()
     scene = bpy.context.scene
-    assert "2 photos keyed" in scene.kinflow.message and "1" in scene.kinflow.message.split(";")[1]
+    assert "2 frames keyed" in scene.kinflow.message and "1" in scene.kinflow.message.split(";")[1]
     poses = []
     for frame in (scene.frame_current, scene.frame_current + 5):
         scene.frame_set(frame)

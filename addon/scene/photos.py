@@ -33,13 +33,15 @@ def shown_photo(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 def open_photo(scene: bpy.types.Scene, path: Path, name: str = "") -> bpy.types.Collection:
     """A new photo, shown. One that nobody was found in yet gives way to it."""
     photo = shown_photo(scene)
+    # a file's name need not be text
+    name = (name or path.stem).encode("utf-8", "replace").decode()
     if photo is None or len(photo.kinflow.people) or len(photo.objects):
         places = [p.kinflow.place for p in all_photos(scene)]
-        photo = bpy.data.collections.new(name or path.stem)
+        photo = bpy.data.collections.new(name)
         scene.collection.children.link(photo)
         photo.kinflow.is_photo = True
         photo.kinflow.place = max(places, default=-APART) + APART
-    photo.name, photo.kinflow.path = name or path.stem, str(path)
+    photo.name, photo.kinflow.path = name, str(path)
     photo.kinflow.image = None
     scene.kinflow.photo = photo
     return photo
