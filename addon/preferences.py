@@ -14,8 +14,8 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     base_python: bpy.props.StringProperty(
-        name="Made With",
-        description="Python to make the engine's environment with. "
+        name="Python to Use",
+        description="Python that the engine is installed with. "
         "Left empty, Blender's own or one on the system",
         subtype="FILE_PATH",
     )
@@ -43,10 +43,10 @@ class KinflowPreferences(bpy.types.AddonPreferences):
     )
     prior: bpy.props.EnumProperty(
         name="Pose Prior",
-        description="Which learned prior the engine fits with",
+        description="What the engine has learned of people's poses",
         items=[
-            ("light", "Light", "Five square layers; fast, and best on motion that it has not seen"),
-            ("realnvp", "RealNVP", "Coupling layers; slower"),
+            ("light", "Light", "Fast, and best on motion that it has not seen"),
+            ("realnvp", "RealNVP", "Larger and slower"),
         ],
     )
 

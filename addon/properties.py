@@ -12,11 +12,17 @@ SLIDERS = 12
 class KinflowKeypoint(bpy.types.PropertyGroup):
     """One keypoint on the photo; `name` is the inherited name."""
 
-    x: bpy.props.FloatProperty(name="X", description="Pixels from the left of the photo")
-    y: bpy.props.FloatProperty(name="Y", description="Pixels from the top of the photo")
-    confidence: bpy.props.FloatProperty(name="Confidence", min=0.0, max=1.0)
+    x: bpy.props.FloatProperty(
+        name="X", description="From the left of the photo, in its pixels", subtype="PIXEL"
+    )
+    y: bpy.props.FloatProperty(
+        name="Y", description="From the top of the photo, in its pixels", subtype="PIXEL"
+    )
+    confidence: bpy.props.FloatProperty(
+        name="Confidence", description="How sure this point is, from 0 to 1", min=0.0, max=1.0
+    )
     enabled: bpy.props.BoolProperty(
-        name="Use", description="Use this keypoint in fits", default=True
+        name="Use", description="Fit the body to this point", default=True
     )
 
 
@@ -81,8 +87,8 @@ class KinflowScene(bpy.types.PropertyGroup):
         default=True,
     )
     temperature: bpy.props.FloatProperty(
-        name="Temperature",
-        description="How far samples stray from the mean pose, in sigmas",
+        name="Variety",
+        description="How far samples go from the mean pose: at 1 as far as people do",
         default=0.8,
         min=0.0,
         soft_max=1.0,
@@ -95,13 +101,15 @@ class KinflowScene(bpy.types.PropertyGroup):
     )
     page: bpy.props.IntProperty(
         name="Page",
-        description="Which of the further axes are shown",
+        description="Which of the further directions are shown",
         default=1,
         min=1,
         max=len(latent.PAGE_NAMES),
     )
     seed: bpy.props.IntProperty(
-        name="Seed", description="Same seed, same sample; it moves on with every sample", min=0
+        name="Seed",
+        description="The same number gives the same sample; it moves on with every sample",
+        min=0,
     )
     job_text: bpy.props.StringProperty()
     job_fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")
@@ -156,7 +164,7 @@ class KinflowBody(bpy.types.PropertyGroup):
     prior_checksum: bpy.props.StringProperty()
     betas: bpy.props.FloatVectorProperty(
         name="Shape",
-        description="Body shape, in standard deviations",
+        description="0 is the average body; beyond 3 hardly anybody is",
         size=10,
         soft_min=-3.0,
         soft_max=3.0,
@@ -170,7 +178,7 @@ class KinflowBody(bpy.types.PropertyGroup):
     stored_b: bpy.props.StringProperty()
     blend: bpy.props.FloatProperty(
         name="Blend",
-        description="From the stored pose A to the stored pose B, along the latent",
+        description="From the stored pose A to the stored pose B, by believable poses",
         min=0.0,
         max=1.0,
         subtype="FACTOR",
@@ -202,7 +210,7 @@ class KinflowBody(bpy.types.PropertyGroup):
 for _page in latent.PAGE_NAMES:
     KinflowBody.__annotations__[_page] = bpy.props.FloatVectorProperty(
         name="Pose",
-        description="Pose along the latent axes, in sigmas: believable poses lie within about 2",
+        description="Directions in which people's poses differ: beyond 2.5 hardly anybody goes",
         size=latent.PAGE_SIZE,
         soft_min=-2.5,
         soft_max=2.5,

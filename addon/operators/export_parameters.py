@@ -14,7 +14,7 @@ from .common import BodyOperator, active_body
 
 
 class KINFLOW_OT_export_parameters(BodyOperator, bpy.types.Operator, ExportHelper):
-    """Write body_pose, betas and the latent as .npz in SMPL's names"""
+    """Write the pose and shape into a file (.npz), under the names that SMPL tools use"""
 
     bl_idname = "kinflow.export_parameters"
     bl_label = "Export Parameters"

@@ -7,7 +7,7 @@ from .common import BodyOperator
 
 
 class KINFLOW_OT_scale_latent(BodyOperator, bpy.types.Operator):
-    """Take the pose towards the mean (below 1) or away from it (above 1)"""
+    """Calm the pose (below 1) or exaggerate it (above 1)"""
 
     bl_idname = "kinflow.scale_latent"
     bl_label = "Scale Pose"

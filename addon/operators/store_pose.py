@@ -7,7 +7,7 @@ from .common import BodyOperator
 
 
 class KINFLOW_OT_store_pose(BodyOperator, bpy.types.Operator):
-    """Keep the pose as one end of the blend"""
+    """Keep this pose as one end of Blend"""
 
     bl_idname = "kinflow.store_pose"
     bl_label = "Store Pose"

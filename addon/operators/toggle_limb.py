@@ -10,7 +10,7 @@ ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]
 
 
 class KINFLOW_OT_toggle_limb(bpy.types.Operator):
-    """Use this limb's keypoints in fits, or leave the limb to the prior"""
+    """Fit this limb to its keypoints, or let it be as people mostly hold it"""
 
     bl_idname = "kinflow.toggle_limb"
     bl_label = "Use Limb"

@@ -46,7 +46,7 @@ AXIS_NAMES: dict[str, tuple[str, ...]] = {
 def axis_label(prior: str, index: int) -> str:
     """Name of an axis where it has an evident meaning, else its number."""
     names = AXIS_NAMES.get(prior, ())
-    return names[index] if index < len(names) else f"Axis {index + 1}"
+    return names[index] if index < len(names) else f"Direction {index + 1}"
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from ..scene.camera import thumbnail
 from ..scene.choice import chosen
 from ..scene.photos import all_photos
 from .sidebar import SidebarPanel
+from .wrapped import draw_wrapped
 
 
 class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
@@ -29,7 +30,7 @@ class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
         if state.job_text:
             layout.progress(factor=state.job_fraction, text=state.job_text)
         elif state.message:
-            layout.label(text=state.message, icon="INFO")
+            draw_wrapped(layout, context, state.message, "INFO")
 
 
 def _draw_photos(

@@ -10,6 +10,7 @@ from ..scene import limbs, standing
 from ..scene.body import shape_remark
 from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of, rarity
 from .sidebar import BodyPanel, SidebarPanel
+from .wrapped import draw_wrapped
 
 
 class KINFLOW_MT_pose_presets(bpy.types.Menu):
@@ -40,7 +41,7 @@ class KINFLOW_PT_pose(SidebarPanel, bpy.types.Panel):
         row.menu("KINFLOW_MT_pose_presets", text="Pose Presets")
         row.operator("kinflow.pose_preset_add", text="", icon="ADD")
         row.operator("kinflow.pose_preset_add", text="", icon="REMOVE").remove_active = True
-        layout.label(text=f"This pose: {rarity(armature)}")
+        draw_wrapped(layout, context, f"This pose: {rarity(armature)}")
         column, body = layout.column(align=True), armature.kinflow
         for index in range(SLIDERS):
             text = axis_label(body.prior, index)
@@ -85,7 +86,7 @@ class KINFLOW_PT_sample(BodyPanel, bpy.types.Panel):
 
 
 class KINFLOW_PT_more_axes(BodyPanel, bpy.types.Panel):
-    bl_label = "More Axes"
+    bl_label = "More Directions"
     bl_parent_id = "KINFLOW_PT_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -97,7 +98,7 @@ class KINFLOW_PT_more_axes(BodyPanel, bpy.types.Panel):
         last = min(first + PAGE_SIZE, prior_of(armature).dim)
         name = f"latent_{state.page - 1}"
         for axis in range(max(SLIDERS, first), last):
-            text = f"Axis {axis + 1}"
+            text = f"Direction {axis + 1}"
             column.prop(armature.kinflow, name, index=axis - first, text=text, slider=True)
 
 
@@ -107,7 +108,7 @@ class KINFLOW_PT_shape(BodyPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         column, remark = self.layout.column(align=True), shape_remark(active_body(context))
         if remark:
-            self.layout.label(text=remark, icon="INFO")
+            draw_wrapped(self.layout, context, remark, "INFO")
         column.enabled = not remark
         for index, name in enumerate(default_body_arrays().shape_names):
             column.prop(active_body(context).kinflow, "betas", index=index, text=name, slider=True)

@@ -6,6 +6,7 @@ from ..operators.common import active_body
 from ..scene.pins import HANDLES, remarks
 from .pull_gizmos import TOOL, is_on
 from .sidebar import BodyPanel
+from .wrapped import draw_wrapped
 
 
 class KINFLOW_PT_pull(BodyPanel, bpy.types.Panel):
@@ -31,4 +32,4 @@ class KINFLOW_PT_pull(BodyPanel, bpy.types.Panel):
         layout.operator("kinflow.clear_pins")
         for text in (body.pull_message, *remarks(armature)):
             if text:
-                layout.label(text=text, icon="INFO")
+                draw_wrapped(layout, context, text, "INFO")

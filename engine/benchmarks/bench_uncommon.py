@@ -1,7 +1,7 @@
 """python -m benchmarks.bench_uncommon: can poses that hardly anybody was captured in be reached?
 
 Ten poses set by joint angles, none from captured motion: handstand, cartwheel, yoga. Each is asked
-for as a photo's keypoints from four sides (2 px noise, defaults of `kinflow.fit`), and by its joints'
+for as a photo's keypoints from four sides (2 px noise, defaults of `kinflow.fit`), and by joints'
 places in inverse kinematics, beside captured poses of the test performers. Printed
 are the prior's own percentile, the fit's 2D and 3D errors, and how much of what was pinned is held.
 --sheet OUT.png draws asked and fitted poses beside each other.
