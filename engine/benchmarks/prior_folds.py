@@ -25,7 +25,7 @@ from .prior_eval import Scores, load_poses, print_task, score, weights_of
 from .prior_tasks import TASKS, Solver
 
 FOLDS = ("pantomime", "karate", "Indian dance", "breakdance", "climbing, hanging")
-MOST = 300
+MOST = 150
 
 
 def main() -> None:
