@@ -1,5 +1,7 @@
 """A camera matched to the photo, with the photo behind the scene."""
 
+import os
+
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -7,6 +9,7 @@ from mathutils import Matrix
 from kinflow.gravity import level_gravity
 from kinflow.records import Camera
 
+from . import thumbnail as thumbnail_picture
 from .frames import Viewpoint
 
 SENSOR = 36.0
@@ -71,7 +74,8 @@ def load_photo(path: str) -> bpy.types.Image | None:
         image = bpy.data.images.load(path, check_existing=True)
     except RuntimeError:
         return None
-    image.preview_ensure()
+    image.use_fake_user = True  # or a photo that is not fitted yet is not in the saved file
+    thumbnail_picture.keep(image)
     return image
 
 
@@ -79,8 +83,13 @@ def thumbnail(path: str) -> int | None:
     """Icon of a photo that is already loaded. Looks only, so that panels may ask."""
     if not path:
         return None
-    wanted = bpy.path.abspath(path)
+    wanted = _whole_path(path)
     image = next(
-        (i for i in bpy.data.images if i.filepath and bpy.path.abspath(i.filepath) == wanted), None
+        (i for i in bpy.data.images if i.filepath and _whole_path(i.filepath) == wanted), None
     )
     return image.preview.icon_id if image is not None and image.preview is not None else None
+
+
+def _whole_path(path: str) -> str:
+    """Saving makes the image's path relative to the file, with steps upwards, and not the scene's."""
+    return os.path.normpath(bpy.path.abspath(path))

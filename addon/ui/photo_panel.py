@@ -4,6 +4,7 @@ import bpy
 
 from ..operators.import_photo import SUFFIXES
 from ..scene.camera import thumbnail
+from .engine_panel import draw_missing
 from .sidebar import SidebarPanel
 
 
@@ -18,6 +19,7 @@ class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
         image = thumbnail(state.photo_path)
         if image is not None:
             layout.template_icon(icon_value=image, scale=7.0)
+        draw_missing(layout)
         layout.operator("kinflow.detect", icon="VIEWZOOM")
         if len(state.people):
             layout.template_list(
