@@ -1,13 +1,23 @@
 """kinflow for Blender: from a photo to a posed, rigged body; pose sliders that stay human."""
 
-from . import operators, preferences, properties, session, ui
+from . import keymap, operators, preferences, properties, session, ui
 from .engine import installation
 from .headless import command_line
 from .scene import hand_posed, settle
 
 # The order is the registration's: preferences first, because operators ask them; properties before
 # what shows them.
-_MODULES = (preferences, properties, session, hand_posed, settle, operators, ui, command_line)
+_MODULES = (
+    preferences,
+    properties,
+    session,
+    hand_posed,
+    settle,
+    operators,
+    ui,
+    keymap,
+    command_line,
+)
 
 
 def register() -> None:

@@ -2,7 +2,14 @@
 
 import bpy
 
+from . import sections
 from .engine import find, installation
+
+MODULE = __package__
+
+
+def _look_again(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    find.find_python(self.engine_python)
 
 
 class KinflowPreferences(bpy.types.AddonPreferences):
@@ -12,6 +19,7 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         name="Engine Python",
         description="Python that has kinflow and torch installed. Left empty, it is looked for",
         subtype="FILE_PATH",
+        update=_look_again,
     )
     base_python: bpy.props.StringProperty(
         name="Python to Use",
@@ -54,11 +62,15 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "engine_python")
-        found = find.find_python(self.engine_python)
+        found = find.last_found(self.engine_python)
         layout.label(text=found.sentence, icon="CHECKMARK" if found.path else "INFO")
         self._draw_install(layout)
         layout.prop(self, "device")
         layout.prop(self, "prior")
+        box = layout.box()
+        sections.draw_self_test(context, box)
+        sections.draw_pose_library(box)
+        sections.draw_shortcuts(layout.box())
 
     def _draw_install(self, layout: bpy.types.UILayout) -> None:
         box = layout.box()

@@ -18,8 +18,28 @@ class FoundPython:
     sentence: str
 
 
+_last: FoundPython | None = None
+
+
+def last_found(chosen: str = "") -> FoundPython:
+    """What was found last, for panels, which must not read files; looks where nobody did yet."""
+    return _last or find_python(chosen)
+
+
+def forget() -> None:
+    """An engine was installed, or taken away: the next panel looks again."""
+    global _last
+    _last = None
+
+
 def find_python(chosen: str = "") -> FoundPython:
     """The user's choice, KINFLOW_PYTHON, what `kinflow setup` noted, or this if it has torch."""
+    global _last
+    _last = _look(chosen)
+    return _last
+
+
+def _look(chosen: str) -> FoundPython:
     if chosen:
         if Path(chosen).is_file():
             return FoundPython(chosen, f"Engine: {chosen}")

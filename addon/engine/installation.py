@@ -14,6 +14,7 @@ import bpy
 
 from kinflow.paths import cache_folder, engine_note
 
+from . import find
 from .install_worker import COMPLETE, clean_environment
 
 HERE = Path(__file__).parent
@@ -171,3 +172,4 @@ def note_engine(python: str) -> None:
     """Notes which Python has the engine, where `find.find_python` looks."""
     engine_note().parent.mkdir(parents=True, exist_ok=True)
     engine_note().write_text(json.dumps({"python": python}), "utf-8")
+    find.forget()

@@ -150,3 +150,10 @@ def redraw(context: bpy.types.Context, regions: set[str] | None = None) -> None:
             for region in area.regions:
                 if regions is None or region.type in regions:
                     region.tag_redraw()
+
+
+def redraw_all(context: bpy.types.Context) -> None:
+    """Redraws every window, the preferences too."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            area.tag_redraw()

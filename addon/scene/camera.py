@@ -10,6 +10,7 @@ from kinflow.gravity import level_gravity
 from kinflow.records import Camera
 
 from . import photos
+from . import thumbnail as thumbnail_picture
 from .frames import Viewpoint
 
 SENSOR = 36.0
@@ -67,7 +68,7 @@ def load_photo(photo: bpy.types.Collection) -> bpy.types.Image | None:
         image = bpy.data.images.load(bpy.path.abspath(photo.kinflow.path), check_existing=True)
     except RuntimeError:
         return None
-    image.preview_ensure()
+    thumbnail_picture.keep(image)
     photo.kinflow.image = image
     return image
 

@@ -1,4 +1,4 @@
-"""Entries of Blender's own Object and Pose menus."""
+"""Entries of Blender's own Object, Pose and Add menus."""
 
 import bpy
 
@@ -8,11 +8,22 @@ def _draw(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator("kinflow.put_on_floor", icon="IMPORT")
 
 
+def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.operator("kinflow.add_body", text="kinflow Body", icon="OUTLINER_OB_ARMATURE")
+
+
+_ENTRIES = (
+    ("VIEW3D_MT_object", _draw),
+    ("VIEW3D_MT_pose", _draw),
+    ("VIEW3D_MT_armature_add", _draw_add),
+)
+
+
 def register() -> None:
-    bpy.types.VIEW3D_MT_object.append(_draw)
-    bpy.types.VIEW3D_MT_pose.append(_draw)
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).append(draw)
 
 
 def unregister() -> None:
-    bpy.types.VIEW3D_MT_pose.remove(_draw)
-    bpy.types.VIEW3D_MT_object.remove(_draw)
+    for menu, draw in reversed(_ENTRIES):
+        getattr(bpy.types, menu).remove(draw)

@@ -6,8 +6,9 @@ from ..operators.import_photo import SUFFIXES
 from ..scene.camera import thumbnail
 from ..scene.choice import chosen
 from ..scene.photos import all_photos
+from ..wrapped import draw_wrapped
+from .engine_panel import draw_missing
 from .sidebar import SidebarPanel
-from .wrapped import draw_wrapped
 
 
 class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
@@ -21,6 +22,7 @@ class KINFLOW_PT_photo(SidebarPanel, bpy.types.Panel):
         image = thumbnail(photo) if photo is not None else None
         if image is not None:
             layout.template_icon(icon_value=image, scale=7.0)
+        draw_missing(layout)
         layout.operator("kinflow.detect", icon="VIEWZOOM")
         if photo is not None and len(photo.kinflow.people):
             people = photo.kinflow

@@ -9,8 +9,8 @@ from ..properties import SLIDERS
 from ..scene import limbs, standing
 from ..scene.body import shape_remark
 from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of, rarity
+from ..wrapped import draw_wrapped
 from .sidebar import BodyPanel, SidebarPanel
-from .wrapped import draw_wrapped
 
 
 class KINFLOW_MT_pose_presets(bpy.types.Menu):

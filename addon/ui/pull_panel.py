@@ -4,9 +4,9 @@ import bpy
 
 from ..operators.common import active_body
 from ..scene.pins import HANDLES, remarks
+from ..wrapped import draw_wrapped
 from .pull_gizmos import TOOL, is_on
 from .sidebar import BodyPanel
-from .wrapped import draw_wrapped
 
 
 class KINFLOW_PT_pull(BodyPanel, bpy.types.Panel):

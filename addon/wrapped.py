@@ -13,7 +13,8 @@ def draw_wrapped(
 ) -> None:
     """A label of as many lines as the region's width asks for."""
     scale = context.preferences.system.ui_scale
-    room = context.region.width / scale - _MARGIN - (_ICON if icon != "NONE" else 0)
+    width = context.region.width if context.region is not None else 400
+    room = width / scale - _MARGIN - (_ICON if icon != "NONE" else 0)
     lines = textwrap.wrap(text, max(16, int(room / _PER_LETTER)))
     column = layout.column(align=True)
     column.scale_y = 0.8 if len(lines) > 1 else 1.0
