@@ -20,4 +20,5 @@ class KINFLOW_OT_choose_photo(bpy.types.Operator):
             self.report({"WARNING"}, "This photo is no longer in the scene")
             return {"CANCELLED"}
         choice.choose_photo(context, photo)
+        context.scene.kinflow.message = ""
         return {"FINISHED"}
