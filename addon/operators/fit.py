@@ -5,7 +5,8 @@ import bpy
 from kinflow.client import Job
 
 from .. import preferences, session
-from ..scene import keypoints
+from ..scene import keypoints, look
+from . import usable
 from .common import PEOPLE_FIRST, EngineJob, needs
 
 
@@ -33,6 +34,7 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         people = list(state.people)
         if not self.everybody:
             people = people[state.active_person : state.active_person + 1]
+        people, self._left_out = usable.split(people)
         self._uids = [p.uid for p in people]
         observations = [keypoints.observation_of(context.scene, p) for p in people]
         return session.engine().submit(
@@ -47,4 +49,9 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
         session.results.update(zip(self._uids, value, strict=True))
-        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=",".join(self._uids))
+        done = bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=",".join(self._uids))
+        if self._left_out:
+            context.scene.kinflow.message += f"; {self._left_out}"
+        if done == {"FINISHED"}:
+            look.after_fit(context)
+        return done

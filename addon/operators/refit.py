@@ -3,10 +3,12 @@
 import bpy
 
 from kinflow.client import Job
-from kinflow.records import FitResult
+from kinflow.errors import KinflowError
+from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
 from ..scene import keypoints
+from . import usable
 from .common import EngineJob, needs
 
 
@@ -28,13 +30,19 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         return submit_refit(context)
 
     def finish(self, context: bpy.types.Context, value: FitResult) -> set[str]:
+        if value.status not in FITTED:
+            return self._fail(context, KinflowError(value.message))
         session.results[self._uid] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, uids=self._uid)
 
 
 def submit_refit(context: bpy.types.Context) -> Job:
-    """Asks the engine to fit the active person again from the last result."""
+    """Asks the engine to fit the active person again from the last result.
+
+    Raises InvalidInputError where every limb is switched off.
+    """
     person = keypoints.active_person(context.scene)
+    usable.check(person)
     return session.engine().submit(
         "refit",
         observation=keypoints.observation_of(context.scene, person),

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..scene import hypothesis_pictures
 from . import (
     engine_panel,
     fit_panel,
@@ -42,6 +43,7 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 
 def register() -> None:
     _register_classes()
+    hypothesis_pictures.register()
     object_menu.register()
     pull_tool.register()
 
@@ -49,4 +51,5 @@ def register() -> None:
 def unregister() -> None:
     pull_tool.unregister()
     object_menu.unregister()
+    hypothesis_pictures.unregister()
     _unregister_classes()
