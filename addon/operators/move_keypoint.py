@@ -43,6 +43,13 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         person = keypoints.active_person(context.scene)
         return needs(cls, person, PEOPLE_FIRST) and needs(cls, not session.busy(), AT_WORK)
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.PropertyGroup) -> str:
+        person = keypoints.active_person(context.scene)
+        known = person is not None and properties.index < len(person.keypoints)
+        name = keypoints.label(person.keypoints[properties.index]) if known else "Keypoint"
+        return f"{name}: drag it, and the body is fitted again as it moves. Esc puts it back"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         person = keypoints.active_person(context.scene)
         if self.index >= len(person.keypoints):

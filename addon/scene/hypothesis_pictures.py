@@ -50,13 +50,15 @@ def want(armature: bpy.types.Object) -> None:
 
 
 def draw(armature: bpy.types.Object) -> tuple[Shown, ...]:
-    """Draws the pictures of a body's hypotheses, about 40 ms each, and keeps them."""
+    """Draws the pictures of a body's hypotheses where they are not yet, about 40 ms each."""
     global _previews
+    key, hypotheses = _key(armature), armature.kinflow.hypotheses
+    if key in _kept:
+        return _kept[key]
     if len(_kept) >= MAX_KEPT:
         clear()
     if _previews is None:
         _previews = bpy.utils.previews.new()
-    key, hypotheses = _key(armature), armature.kinflow.hypotheses
     turn = camera.viewpoint().turn
     figures = [body_picture.figure(Parameters.from_json(h.data), turn) for h in hypotheses]
     best = int(np.argmin([h.energy for h in hypotheses]))
@@ -76,11 +78,8 @@ def clear() -> None:
         _previews = None
 
 
-def register() -> None:
-    """Nothing is drawn before a panel asks."""
-
-
 def unregister() -> None:
+    """Draws nothing any more."""
     if bpy.app.timers.is_registered(_draw_wanted):
         bpy.app.timers.unregister(_draw_wanted)
     _wanted.clear()

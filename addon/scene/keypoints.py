@@ -47,6 +47,12 @@ def active_person(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
     return state.people[state.active_person] if known else None
 
 
+def label(point: bpy.types.PropertyGroup) -> str:
+    """A keypoint's name as one reads it, and that a fit does without it."""
+    name = point.name.replace("_", " ").title()
+    return name if point.enabled else f"{name} (off)"
+
+
 def observation_of(scene: bpy.types.Scene, person: bpy.types.PropertyGroup) -> Observation:
     """A person's keypoints as they stand in the panel; with the mask where it is still known."""
     count = KEYPOINT_SETS[person.keypoint_set]

@@ -43,7 +43,6 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 
 def register() -> None:
     _register_classes()
-    hypothesis_pictures.register()
     object_menu.register()
     pull_tool.register()
 

@@ -50,13 +50,17 @@ def _draw_hypotheses(
     layout.label(text="What else the photo may show:")
     wide = context.region.width / context.preferences.system.ui_scale
     columns = max(1, min(len(body.hypotheses), int(wide / _COLUMN)))
+    has_more = any("," in p.words for p in pictures)
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True)
     for index in range(len(body.hypotheses)):
         cell = grid.column(align=True)
         # blank until it is drawn: the panel keeps its height
         cell.template_icon(icon_value=pictures[index].icon if pictures else 0, scale=SCALE)
-        text = pictures[index].words if pictures else f"{index + 1}"
+        words = pictures[index].words if pictures else f"{index + 1}"
+        first, _, more = words.partition(", ")
         shown = index == body.active_hypothesis
-        text = text[:1].upper() + text[1:]
+        text = first[:1].upper() + first[1:]
         cell.operator("kinflow.show_hypothesis", text=text, depress=shown).index = index
+        if has_more:
+            cell.label(text=more)
     layout.operator("kinflow.next_hypothesis", icon="FRAME_NEXT")

@@ -9,8 +9,9 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from kinflow.bodies.keypoint_names import edges
+from kinflow.records import KEYPOINT_SETS
 
-from ..scene.keypoints import active_person
+from ..scene.keypoints import active_person, label
 from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
@@ -55,7 +56,7 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
         if part != KINFLOW_GT_keypoints.part:
             KINFLOW_GT_keypoints.part = part
             context.area.tag_redraw()
-        return 0 if within else -1
+        return part
 
 
 class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
@@ -74,7 +75,9 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)
         gizmo.use_draw_modal = True
-        gizmo.target_set_operator("kinflow.move_keypoint")
+        # one for each part: Blender's tooltip tells of the operator, and that of its keypoint
+        for part in range(max(KEYPOINT_SETS.values())):
+            gizmo.target_set_operator("kinflow.move_keypoint", index=part).index = part
 
 
 def _draw_limbs(person: bpy.types.PropertyGroup, places: np.ndarray, width: float) -> None:
@@ -105,12 +108,6 @@ def _draw_points(
         triangles = [corner for a, b in pairwise(ring) for corner in (tuple(places[index]), a, b)]
         shader.uniform_float("color", GRABBED if index == grabbed else _colour(point))
         batch_for_shader(shader, "TRIS", {"pos": triangles}).draw(shader)
-
-
-def label(point: bpy.types.PropertyGroup) -> str:
-    """A keypoint's name as one reads it, and that a fit does without it."""
-    name = point.name.replace("_", " ").title()
-    return name if point.enabled else f"{name} (off)"
 
 
 def _draw_name(text: str, place: np.ndarray, scale: float) -> None:
