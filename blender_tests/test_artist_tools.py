@@ -77,7 +77,7 @@ def test_hypotheses_are_shown_by_number(fitted):
     for index in range(len(fitted.kinflow.hypotheses)):
         assert bpy.ops.kinflow.show_hypothesis(index=index) == {"FINISHED"}
         assert fitted.kinflow.active_hypothesis == index
-    with pytest.raises(RuntimeError, match="no hypothesis"):
+    with pytest.raises(RuntimeError, match="no alternative"):
         bpy.ops.kinflow.show_hypothesis(index=50)
 
 

@@ -5,7 +5,8 @@ import bpy
 from kinflow.client import Job
 
 from .. import preferences, session
-from ..scene import choice, keypoints, photos
+from ..scene import choice, keypoints, look, photos
+from . import usable
 from .common import PEOPLE_FIRST, EngineJob, needs
 
 
@@ -35,6 +36,7 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
         people = list(photo.kinflow.people)
         if not self.everybody:
             people = [person for person in people if person == current.person]
+        people, self._left_out = usable.split(people)
         self._keys = [photos.key_of(photo, p) for p in people]
         observations = [keypoints.observation_of(photo, p) for p in people]
         return session.engine().submit(
@@ -49,4 +51,9 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, value: list) -> set[str]:
         session.results.update(zip(self._keys, value, strict=True))
-        return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=",".join(self._keys))
+        done = bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=",".join(self._keys))
+        if self._left_out:
+            context.scene.kinflow.message += f"; {self._left_out}"
+        if done == {"FINISHED"}:
+            look.after_fit(context)
+        return done

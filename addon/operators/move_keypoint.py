@@ -7,7 +7,7 @@ from kinflow.errors import KinflowError
 from kinflow.records import FITTED, FitResult
 
 from .. import session
-from ..scene import camera, choice, limbs, photos
+from ..scene import camera, choice, keypoints, limbs, photos
 from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import show_result
 from .common import AT_WORK, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
@@ -42,6 +42,13 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         person = choice.chosen(context).person
         return needs(cls, person, PEOPLE_FIRST) and needs(cls, not session.busy(), AT_WORK)
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.PropertyGroup) -> str:
+        person = choice.chosen(context).person
+        known = person is not None and properties.index < len(person.keypoints)
+        name = keypoints.label(person.keypoints[properties.index]) if known else "Keypoint"
+        return f"{name}: drag it, and the body is fitted again as it moves. Esc puts it back"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         self._photo, person = self._begin(context)

@@ -10,11 +10,11 @@ class KINFLOW_OT_next_hypothesis(BodyOperator, bpy.types.Operator):
     """Show the next explanation of the photo, for instance the arm bent the other way in depth"""
 
     bl_idname = "kinflow.next_hypothesis"
-    bl_label = "Next Hypothesis"
+    bl_label = "Next Alternative"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        sentence = "The fit found one explanation only"
+        sentence = "The fit found no other explanation"
         return super().poll(context) and needs(
             cls, len(active_body(context).kinflow.hypotheses) > 1, sentence
         )

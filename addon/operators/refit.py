@@ -3,10 +3,12 @@
 import bpy
 
 from kinflow.client import Job
-from kinflow.records import FitResult
+from kinflow.errors import KinflowError
+from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
 from ..scene import choice, keypoints, photos
+from . import usable
 from .common import EngineJob, needs
 
 
@@ -28,6 +30,8 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
         return submit_refit(context)
 
     def finish(self, context: bpy.types.Context, value: FitResult) -> set[str]:
+        if value.status not in FITTED:
+            return self._fail(context, KinflowError(value.message))
         session.results[self._key] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=self._key)
 
@@ -38,8 +42,12 @@ def key_of(current: choice.Choice) -> str:
 
 
 def submit_refit(context: bpy.types.Context) -> Job:
-    """Asks the engine to fit the chosen person again from the last result."""
+    """Asks the engine to fit the chosen person again from the last result.
+
+    Raises InvalidInputError where every limb is switched off.
+    """
     current = choice.chosen(context)
+    usable.check(current.person)
     return session.engine().submit(
         "refit",
         observation=keypoints.observation_of(current.photo, current.person),

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from kinflow.bodies.keypoint_names import NAMES as KEYPOINT_NAMES
-from kinflow.records import KEYPOINT_SETS, Camera, Observation
+from kinflow.records import KEYPOINT_SETS, Observation
 
 from .. import session
 from . import photos
@@ -49,6 +49,12 @@ def add_person(photo: bpy.types.Collection) -> bpy.types.PropertyGroup:
     return person
 
 
+def label(point: bpy.types.PropertyGroup) -> str:
+    """A keypoint's name as one reads it, and that a fit does without it."""
+    name = point.name.replace("_", " ").title()
+    return name if point.enabled else f"{name} (off)"
+
+
 def observation_of(photo: bpy.types.Collection, person: bpy.types.PropertyGroup) -> Observation:
     """A person's keypoints as they stand in the panel; with the mask where it is still known."""
     count, state = KEYPOINT_SETS[person.keypoint_set], photo.kinflow
@@ -58,12 +64,11 @@ def observation_of(photo: bpy.types.Collection, person: bpy.types.PropertyGroup)
     known = session.observations.get(photos.key_of(photo, person))
     if known is not None:
         return replace(known, keypoints=keypoints, confidence=confidence)
-    camera = Camera(**json.loads(state.camera_json)) if state.camera_json else None
     return Observation(
         keypoints,
         confidence,
         person.keypoint_set,
-        camera,
+        photos.camera_record(photo),
         np.array(person.box),
         image_path=state.path,
     )

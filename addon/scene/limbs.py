@@ -1,5 +1,7 @@
 """Limbs by name: which keypoints show them, and which joints move them."""
 
+from collections.abc import Iterable
+
 from kinflow.core.skeleton import JOINT_NAMES
 
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg", "head")
@@ -31,6 +33,11 @@ def shows(limb: str, keypoint: str) -> bool:
     if "foot" in keypoint:
         return part == "leg"
     return any(word in keypoint for word in _KEYPOINTS[part])
+
+
+def are_all_off(used: Iterable[str]) -> bool:
+    """Whether the keypoints that a fit may use, by name, show no limb at all."""
+    return not any(shows(limb, name) for name in used for limb in LIMBS)
 
 
 def joints(limb: str) -> list[int]:

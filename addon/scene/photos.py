@@ -89,13 +89,18 @@ def key_of(photo: bpy.types.Collection, person: bpy.types.PropertyGroup) -> str:
     return f"{photo.session_uid}/{person.uid}"
 
 
+def camera_record(photo: bpy.types.Collection) -> Camera | None:
+    """The camera that a photo was taken with, as far as it is known."""
+    text = photo.kinflow.camera_json
+    return Camera(**json.loads(text)) if text else None
+
+
 def use_camera(scene: bpy.types.Scene, photo: bpy.types.Collection) -> None:
     """Makes a photo's camera the scene's, with the photo's size as the render's."""
-    state, render = photo.kinflow, scene.render
-    if state.camera is None or not state.camera_json:
+    camera, render = camera_record(photo), scene.render
+    if photo.kinflow.camera is None or camera is None:
         return
-    camera = Camera(**json.loads(state.camera_json))
-    scene.camera = state.camera
+    scene.camera = photo.kinflow.camera
     render.resolution_x, render.resolution_y = camera.width, camera.height
     render.resolution_percentage = 100
     render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..scene import hypothesis_pictures
 from . import (
     engine_panel,
     fit_panel,
@@ -51,4 +52,5 @@ def register() -> None:
 def unregister() -> None:
     pull_tool.unregister()
     object_menu.unregister()
+    hypothesis_pictures.unregister()
     _unregister_classes()

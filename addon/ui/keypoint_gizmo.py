@@ -2,14 +2,17 @@
 
 from itertools import pairwise
 
+import blf
 import bpy
 import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from kinflow.bodies.keypoint_names import edges
+from kinflow.records import KEYPOINT_SETS
 
 from ..scene.choice import chosen
+from ..scene.keypoints import label
 from ..scene.photo_view import nearest_keypoint, photo_view
 
 RADIUS, REACH = 5.0, 12.0
@@ -17,6 +20,8 @@ SEEN = 0.3  # confidence
 LEFT, RIGHT = (1.0, 0.58, 0.16, 1.0), (0.24, 0.55, 1.0, 1.0)
 MIDDLE, OFF = (0.95, 0.95, 0.95, 1.0), (0.5, 0.5, 0.5, 0.6)
 GRABBED = (1.0, 1.0, 0.2, 1.0)
+PLATE = (0.05, 0.05, 0.05, 0.8)
+FONT, TEXT = 0, 13  # Blender's own font; px
 _CIRCLE = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 13)]
 
 
@@ -36,7 +41,10 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
         places = view.to_region(np.array([(p.x, p.y) for p in person.keypoints]))
         gpu.state.blend_set("ALPHA")
         _draw_limbs(person, places, 2.0 * scale)
-        _draw_points(person, places, RADIUS * scale, self.part if self.is_highlight else -1)
+        part = self.part if self.is_highlight else -1
+        _draw_points(person, places, RADIUS * scale, part)
+        if 0 <= part < len(person.keypoints):
+            _draw_name(label(person.keypoints[part]), places[part], scale)
         gpu.state.blend_set("NONE")
 
     def test_select(self, context: bpy.types.Context, location: tuple[float, float]) -> int:
@@ -51,7 +59,7 @@ class KINFLOW_GT_keypoints(bpy.types.Gizmo):
         if part != KINFLOW_GT_keypoints.part:
             KINFLOW_GT_keypoints.part = part
             context.area.tag_redraw()
-        return 0 if within else -1
+        return part
 
 
 class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
@@ -71,7 +79,9 @@ class KINFLOW_GGT_keypoints(bpy.types.GizmoGroup):
     def setup(self, context: bpy.types.Context) -> None:
         gizmo = self.gizmos.new(KINFLOW_GT_keypoints.bl_idname)
         gizmo.use_draw_modal = True
-        gizmo.target_set_operator("kinflow.move_keypoint")
+        # one for each part: Blender's tooltip tells of the operator, and that of its keypoint
+        for part in range(max(KEYPOINT_SETS.values())):
+            gizmo.target_set_operator("kinflow.move_keypoint", index=part).index = part
 
 
 def _draw_limbs(person: bpy.types.PropertyGroup, places: np.ndarray, width: float) -> None:
@@ -102,6 +112,23 @@ def _draw_points(
         triangles = [corner for a, b in pairwise(ring) for corner in (tuple(places[index]), a, b)]
         shader.uniform_float("color", GRABBED if index == grabbed else _colour(point))
         batch_for_shader(shader, "TRIS", {"pos": triangles}).draw(shader)
+
+
+def _draw_name(text: str, place: np.ndarray, scale: float) -> None:
+    """A name beside a place (2,) px of the region, on a dark plate: photos have every colour."""
+    blf.size(FONT, TEXT * scale)
+    wide, high = blf.dimensions(FONT, text)
+    left, low = place + np.array([1.0, 0.6]) * REACH * scale
+    pad = 0.4 * TEXT * scale
+    corners = ((-pad, -pad), (wide + pad, -pad), (wide + pad, high + pad), (-pad, high + pad))
+    plate = [(left + x, low + y) for x, y in corners]
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.bind()
+    shader.uniform_float("color", PLATE)
+    batch_for_shader(shader, "TRI_FAN", {"pos": plate}).draw(shader)
+    blf.position(FONT, left, low, 0)
+    blf.color(FONT, 1, 1, 1, 1)
+    blf.draw(FONT, text)
 
 
 def _is_seen(point: bpy.types.PropertyGroup) -> bool:

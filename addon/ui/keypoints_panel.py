@@ -3,6 +3,7 @@
 import bpy
 
 from ..operators.common import PEOPLE_FIRST
+from ..operators.usable import nothing_to_fit
 from ..scene import limbs
 from ..scene.choice import chosen
 from .sidebar import SidebarPanel
@@ -20,6 +21,8 @@ class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
             return
         layout.prop(state, "show_keypoints")
         layout.operator("kinflow.refit", icon="FILE_REFRESH")
+        if nothing_to_fit(person):
+            layout.label(text="Every limb is off: nothing to fit", icon="INFO")
         layout.label(text="Use in fits:")
         grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for limb in limbs.LIMBS:
@@ -40,6 +43,6 @@ class KINFLOW_PT_keypoint_list(SidebarPanel, bpy.types.Panel):
         column = self.layout.column(align=True)
         for point in chosen(context).person.keypoints:
             row = column.row(align=True)
-            row.prop(point, "enabled", text=point.name.replace("_", " "))
+            row.prop(point, "enabled", text=point.name.replace("_", " ").title())
             row.prop(point, "x", text="")
             row.prop(point, "y", text="")
