@@ -1,4 +1,4 @@
-"""One model behind panels, lists, viewport and operators: bodies, photos and sliders cannot fight."""
+"""One model behind panels, lists, viewport and operators: photos, bodies and sliders agree."""
 
 from pathlib import Path
 
