@@ -130,6 +130,11 @@ def test_a_second_photo_leaves_the_first_as_it_was(fitted_samples):
     assert abs(shown_vertices(second)[:, 2].min()) < 0.03
 
 
+def test_after_a_fit_the_body_is_selected(fitted_samples):
+    (armature,) = put_fits(*fitted_samples["portrait"])
+    assert bpy.context.active_object == armature and armature.select_get()
+
+
 def test_what_is_chosen_in_the_viewport_is_chosen_in_the_lists_and_acted_on(fitted_samples):
     path, people, results = fitted_samples["portrait"]
     first, other = put_fits(path, people * 2, results * 2)

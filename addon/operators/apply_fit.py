@@ -1,8 +1,8 @@
 """Put results of the engine into the scene: the one undo step of a fit."""
 
 import bpy
-import numpy as np
 
+from kinflow.priors.arrays import PriorArrays
 from kinflow.records import FITTED, FitResult
 
 from .. import preferences, session
@@ -40,22 +40,25 @@ class KINFLOW_OT_apply_fit(bpy.types.Operator):
         for person, result in zip(fitted, good.values(), strict=True):
             armature = photos.body_of_person(person) or new_body(photo, person, result, view)
             show_result(armature, result, view)
-        if choice.chosen(context).body not in [photos.body_of_person(p) for p in fitted]:
-            choice.select_only(context, photos.body_of_person(fitted[0]))
-        good = list(good.items())
-        mean = float(np.mean([r.keypoint_error_px for _, r in good]))
-        state.message = f"{len(good)} fitted, {mean:.1f} px"
-        prior = prior_of(armature)
-        rarities = [prior.unusual(r.body_pose[None]).text() for _, r in good]
-        if rare := [text for text in rarities if text != "usual"]:
-            state.message += (
-                f"; {len(rare)} unusual ({rare[0]})" if len(good) > 1 else f"; {rare[0]}"
-            )
-        if good[0][1].camera_assumed:
-            state.message += "; camera taken as level"
-        if bad:
-            state.message += f"; {len(bad)} not: {bad[0].message}"
+        bodies = [photos.body_of_person(person) for person in fitted]
+        if body.body_of(context.active_object) not in bodies:
+            choice.select_only(context, bodies[0])
+        state.message = _message(list(good.values()), bad, prior_of(bodies[0]))
         return {"FINISHED"}
+
+
+def _message(good: list[FitResult], bad: list[FitResult], prior: PriorArrays) -> str:
+    """What a fit brought, for the panel."""
+    count = len(good)
+    parts = [f"{count} bodies fitted" if count > 1 else "Fitted"]
+    rarities = [prior.unusual(result.body_pose[None]).text() for result in good]
+    if rare := [text for text in rarities if text != "usual"]:
+        parts.append(f"{len(rare)} unusual ({rare[0]})" if count > 1 else f"the pose: {rare[0]}")
+    if good[0].camera_assumed:
+        parts.append("the camera is taken as level")
+    if bad:
+        parts.append(f"{len(bad)} not: {bad[0].message}")
+    return "; ".join(parts)
 
 
 def viewpoints_of(results: list[FitResult]) -> list[Viewpoint]:
