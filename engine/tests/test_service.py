@@ -329,6 +329,19 @@ def test_cancel_ends_the_search_for_people_between_two_photos(engine, sample_pho
         engine.wait(job)
 
 
+def test_cancel_ends_the_search_for_people_within_one_photo(sample_photo):
+    from kinflow.service.photos import observe_photos
+
+    asked = []
+
+    def progress(share, text):
+        asked.append(share)
+        return False if len(asked) > 2 else None
+
+    with pytest.raises(CancelledError):
+        observe_photos(progress, str(sample_photo))
+
+
 def test_an_engine_killed_in_mid_fit_is_a_typed_error_and_the_next_call_works(engine):
     job = engine.submit("fit", observations=[person(i) for i in range(100)], losses=["ka"])
     while job.fraction == 0 and not job.done:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ..errors import DetectorError
+from .stopping import question
 
 _local = threading.local()
 _loading = threading.Lock()
@@ -74,8 +75,17 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def each(call: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
-    """`call` of every item, on as many threads as OpenCV may take; in the items' order."""
-    return list(_pool().map(call, items))
+    """`call` of every item, on as many threads as OpenCV may take; in the items' order.
+
+    Raises CancelledError where nobody wants it any more.
+    """
+    ask = question()
+
+    def one(item: _In) -> _Out:
+        ask()
+        return call(item)
+
+    return list(_pool().map(one, items))
 
 
 @lru_cache(maxsize=1)

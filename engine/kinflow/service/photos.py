@@ -1,10 +1,11 @@
 """Photos -> people."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..errors import CancelledError
 from ..perception import observe
+from ..perception.stopping import question, while_wanted
 from ..records import Observation
 from .models import Progress
 
@@ -14,7 +15,8 @@ def observe_photos(progress: Progress, photo: Any, **options: Any) -> list[Obser
     photos = photo if isinstance(photo, list) else [photo]
     people: list[Observation] = []
     for index, item in enumerate(photos):
-        if progress(index / len(photos), "looking for people") is False:
-            raise CancelledError("The search for people was cancelled.")
-        people += [replace(person, photo=index) for person in observe(item, **options)]
+        goes_on = partial(progress, index / len(photos), "looking for people")
+        with while_wanted(goes_on):
+            question()()
+            people += [replace(person, photo=index) for person in observe(item, **options)]
     return people
