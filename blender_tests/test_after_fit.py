@@ -144,6 +144,15 @@ def test_looking_is_no_undo_step_and_changes_no_data(fitted, viewport):
     assert body.find_bodies()[0].location.x != 7
 
 
+def test_another_file_does_not_get_the_views_of_this_one(fitted, viewport):
+    with in_viewport(viewport):
+        bpy.ops.kinflow.look_through()
+        bpy.ops.kinflow.look_from_side()
+    assert look._own and look._aside
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not (look._own or look._xray or look._aside)
+
+
 def test_fit_in_background_leaves_every_view_alone(fitted, viewport):
     before = view_of(viewport)
     with in_viewport(viewport):
@@ -288,9 +297,12 @@ def test_pictures_survive_undo_and_reopening(fitted, tmp_path):
     assert hypothesis_pictures.of(armature) == drawn
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
     hypothesis_pictures.clear()
+    # wanted, but not yet drawn when the file is opened
+    hypothesis_pictures.want(armature)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
     armature = body.find_bodies()[0]
     hypothesis_pictures.want(armature)
+    assert bpy.app.timers.is_registered(hypothesis_pictures._draw_wanted)
     hypothesis_pictures._draw_wanted()
     assert [s.words for s in hypothesis_pictures.of(armature)] == [s.words for s in drawn]
 

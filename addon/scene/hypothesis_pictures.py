@@ -44,8 +44,9 @@ def of(armature: bpy.types.Object) -> tuple[Shown, ...]:
 def want(armature: bpy.types.Object) -> None:
     """Has them drawn soon, where they are not yet."""
     key = _key(armature)
-    if key not in _kept and key not in _wanted:
+    if key not in _kept:
         _wanted.add(key)
+        # another file that is opened takes the timer away
         if not bpy.app.timers.is_registered(_draw_wanted):
             bpy.app.timers.register(_draw_wanted)
 

@@ -51,6 +51,24 @@ _xray: dict[int, tuple[bool, float]] = {}
 _aside: dict[int, _View] = {}
 
 
+@bpy.app.handlers.persistent
+def _forget(_: object = None) -> None:
+    """Another file's viewports may be at the same addresses."""
+    for kept in (_own, _xray, _aside):
+        kept.clear()
+
+
+def register() -> None:
+    """Forgets viewports when another file is opened."""
+    bpy.app.handlers.load_pre.append(_forget)
+
+
+def unregister() -> None:
+    """Forgets them now."""
+    bpy.app.handlers.load_pre.remove(_forget)
+    _forget()
+
+
 def is_through_photo(space: bpy.types.SpaceView3D, context: bpy.types.Context) -> bool:
     """Whether a viewport looks through the chosen photo's camera."""
     found = photo_camera(context)

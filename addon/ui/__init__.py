@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..scene import hypothesis_pictures
+from ..scene import hypothesis_pictures, look
 from . import (
     engine_panel,
     fit_panel,
@@ -45,6 +45,7 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 
 def register() -> None:
     _register_classes()
+    look.register()
     object_menu.register()
     pull_tool.register()
 
@@ -53,4 +54,5 @@ def unregister() -> None:
     pull_tool.unregister()
     object_menu.unregister()
     hypothesis_pictures.unregister()
+    look.unregister()
     _unregister_classes()
