@@ -51,6 +51,7 @@ ENGINE_PINS = (
     "array-api-compat==1.16.0",
     "platformdirs==4.14.8",
     "scipy==1.17.1",
+    "tqdm==4.70.1",
     "ai-edge-litert==2.3.0",
     # the last that pip installs beyond Python 3.10: uv does not heed upper limits of Pythons
     "backports-strenum==1.2.8",
@@ -378,7 +379,7 @@ def test(arguments: list[str]) -> int:
         ensure(VENV, "Ray (70 MB)", RAY, lambda: pip(VENV, "install", RAY, "psutil"))
     kinflow("setup")
     status = lint()
-    marker = [] if slow else ["-m", "not slow"]
+    marker = ["-m", "not browser" if slow else "not slow and not browser"]
     for folder in ("engine/tests", "blender_tests"):
         say(f"\n== {folder}")
         code = call(venv_python(), "-m", "pytest", "-q", *marker, *rest, folder)

@@ -20,12 +20,12 @@ from kinflow import KinflowError
 from kinflow.cli import main
 from kinflow.commands import table
 
-QUICK = ("--losses", "ka", "--no-overlay")
+QUICK = ("--losses", "ka", "--no-overlay", "--no-sheet")
 
 # A command whose units never end. Workers import this script too, and with it the endless work.
 _ENDLESS = """
 import os, sys, kinflow.batch.work as work
-def endless(unit, settings):
+def endless(unit, settings, seen):
     os.write(1, b"working\\n")
     while True:
         pass
@@ -51,8 +51,8 @@ def test_every_command_is_listed_with_a_line_of_help(words, capsys):
     assert main(words) == (0 if words else 2)
     listed = capsys.readouterr().out
     for name, entry in table._COMMANDS.commands.items():
-        line = next(line for line in listed.splitlines() if f"• {name} " in line)
-        assert table._help(entry) in line
+        line = next(line for line in listed.splitlines() if line.startswith(f"  {name} "))
+        assert entry.line in line
 
 
 @pytest.mark.parametrize("group", ["prior", "train", "body", "bench"])
@@ -76,10 +76,10 @@ def test_wrong_words_exit_with_2_and_name_the_way_out(words, capsys):
 def test_a_mistyped_path_is_an_error_before_anything_starts(tmp_path, capsys):
     photos, files = make_crowd(tmp_path, 2)
     assert (
-        main(["fit", str(photos[0]), str(tmp_path / "o1.png"), "--out", str(tmp_path / "o")]) == 1
+        main(["fit", str(photos[0]), str(tmp_path / "o1.png"), "--out", str(tmp_path / "o")]) == 2
     )
     assert "There is no file" in capsys.readouterr().err
-    assert _fit(photos, [files[0], tmp_path / "1.json"], tmp_path / "o") == 1
+    assert _fit(photos, [files[0], tmp_path / "1.json"], tmp_path / "o") == 2
     assert not (tmp_path / "o").exists()
 
 
@@ -87,7 +87,7 @@ def test_a_pipe_named_as_a_photo_is_a_sentence(tmp_path, capsys):
     write_photo(tmp_path / "a.png")
     os.mkfifo(tmp_path / "x.jpg")
     words = ["--out", str(tmp_path / "o"), "--search", "quick", "--no-overlay"]
-    assert main(["fit", str(tmp_path / "x.jpg"), *words]) == 1
+    assert main(["fit", str(tmp_path / "x.jpg"), *words]) == 2
     assert "x.jpg is no file" in capsys.readouterr().err
     assert main(["fit", str(tmp_path), *words]) == 1
     messages = {Path(row["photo"]).name: row["message"] for row in _report(tmp_path / "o")}
@@ -193,7 +193,7 @@ def test_workers_end_when_their_parent_is_killed(endless):
 # A photo that ends whoever works on it, as one does that needs more memory than there is.
 _DEADLY = """
 import os, sys, kinflow.batch.work as work
-def deadly(unit, settings):
+def deadly(unit, settings, seen):
     if any("03.png" in source.path for source in unit):
         os._exit(1)
     return {s.key: work.Finished([[s.key, 0, "converged", "", "", "", 1, ""]]) for s in unit}

@@ -67,7 +67,9 @@ def run_clip(
         if done:
             _fit_clip(journal, named, settings, progress)
         people, reasons = journal.write_report(named)
-    return Outcome(tuple(named), done, people, reasons, time.perf_counter() - started)
+        kinds = journal.kinds(named)
+    seconds = time.perf_counter() - started
+    return Outcome(tuple(named), done, people, reasons, seconds, kinds)
 
 
 def _fit_clip(

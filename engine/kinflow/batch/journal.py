@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +20,23 @@ from typing import Any, Self
 
 from ..errors import InvalidInputError, KinflowError
 from ..records import FITTED
+from .report import MARK, ReportLine, report_page
 from .sources import Source, fold, name_sources
 from .work import COLUMNS, Finished
 
-VERSION = 2
+VERSION = 3
 NAME = "journal.sqlite"
+PAGE = "report.html"
 _AGAIN = "Give another output folder, or --restart to fit all of it again."
-_PICTURE = re.compile(r"(\.overlay|\.\d+\.hypotheses)\.png$", re.IGNORECASE)
+_NUMBER = re.compile(r"^\d+\.")
+_PICTURE = re.compile(r"(\.overlay|\.sheet|\.\d+\.hypotheses)\.png$", re.IGNORECASE)
 _SCHEMA = (
     "CREATE TABLE run (settings TEXT NOT NULL)",
     "CREATE TABLE photos (identity BLOB PRIMARY KEY, stem BLOB NOT NULL,"
     " stamp TEXT, rows TEXT, failure TEXT)",
     "CREATE TABLE files (name BLOB PRIMARY KEY, identity BLOB NOT NULL)",
+    "CREATE TABLE thumbnails (identity BLOB, number INTEGER, jpeg BLOB NOT NULL,"
+    " PRIMARY KEY (identity, number))",
     "CREATE INDEX files_of ON files (identity)",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -183,6 +189,14 @@ class Journal:
                 for source, one in done:
                     noted = (json.dumps(source.stamp()), json.dumps(one.rows), one.failure)
                     self._database.execute(query, (*noted, source.identity))
+                    self._keep_thumbnails(source, one.thumbnails)
+
+    def _keep_thumbnails(self, source: Source, pictures: Sequence[bytes]) -> None:
+        self._database.execute("DELETE FROM thumbnails WHERE identity = ?", (source.identity,))
+        self._database.executemany(
+            "INSERT INTO thumbnails VALUES (?, ?, ?)",
+            [(source.identity, number, jpeg) for number, jpeg in enumerate(pictures)],
+        )
 
     def _place(
         self, files: Mapping[str, bytes], done: Sequence[tuple[Source, Finished]] = ()
@@ -225,12 +239,15 @@ class Journal:
         with self._transaction():
             self._database.executemany("DELETE FROM files WHERE name = ?", names)
 
-    def write_report(self, sources: Sequence[Source]) -> tuple[int, dict[str, str]]:
-        """report.csv in the order of the sources that are done.
+    def write_report(
+        self, sources: Sequence[Source], page: bool = False
+    ) -> tuple[int, dict[str, str]]:
+        """report.csv in the order of the sources that are done; page: report.html too.
 
         -> people fitted, and the reason for each source that failed.
         """
         good, failed, text = 0, {}, io.StringIO()
+        lines: list[ReportLine] = []
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
         query = "SELECT rows, failure FROM photos WHERE identity = ? AND rows IS NOT NULL"
@@ -240,11 +257,38 @@ class Journal:
                     people = json.loads(rows)
                     writer.writerows(people)
                     good += sum(person[2] in FITTED for person in people)
+                    lines += [ReportLine(source, i, row) for i, row in enumerate(people) if page]
                     if failure:
                         failed[source.key] = failure
             # a name that is no UTF-8 is shown with its bytes as \xNN
             self._place({"report.csv": text.getvalue().encode("utf-8", "backslashreplace")})
+            if lines:
+                self._place({PAGE: report_page(lines, self._thumbnail)})
+            else:
+                self._drop_page()
         return good, failed
+
+    def _drop_page(self) -> None:
+        """A page of earlier results goes; a user's own of that name stays."""
+        with contextlib.suppress(FileNotFoundError), open(self.folder / PAGE, "rb") as stream:
+            ours = stream.read(len(MARK)) == MARK.encode()
+            if ours:
+                (self.folder / PAGE).unlink()
+
+    def _thumbnail(self, line: ReportLine) -> bytes:
+        query = "SELECT jpeg FROM thumbnails WHERE identity = ? AND number = ?"
+        return self._one(query, line.source.identity, line.number) or b""
+
+    def kinds(self, sources: Sequence[Source]) -> dict[str, int]:
+        """How many files of each kind the sources have here: "npz", "overlay.png", ..."""
+        counts: Counter[str] = Counter()
+        query = "SELECT name FROM files WHERE identity = ?"
+        with self._plain_errors():
+            for source in sources:
+                for (name,) in self._database.execute(query, (source.identity,)):
+                    rest = os.fsdecode(name).removeprefix(f"{source.stem}.")
+                    counts[_NUMBER.sub("", rest)] += 1
+        return dict(counts)
 
 
 def _sync(folder: Path) -> None:

@@ -16,7 +16,8 @@ from .work import Finished, Settings, failed
 from .worker import serve
 
 Unit = tuple[Source, ...]
-Answers = Generator[dict[str, Finished], None, None]
+Answers = Generator[dict[str, Finished] | Source, None, None]
+"""Units that are done, and before that the photos of theirs in which people were looked for."""
 TRIES = 3  # a unit that is taken apart is another batch, and its last bits are others
 WORKER_BYTES = 1.5 * 2**30
 GONE = "The process that worked on it ended unexpectedly (perhaps out of memory)."
@@ -101,12 +102,14 @@ class _Crew:
             ours.send(self._settings)
             ours.send(work[0])
 
-    def answer_of(self, worker: _Worker) -> dict[str, Finished] | KinflowError | None:
+    def answer_of(self, worker: _Worker) -> dict[str, Finished] | Source | KinflowError | None:
         """What a worker has to say; it gets more work. None where it died and was replaced."""
         try:
             answer = worker.connection.recv()
         except (EOFError, OSError):
             return self._replace(worker)
+        if isinstance(answer, Source):
+            return answer
         work = self._next()
         if work is None:
             self._let_go(worker)

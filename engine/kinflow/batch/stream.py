@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from .cluster import run_on_ray
 from .journal import Journal
 from .pool import Answers, Unit, run_in_processes, usual_workers
 from .sources import Source, units_of
-from .work import Settings, check_settings, process
+from .work import Finished, Settings, check_settings, process
 
 UNIT = 8  # photos: enough for a batch of the solver, few enough to lose when a machine goes down
 Progress = Callable[[float, str], bool | None]
@@ -25,7 +25,8 @@ class Outcome:
     """What a run did.
 
     sources: as the folder names them; done: photos of this run; people: fitted, in all of the
-    photos; failed: the reason for each photo that failed; seconds: of this run.
+    photos; failed: the reason for each photo that failed; seconds: of this run; files: how many of
+    each kind ("npz", "sheet.png", ...) the photos have in the folder.
     """
 
     sources: tuple[Source, ...]
@@ -33,6 +34,7 @@ class Outcome:
     people: int
     failed: dict[str, str]
     seconds: float
+    files: dict[str, int] = field(default_factory=dict)
 
 
 def silent(share: float, text: str) -> None:
@@ -46,21 +48,35 @@ def settings_of(settings: Settings, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class _Pace:
-    """How fast a run is. total: photos; left: those to do when it started, at time `started`."""
+    """How fast a run is. total: photos; left: those to do when it started; progress: who is told;
+    seen: keys of those in which people were looked for; done: photos that are finished."""
 
     total: int
     left: int
-    started: float
+    progress: Progress
+    started: float = field(default_factory=time.perf_counter)
+    seen: set[str] = field(default_factory=set)
     done: int = 0
 
-    def share(self) -> float:
-        return (self.total - self.left + self.done) / max(1, self.total)
+    def looked_at(self, source: Source) -> None:
+        """People were looked for in a photo. Raises CancelledError where the user has enough."""
+        self.seen.add(source.key)
+        self.tell()
 
-    def __str__(self) -> str:
-        rate = self.done / max(1e-6, time.perf_counter() - self.started)
-        time_left = timedelta(seconds=round((self.left - self.done) / max(1e-6, rate)))
-        at = self.total - self.left + self.done
-        return f"{at} of {self.total} photos, {rate:.2f} photos/s, {time_left} left"
+    def finished(self, answer: dict[str, Finished]) -> None:
+        """A unit is done, whoever looked at it. Raises CancelledError."""
+        self.done += len(answer)
+        self.seen.update(answer)
+        self.tell()
+
+    def tell(self) -> None:
+        """Raises CancelledError."""
+        at = self.total - self.left + len(self.seen)
+        rate = len(self.seen) / max(1e-6, time.perf_counter() - self.started)
+        time_left = timedelta(seconds=round((self.total - at) / max(1e-6, rate)))
+        text = f"{at} of {self.total} photos, {rate:.2f} photos/s, {time_left} left"
+        if self.progress(at / max(1, self.total), text if self.seen else "") is False:
+            raise CancelledError("The run was stopped; the same command goes on from here.")
 
 
 def run(
@@ -87,27 +103,37 @@ def run(
     with Journal(out, settings_of(settings), restart) as journal:
         named = journal.name(sources)
         units = _left(journal, named, retry_failed)
+        pace = _Pace(len(named), sum(map(len, units)), progress)
+        pace.tell()
         # decided by the whole list, not by what is left of it: threads and batches, and so the
         # last bits, stay the same
         if ray is not None:
             answers: Answers = run_on_ray(units, settings, ray)
         elif len(named) <= UNIT or workers == 1:  # no start-up to wait for
-            answers = (process(unit, settings) for unit in units)
+            answers = _here(units, settings, pace.looked_at)
         else:
             answers = run_in_processes(units, settings, workers or usual_workers(settings.device))
         by_key = {source.key: source for source in named}
-        pace = _Pace(len(named), sum(map(len, units)), started)
         try:
             with closing(answers):
                 for answer in answers:
+                    if isinstance(answer, Source):
+                        pace.looked_at(answer)
+                        continue
                     journal.commit(answer, [by_key[key] for key in answer])
-                    pace.done += len(answer)
-                    if progress(pace.share(), str(pace)) is False:
-                        sentence = "The run was stopped; the same command goes on from here."
-                        raise CancelledError(sentence)
+                    pace.finished(answer)
         finally:
-            people, reasons = journal.write_report(named)
-    return Outcome(tuple(named), pace.done, people, reasons, time.perf_counter() - started)
+            page = settings.sheet and len(named) > 1
+            people, reasons = journal.write_report(named, page)
+        kinds = journal.kinds(named)
+    seconds = time.perf_counter() - started
+    return Outcome(tuple(named), pace.done, people, reasons, seconds, kinds)
+
+
+def _here(units: Sequence[Unit], settings: Settings, seen: Callable[[Source], None]) -> Answers:
+    """Units, done in this process."""
+    for unit in units:
+        yield process(unit, settings, seen)
 
 
 def _left(journal: Journal, sources: Sequence[Source], retry_failed: bool) -> list[Unit]:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from ..errors import KinflowError, PhotoError
 from ..records import FITTED, FitResult, Observation
+from .pictures import draw, photo_thumbnail
+from .settings import People, Settings, load_models
 from .sources import Image, Source, read_frames
 
-if TYPE_CHECKING:
-    from ..bodies.model import Body
-    from ..priors.prior import Prior
-
-# of a photo, with their numbers in it
-People = Sequence[tuple[int, tuple[Observation, FitResult]]]
 COLUMNS = (
     "photo",
     "person",
@@ -34,39 +26,26 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is done with every photo; a run can only go on with the same ones."""
-
-    prior: str = "light"
-    body: str | None = None
-    losses: tuple[str, ...] = ("ka", "ba")
-    overlay: bool = True
-    hypotheses: bool = False
-    fov: float | None = None
-    models: tuple[str, ...] = ()
-    start: str = "both"
-    search: str = "thorough"
-    device: str = "auto"
-    seed: int = 0
-    sex: str | None = None
-    age: str | None = None
-    pitch: float | None = None
-    roll: float | None = None
-
-
-@dataclass(frozen=True)
 class Finished:
-    """A photo that is done: rows of the report, files by name, why it failed ("": it did not)."""
+    """A photo that is done: rows of the report, files by name, why it failed ("": it did not).
+
+    thumbnails: a JPEG a row for report.html, none where no such page is wanted.
+    """
 
     rows: list[list[Any]]
     files: dict[str, bytes] = field(default_factory=dict)
     failure: str = ""
+    thumbnails: list[bytes] = field(default_factory=list)
 
 
 def failed(source: Source, reason: str) -> Finished:
     """A photo without a person who could be fitted."""
     blanks = [""] * (len(COLUMNS) - 4)
     return Finished([[source.key, "", "failed", *blanks, reason]], failure=reason)
+
+
+def nothing_seen(source: Source) -> None:
+    """Nobody asked how far a unit is."""
 
 
 def check_settings(settings: Settings) -> None:
@@ -80,15 +59,6 @@ def check_settings(settings: Settings) -> None:
     _fit([], settings)
 
 
-@lru_cache(maxsize=1)
-def load_models(body: str | None, prior: str) -> tuple[Body, Prior]:
-    """Body and prior by name or path, kept from unit to unit."""
-    from ..bodies.files import load_body
-    from ..priors.prior import load_prior
-
-    return load_body(body), load_prior(prior)
-
-
 def fit_options(settings: Settings) -> dict[str, Any]:
     """What `fit` and `fit_sequence` are called with alike."""
     body, prior = load_models(settings.body, settings.prior)
@@ -97,10 +67,13 @@ def fit_options(settings: Settings) -> dict[str, Any]:
     return same | {"body": body, "prior": prior}
 
 
-def process(unit: Sequence[Source], settings: Settings) -> dict[str, Finished]:
+def process(
+    unit: Sequence[Source], settings: Settings, seen: Callable[[Source], None] = nothing_seen
+) -> dict[str, Finished]:
     """Finds and fits everybody in a unit. -> by the sources' keys.
 
-    A photo that fails becomes a row; only wrong settings raise (KinflowError).
+    seen: told of each photo when people were looked for in it, which takes most of the time. A
+    photo that fails becomes a row; only wrong settings raise (KinflowError).
     """
     images = list(read_frames(unit))
     people: list[Observation] = []
@@ -108,6 +81,7 @@ def process(unit: Sequence[Source], settings: Settings) -> dict[str, Finished]:
     for source, image in zip(unit, images, strict=True):
         in_photo, reasons[source.key] = observe_source(source, image, settings)
         people += in_photo
+        seen(source)
     pairs = list(zip(people, _fit(people, settings), strict=True))
     finished = {}
     for source, image in zip(unit, images, strict=True):
@@ -115,11 +89,15 @@ def process(unit: Sequence[Source], settings: Settings) -> dict[str, Finished]:
         if mine:
             finished[source.key] = finish(source, image, list(enumerate(mine)), settings)
         else:
-            finished[source.key] = failed(source, reasons[source.key])
+            lost = failed(source, reasons[source.key])
+            thumbnails = [photo_thumbnail(source, image)] if settings.sheet else []
+            finished[source.key] = replace(lost, thumbnails=thumbnails)
     return finished
 
 
-def process_alone(unit: Sequence[Source], settings: Settings) -> dict[str, Finished] | KinflowError:
+def process_alone(
+    unit: Sequence[Source], settings: Settings, seen: Callable[[Source], None] = nothing_seen
+) -> dict[str, Finished] | KinflowError:
     """`process` in a worker: with one thread, and wrong settings as a value that can be sent."""
     import cv2
     import torch
@@ -127,7 +105,7 @@ def process_alone(unit: Sequence[Source], settings: Settings) -> dict[str, Finis
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     try:
-        return process(unit, settings)
+        return process(unit, settings, seen)
     except KinflowError as error:
         return error
 
@@ -146,13 +124,13 @@ def finish(source: Source, image: Image, people: People, settings: Settings) -> 
         f"{source.key}: {unfitted[0]}" if unfitted else "",
     )
     try:
-        finished.files.update(_pictures(source, image, people, settings))
+        files, thumbnails = draw(source, image, people, settings)
     except Exception as error:  # the fits are kept, and the report says what is missing
         missing = f"The overlay could not be drawn: {error}"
         for row in finished.rows:
             row[-1] = f"{row[-1]} {missing}".strip()
         return replace(finished, failure=f"{source.key}: {missing}")
-    return finished
+    return replace(finished, files=finished.files | files, thumbnails=thumbnails)
 
 
 def observe_source(
@@ -210,34 +188,3 @@ def _row(source: Source, number: int, person: Observation, result: FitResult) ->
         len(result.hypotheses),
         result.message,
     ]
-
-
-def _pictures(source: Source, image: Image, people: People, settings: Settings) -> dict[str, bytes]:
-    """The pictures that the settings ask for, by name."""
-    from ..drawing.overlay import hypothesis_strip, overlay
-    from ..perception.photos import read_photo
-
-    files: dict[str, bytes] = {}
-    if not settings.overlay and not settings.hypotheses:
-        return files
-    if isinstance(image, PhotoError):
-        raise image
-    rgb = read_photo(source.path).rgb if image is None else image
-    if settings.overlay:
-        files[f"{source.stem}.overlay.png"] = _png(overlay(rgb, [r for _, (_, r) in people]))
-    if settings.hypotheses:
-        body, _ = load_models(settings.body, settings.prior)
-        for number, (_, result) in people:
-            if result.hypotheses:
-                strip = hypothesis_strip(rgb, result, body)
-                files[f"{source.stem}.{number}.hypotheses.png"] = _png(strip)
-    return files
-
-
-def _png(rgb: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 -> the bytes of a PNG."""
-    import PIL.Image
-
-    stream = io.BytesIO()
-    PIL.Image.fromarray(rgb).save(stream, "PNG")
-    return stream.getvalue()

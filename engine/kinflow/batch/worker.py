@@ -9,7 +9,8 @@ from multiprocessing.connection import Connection
 
 
 def serve(connection: Connection) -> None:
-    """Settings first, then units: answers each with what is finished, or with a KinflowError.
+    """Settings first, then units: answers each with the source of every photo that was looked at,
+    and then with what is finished, or with a KinflowError.
 
     It ends when the other end closes, and in the middle of whatever it does when its parent is
     gone, however that ended. Ctrl-C is the parent's business.
@@ -21,7 +22,7 @@ def serve(connection: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         settings = connection.recv()
         while True:
-            connection.send(process_alone(connection.recv(), settings))
+            connection.send(process_alone(connection.recv(), settings, connection.send))
 
 
 def _end_with_parent() -> None:

@@ -1,27 +1,31 @@
 """body info, body convert."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .common import Common, say
+from .common import Common, make_room_for, say, say_written
+from .inputs import INPUT
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyInfo(Common):
     """Say what a body file holds."""
 
-    file: Annotated[Path | None, tyro.conf.Positional] = None
+    file: Annotated[Path | None, tyro.conf.Positional] = field(default=None, metadata=INPUT)
+    """An SMPL file; without, the free body."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyConvert(Common):
     """Write a body file as a clean .npz in SMPL's layout."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: Annotated[Path, tyro.conf.Positional] = field(metadata=INPUT)
+    """The body's file."""
     out: Annotated[Path, tyro.conf.Positional]
+    """The .npz to write."""
 
 
 def run_info(command: BodyInfo) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def run_convert(command: BodyConvert) -> dict[str, Any]:
     body = load_body(command.file)
     names = ("v_template", "shapedirs", "J_regressor", "lbs_weights")
     parents = body.parents.numpy()
+    make_room_for(command.out)
     np.savez_compressed(
         command.out,
         **{n: getattr(body, n).numpy() for n in names},
@@ -57,4 +62,5 @@ def run_convert(command: BodyConvert) -> dict[str, Any]:
         f=body.faces.numpy().astype(np.uint32),
         kintree_table=np.stack((parents, np.arange(24))).astype(np.int64),
     )
+    say_written([command.out])
     return {"out": str(command.out)}

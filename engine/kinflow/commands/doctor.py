@@ -4,15 +4,19 @@ import importlib.metadata
 import platform
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..errors import KinflowError
+from .libraries import explained
+from .torch_build import torch_build
+
+OPENCV = "opencv-python>=4.11,<5"
 
 
 @dataclass(frozen=True)
 class Check:
-    """name, whether it is in order, what was found, and the remedy."""
+    """name, whether it is in order, what was found, and the remedy, or advice where it is."""
 
     name: str
     ok: bool
@@ -27,10 +31,14 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _versions() -> str:
-    names = ("kinflow", "torch", "numpy", "opencv-python", "ai-edge-litert", "pillow")
+Found = str | tuple[str, str]
+"""What a check found; with advice, where it is in order and could be better."""
+
+
+def _versions() -> Found:
+    names = ("kinflow", "torch", "numpy", *_opencvs(), "ai-edge-litert", "pillow")
     versions = {n: _version(n) for n in names}
-    missing = [n for n in ("torch", "numpy", "opencv-python") if versions[n] == "missing"]
+    missing = [n for n in ("torch", "numpy") if versions[n] == "missing"]
     listed = ", ".join(f"{n} {v}" for n, v in versions.items())
     text = f"Python {platform.python_version()}, {listed}"
     if missing:
@@ -38,16 +46,32 @@ def _versions() -> str:
     return text
 
 
-def _one_cv2() -> str:
+def _opencvs() -> list[str]:
+    """The packages with a cv2 that are installed: they overwrite each other's files."""
     kinds = [f"opencv{c}-python{h}" for c in ("", "-contrib") for h in ("", "-headless")]
-    installed = [k for k in kinds if _version(k) != "missing"]
-    if len(installed) != 1:
-        remedy = "Uninstall all of them, then: pip install opencv-python==4.11.0.86"
-        raise KinflowError(", ".join(installed) or "none", remedy)
-    return installed[0]
+    return [k for k in kinds if _version(k) != "missing"]
 
 
-def _device() -> str:
+def _one_cv2() -> Found:
+    installed = _opencvs()
+    if not installed:
+        raise KinflowError("OpenCV is missing.", f"pip install '{OPENCV}'")
+    if len(installed) > 1:
+        raise KinflowError(
+            f"{' and '.join(installed)} overwrite each other's cv2.",
+            f"pip uninstall -y {' '.join(installed)} && pip install '{OPENCV}'",
+        )
+    import cv2
+
+    return f"{installed[0]} {cv2.__version__}"
+
+
+def _torch() -> Found:
+    build = torch_build()
+    return str(build), build.advice()
+
+
+def _device() -> Found:
     import torch
 
     if torch.cuda.is_available():
@@ -55,7 +79,7 @@ def _device() -> str:
     return f"CPU, {torch.get_num_threads()} threads (no CUDA device)"
 
 
-def _assets() -> str:
+def _assets() -> Found:
     from ..bodies.files import load_body
     from ..priors.prior import SHIPPED, load_prior
 
@@ -65,7 +89,7 @@ def _assets() -> str:
     return f"default body ({body.num_vertices} vertices), priors {', '.join(SHIPPED)}"
 
 
-def _detector() -> str:
+def _detector() -> Found:
     import numpy as np
 
     from ..perception import observe
@@ -79,7 +103,7 @@ def _detector() -> str:
     return f"{choice}, {network}"
 
 
-def _write_access() -> str:
+def _write_access() -> Found:
     from ..paths import cache_folder
 
     cache_folder().mkdir(parents=True, exist_ok=True)
@@ -87,7 +111,7 @@ def _write_access() -> str:
         return str(cache_folder())
 
 
-def _ports() -> str:
+def _ports() -> Found:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname(), timeout=2),
@@ -95,9 +119,10 @@ def _ports() -> str:
         return "loopback works"
 
 
-_CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[], Found], str], ...] = (
     ("versions", _versions, "Install kinflow again."),
-    ("one cv2", _one_cv2, "Keep opencv-python alone."),
+    ("torch", _torch, "Install torch again."),
+    ("one cv2", _one_cv2, f"pip install '{OPENCV}'"),
     ("device", _device, "Install torch again."),
     ("assets", _assets, "Install kinflow again."),
     ("detector", _detector, 'Run: pip install "kinflow[detect]", then kinflow setup'),
@@ -106,14 +131,16 @@ _CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
 )
 
 
-def run_checks() -> list[Check]:
-    """Every check, a failure of one never hiding the others."""
-    result = []
+def run_checks() -> Iterator[Check]:
+    """Every check, one by one, a failure of one never hiding the others."""
     for name, check, remedy in _CHECKS:
         try:
-            result.append(Check(name, True, check()))
+            found = check()
+            yield Check(name, True, *((found,) if isinstance(found, str) else found))
+        except ImportError as error:
+            why = explained(error)
+            yield Check(name, False, why.message, why.hint)
         except KinflowError as error:
-            result.append(Check(name, False, error.message, error.hint or remedy))
-        except (ImportError, OSError, RuntimeError) as error:
-            result.append(Check(name, False, f"{type(error).__name__}: {error}", remedy))
-    return result
+            yield Check(name, False, error.message, error.hint or remedy)
+        except (OSError, RuntimeError) as error:
+            yield Check(name, False, f"{type(error).__name__}: {error}", remedy)

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ..batch.journal import Journal
-from ..batch.sources import Source, list_sources
+from ..batch.sources import Source
 from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
-from .common import Common, progress, say
+from .common import Common, make_room_for, progress, say, say_written, warn
+from .inputs import INPUT, listed
 
 NAMES = "observed.sqlite"
 
@@ -22,12 +23,17 @@ NAMES = "observed.sqlite"
 class Observe(Common):
     """Find the people in photos; write keypoints and part maps."""
 
-    photos: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
+    photos: Annotated[
+        list[Path], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER ...")
+    ] = field(default_factory=list, metadata=INPUT)
+    """Photos, folders, or patterns in quotes ('shots/*.jpg')."""
     out: Path = Path("out")
+    """The folder for all that is written."""
     fov: float | None = None
     """Horizontal field of view in degrees, where the photo does not say."""
     format: Literal["kinflow", "openpose", "coco"] = "kinflow"
-    models: tuple[Path, ...] = ()
+    """Of the keypoint files; all are .json."""
+    models: tuple[Path, ...] = field(default=(), metadata=INPUT)
     """Descriptions (.toml) of ONNX models to use instead of the default detector."""
     parts: bool = True
     """Label body parts on each person's mask."""
@@ -39,9 +45,12 @@ class Observe(Common):
 class Overlay(Common):
     """Draw fits over their photo."""
 
-    photo: Annotated[Path, tyro.conf.Positional]
-    fits: Annotated[list[Path], tyro.conf.Positional]
+    photo: Annotated[Path, tyro.conf.Positional] = field(metadata=INPUT)
+    """The photo that was fitted."""
+    fits: Annotated[list[Path], tyro.conf.Positional] = field(metadata=INPUT)
+    """The .npz files of its people."""
     out: Path = Path("overlay.png")
+    """The picture to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +60,21 @@ class Compare(Common):
     The truth: a .json with `joints` in the camera's frame.
     """
 
-    fit: Annotated[Path, tyro.conf.Positional]
-    truth: Annotated[Path, tyro.conf.Positional]
+    fit: Annotated[Path, tyro.conf.Positional] = field(metadata=INPUT)
+    """The .npz of a fit."""
+    truth: Annotated[Path, tyro.conf.Positional] = field(metadata=INPUT)
+    """The .json with the true joints."""
 
 
 def run_observe(command: Observe) -> dict[str, Any]:
-    listed = list_sources(command.photos)
-    count, failed = 0, {}
+    found = listed(command.photos)
+    count, files, failed = 0, 0, {}
     # nothing is gone on with: it keeps the names, and others out of the folder
-    with Journal(command.out, {}, name=NAMES) as journal, progress("finding people") as show:
-        sources = journal.name(listed)
+    bar = progress("Finding people", len(found), "photos")
+    with Journal(command.out, {}, name=NAMES) as journal, bar as show:
+        sources = journal.name(found)
         for index, source in enumerate(sources):
-            show(index / len(sources), Path(source.path).name)
+            show(index / len(sources), "")
             people: list[Observation] = []
             reason = nobody(source.path)
             try:
@@ -71,11 +83,15 @@ def run_observe(command: Observe) -> dict[str, Any]:
                 reason = str(error)
             if not people:
                 failed[source.key] = reason
-            _write(source, people, command)
+            files += len(_write(source, people, command))
             count += len(people)
+        show(1.0, "")
     for reason in failed.values():
-        say(reason)
-    return {"people": count, "failed": failed}
+        warn(reason)
+    photos = "1 photo" if len(sources) == 1 else f"{len(sources)} photos"
+    people_found = "1 person" if count == 1 else f"{count} people"
+    say(f"{people_found} in {photos}; {files} files written to {command.out}")
+    return {"people": count, "out": str(command.out), "files": files, "failed": failed}
 
 
 def _observe(source: Source, command: Observe) -> list[Observation]:
@@ -89,8 +105,8 @@ def _observe(source: Source, command: Observe) -> list[Observation]:
     return [replace(person, photo=source.index) for person in people]
 
 
-def _write(source: Source, people: list[Observation], command: Observe) -> None:
-    """A photo's files; those of people who are no longer found go."""
+def _write(source: Source, people: list[Observation], command: Observe) -> list[Path]:
+    """Writes a photo's files; those of people who are no longer found go. -> what was written."""
     from PIL import Image
 
     from ..drawing.overlay import draw_observations
@@ -100,8 +116,10 @@ def _write(source: Source, people: list[Observation], command: Observe) -> None:
     suffix = "observation" if command.format == "kinflow" else command.format
     keypoints = command.out / f"{source.stem}.{suffix}.json"
     picture = command.out / f"{source.stem}.observed.png"
+    written = []
     if people:
         write_observations(keypoints, people, command.format)
+        written.append(keypoints)
     else:
         keypoints.unlink(missing_ok=True)
         picture.unlink(missing_ok=True)
@@ -110,12 +128,15 @@ def _write(source: Source, people: list[Observation], command: Observe) -> None:
         parts = people[number].parts if number < len(people) else None
         if parts is not None:
             write_part_map(part_map, parts)
+            written.append(part_map)
         elif part_map.exists():
             part_map.unlink()
         elif number >= len(people):
             break
     if people and command.overlay:
         Image.fromarray(draw_observations(read_photo(source.path).rgb, people)).save(picture)
+        written.append(picture)
+    return written
 
 
 def run_overlay(command: Overlay) -> dict[str, Any]:
@@ -125,7 +146,10 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
     from ..perception.photos import read_photo
 
     fits = [FitResult.load(path) for path in command.fits]
-    Image.fromarray(overlay(read_photo(command.photo).rgb, fits)).save(command.out)
+    drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits))
+    make_room_for(command.out)
+    drawn.save(command.out)
+    say_written([command.out])
     return {"out": str(command.out)}
 
 

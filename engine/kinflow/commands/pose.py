@@ -26,7 +26,8 @@ from ..posing.rig import BACKEND
 from ..priors.arrays import load_prior_arrays
 from ..records import FitResult
 from ..userfiles import read_npz, replacing
-from .common import Common, say
+from .common import Common, make_room_for, say_written, warn
+from .inputs import INPUT
 
 _ARRAYS = ("body_pose", "global_orient", "transl", "betas", "z", "joints", "reached")
 _FORMATS = (".npz", ".obj", ".bvh")
@@ -50,7 +51,7 @@ class PoseBody(Common):
     """A joint and the point that its front should face: head=0,1,2."""
     out: tuple[Path, ...] = (Path("pose.npz"),)
     """Files to write: .npz, .obj (the mesh), .bvh (one frame)."""
-    start: Path | None = None
+    start: Path | None = field(default=None, metadata=INPUT)
     """An .npz of `kinflow fit` or `kinflow pose` to start from; by default the body stands."""
     soft: bool = False
     """Go near the places instead of holding them within a millimetre."""
@@ -61,7 +62,8 @@ class PoseBody(Common):
     floor: float = 0.0
     """Height of the floor, m."""
     prior: str = "light"
-    body: Path | None = None
+    """Which poses are natural: the prior's name or its file."""
+    body: Path | None = field(default=None, metadata=INPUT)
     """The user's own SMPL file instead of the free body."""
 
 
@@ -79,9 +81,11 @@ def run_pose(command: PoseBody) -> dict[str, Any]:
         (*effectors, *pins), start, body=body, prior=prior, locked=command.lock, floor=floor
     )
     for path in command.out:
+        make_room_for(path)
         _write(path, result, body)
     if result.message:
-        say(result.message)
+        warn(result.message)
+    say_written(command.out)
     names = [e.joint for e in effectors]
     return {
         "out": [str(path) for path in command.out],

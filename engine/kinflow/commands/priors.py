@@ -1,12 +1,14 @@
 """prior sample, eval, export."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .common import Common
+from ..userfiles import replacing
+from .common import Common, make_room_for, progress, say, say_written
+from .inputs import INPUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,11 +16,15 @@ class PriorSample(Common):
     """Sample poses from a prior into an .npz (body_pose, axis-angle)."""
 
     out: Annotated[Path, tyro.conf.Positional] = Path("samples.npz")
+    """The .npz to write."""
     prior: str = "light"
+    """The prior's name or its file."""
     n: int = 200
+    """How many poses."""
     temperature: float = 1.0
+    """Below 1: nearer to the usual; above: further off."""
     sheet: Path | None = None
-    """Also draw a contact sheet."""
+    """Also draw them all on one picture (.png)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +35,7 @@ class PriorEval(Common):
     file's. Needs a checkout.
     """
 
-    poses: Path | None = None
+    poses: Path | None = field(default=None, metadata=INPUT)
     """An .npz with pose (N, 69) axis-angle, clip (N,) and, optionally, performer (N,)."""
     per_clip: int = 3
     """Poses of each clip."""
@@ -47,7 +53,9 @@ class PriorExport(Common):
     """
 
     onnx: Path
+    """The file to write."""
     prior: str = "light"
+    """The prior's name or its file."""
 
 
 def run_eval(command: PriorEval) -> dict[str, Any]:
@@ -62,7 +70,9 @@ def run_export(command: PriorExport) -> dict[str, Any]:
     from ..priors.onnx_export import export_onnx
     from ..priors.prior import load_prior
 
+    make_room_for(command.onnx)
     export_onnx(load_prior(command.prior), command.onnx)
+    say_written([command.onnx])
     return {"out": str(command.onnx)}
 
 
@@ -74,11 +84,18 @@ def run_sample(command: PriorSample) -> dict[str, Any]:
     from ..priors.prior import load_prior
 
     poses = load_prior(command.prior).sample(command.n, command.temperature, command.seed)
-    np.savez(command.out, body_pose=matrix_to_axis_angle(xp, poses).numpy())
+    make_room_for(command.out)
+    with replacing(command.out) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, body_pose=matrix_to_axis_angle(xp, poses).numpy())
     if command.sheet:
         from PIL import Image
 
         from ..drawing.figures import pose_sheet
 
-        Image.fromarray(pose_sheet(poses)).save(command.sheet)
+        make_room_for(command.sheet)
+        with progress("Drawing", command.n, "poses") as show:
+            Image.fromarray(pose_sheet(poses, report=show)).save(command.sheet)
+    written = [command.out, *([command.sheet] if command.sheet else [])]
+    say(f"{command.n} poses of the prior {command.prior}.")
+    say_written(written)
     return {"out": str(command.out), "n": command.n}

@@ -1,24 +1,37 @@
 """setup, doctor, serve."""
 
 import json
+import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from ..errors import KinflowError
-from .common import Common, say
+from ..paths import engine_note
+from .common import Common, say, warn
+from .inputs import INPUT
+
+_FILE = (
+    "A file at hand instead of fetching: MediaPipe's wheel 0.10.21; for heavy also a .tflite, a "
+    ".task or the npm package @mediapipe/pose."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup(Common):
-    """Get the detector's networks, and note this Python for Blender."""
+    """Get the detector's networks, and note this Python for Blender.
+
+    Where Blender already uses the engine of another Python, that stays unless you agree.
+    """
 
     detector: Literal["full", "heavy"] = "full"
     """The landmark network: heavy sees better and takes three times as long."""
-    file: Path | None = None
-    """A file at hand instead of fetching: MediaPipe's wheel 0.10.21; for heavy also a .tflite, a
-    .task or the npm package @mediapipe/pose."""
+    file: Annotated[Path | None, tyro.conf.arg(help=_FILE)] = field(default=None, metadata=INPUT)
+    force: bool = False
+    """Have Blender use the engine of this Python, whatever it uses now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +54,58 @@ class Serve(Common):
 
 
 def run_setup(command: Setup) -> dict[str, Any]:
-    from ..paths import engine_note
     from ..perception.detector_files import set_up
 
-    network = set_up(command.detector, command.file, say)
-    engine_note().write_text(json.dumps({"python": sys.executable}), "utf-8")
-    return {"detector": command.detector, "network": str(network), "python": sys.executable}
+    visible = sys.stderr.isatty() and not command.quiet
+    network = set_up(command.detector, command.file, say, visible)
+    return {"detector": command.detector, "network": str(network)} | _note(command.force)
+
+
+def _note(force: bool) -> dict[str, Any]:
+    """Notes this Python for Blender, unless it uses another one that is there and nobody agrees."""
+    other = noted_engine()
+    here = sys.executable
+    if other and Path(other).exists() and os.path.abspath(other) != os.path.abspath(here):
+        say(f"Blender uses the engine of {other}.")
+        if not force and not _agreed(f"Use that of {here} instead?"):
+            say(f"That stays. To use the one of {here} instead: kinflow setup --force")
+            return {"python": other, "changed": False}
+    note = engine_note()
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"python": here}), "utf-8")
+    say(f"Blender will use the engine of {here}; noted in {note}")
+    return {"python": here, "changed": other != here}
+
+
+def noted_engine() -> str:
+    """The Python whose engine Blender uses; "" where none is noted."""
+    try:
+        return str(json.loads(engine_note().read_text("utf-8"))["python"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _agreed(question: str) -> bool:
+    """Whether somebody at a terminal says yes."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def run_doctor(command: Doctor) -> dict[str, Any]:
-    from .doctor import run_checks
+    from .doctor import Check, run_checks
 
-    checks = run_checks()
-    for check in checks:
-        word, remedy = ("ok  ", "") if check.ok else ("FAIL", f" -> {check.remedy}")
-        say(f"{word} {check.name}: {check.detail}{remedy}")
+    checks: list[Check] = []
+    for check in run_checks():
+        checks.append(check)
+        word = "FAIL" if not check.ok else "note" if check.remedy else "ok  "
+        line = f"{word} {check.name}: {check.detail}"
+        (say if check.ok else warn)(f"{line} -> {check.remedy}" if check.remedy else line)
     if not all(check.ok for check in checks):
         raise KinflowError("Not everything is in order.", "See the lines above.")
-    return {"checks": {check.name: check.detail for check in checks}}
+    notes = {check.name: check.remedy for check in checks if check.remedy}
+    return {"checks": {check.name: check.detail for check in checks}, "notes": notes}
 
 
 def run_serve(command: Serve) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Bodies without a photo: sheets of poses for looking at."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -25,14 +27,20 @@ def draw_body(
 
 
 def pose_sheet(
-    poses: torch.Tensor, columns: int = 20, size: tuple[int, int] = (150, 110)
+    poses: torch.Tensor,
+    columns: int = 20,
+    size: tuple[int, int] = (150, 110),
+    report: Callable[[float, str], object] = lambda share, text: None,
 ) -> np.ndarray:
-    """Contact sheet of body poses (N, 23, 3, 3)."""
+    """Contact sheet of body poses (N, 23, 3, 3); report: told the share that is drawn."""
     body = load_body()
     faces = body.faces.numpy()
-    chunks = torch.as_tensor(poses, dtype=torch.float32).split(32)
-    meshes = (v.numpy().astype(float) for c in chunks for v in body(body_pose=c)[0])
-    return contact_sheet([draw_body(v, faces, size) for v in meshes], columns)
+    images: list[np.ndarray] = []
+    for chunk in torch.as_tensor(poses, dtype=torch.float32).split(32):
+        for vertices in body(body_pose=chunk)[0].numpy().astype(float):
+            report(len(images) / len(poses), "")
+            images.append(draw_body(vertices, faces, size))
+    return contact_sheet(images, columns)
 
 
 def axis_sheet(

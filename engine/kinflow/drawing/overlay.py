@@ -73,18 +73,39 @@ def draw_observations(
             plane = cv2.resize(person.parts, size, interpolation=cv2.INTER_NEAREST)
             tinted = (1 - opacity) * image + opacity * colours[plane]
             image = np.where((plane > 0)[..., None], tinted, image).astype(np.uint8)
-    thick = max(1, round(max(rgb.shape[:2]) / 500))
+    return draw_keypoints(image, people)
+
+
+def draw_keypoints(image: np.ndarray, people: Sequence[Observation]) -> np.ndarray:
+    """Keypoints with their limbs, and each one's scale of error as a circle where it is known.
+
+    image (H, W, 3) uint8 -> a new one.
+    """
+    image = image.copy()
     for person in people:
-        scale = rgb.shape[1] / person.camera.width if person.camera else 1.0
-        shown = person.usable & (person.confidence > 0.1)
-        points = np.where(shown[:, None], person.keypoints * scale, 0)
-        # far outside of the photo OpenCV's fixed point would overflow
-        pixels = np.clip(points, -MAX_PIXEL, MAX_PIXEL).astype(int).tolist()
-        names = NAMES[person.keypoint_set]
-        for a, b in edges(person.keypoint_set):
-            if shown[a] and shown[b]:
-                colour = (255, 140, 40) if names[b].startswith("left") else (60, 150, 255)
-                cv2.line(image, pixels[a], pixels[b], colour, thick, cv2.LINE_AA)
-        for i in np.flatnonzero(shown):
-            cv2.circle(image, pixels[i], 2 * thick, (255, 255, 255), -1, cv2.LINE_AA)
+        _draw_person(image, person)
     return image
+
+
+def _draw_person(image: np.ndarray, person: Observation) -> None:
+    import cv2
+
+    thick = max(1, round(max(image.shape[:2]) / 500))
+    scale = image.shape[1] / person.camera.width if person.camera else 1.0
+    shown = person.usable & (person.confidence > 0.1)
+    points = np.where(shown[:, None], person.keypoints * scale, 0)
+    # far outside of the photo OpenCV's fixed point would overflow
+    pixels = np.clip(points, -MAX_PIXEL, MAX_PIXEL).astype(int).tolist()
+    names = NAMES[person.keypoint_set]
+    for a, b in edges(person.keypoint_set):
+        if shown[a] and shown[b]:
+            cv2.line(image, pixels[a], pixels[b], _side(names[b]), thick, cv2.LINE_AA)
+    for i in np.flatnonzero(shown):
+        if person.sigma is not None and np.isfinite(person.sigma[i]):
+            radius = round(float(np.clip(person.sigma[i] * scale, 1, MAX_PIXEL)))
+            cv2.circle(image, pixels[i], radius, _side(names[i]), 1, cv2.LINE_AA)
+        cv2.circle(image, pixels[i], 2 * thick, (255, 255, 255), -1, cv2.LINE_AA)
+
+
+def _side(name: str) -> tuple[int, int, int]:
+    return (255, 140, 40) if name.startswith("left") else (60, 150, 255)

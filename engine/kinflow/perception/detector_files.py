@@ -6,6 +6,7 @@ address.
 """
 
 import hashlib
+import importlib.util
 import io
 import json
 import shutil
@@ -88,11 +89,11 @@ def needed(report: Report = lambda line: None) -> tuple[Path, Path, Path]:
     return body, face, landmarks
 
 
-def set_up(choice: Choice, file: Path | None, report: Report) -> Path:
+def set_up(choice: Choice, file: Path | None, report: Report, visible: bool = False) -> Path:
     """Gets the networks and notes the choice. -> the landmark network's file.
 
     file: what is at hand: MediaPipe's wheel 0.10.21, or for heavy a .tflite, a .task or the npm
-    package's .tgz. Raises DetectorError.
+    package's .tgz. visible: pip shows on the terminal how far it is. Raises DetectorError.
     """
     folder = detector_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def set_up(choice: Choice, file: Path | None, report: Report) -> Path:
         with tempfile.TemporaryDirectory() as temporary:
             if wheel is None:
                 report("Fetching the detector's networks (36 MB, once) ...")
-            _unpack_wheel(wheel or _fetch_wheel(Path(temporary)))
+            _unpack_wheel(wheel or _fetch_wheel(Path(temporary), visible))
     target = folder / LANDMARKS[choice]
     if choice == "heavy" and (file is not None or not target.is_file()):
         _write_heavy(target, _heavy_bytes(file, report))
@@ -111,11 +112,13 @@ def set_up(choice: Choice, file: Path | None, report: Report) -> Path:
     return target
 
 
-def _fetch_wheel(folder: Path) -> Path:
-    options = f"--quiet --disable-pip-version-check --no-deps --only-binary=:all: {TAGS}"
-    command = [sys.executable, "-m", "pip", "download", *options.split()]
-    command += ["--dest", str(folder), "==".join(WHEEL)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def _fetch_wheel(folder: Path, visible: bool) -> Path:
+    options = f"--disable-pip-version-check --no-deps --only-binary=:all: {TAGS}"
+    command = [*_pip(), "download", *options.split(), "--dest", str(folder), "==".join(WHEEL)]
+    output = sys.stderr if visible else subprocess.DEVNULL
+    done = subprocess.run(
+        command, stdout=output, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
@@ -124,6 +127,13 @@ def _fetch_wheel(folder: Path) -> Path:
             "Check the network, or give the wheel: kinflow setup --file mediapipe-0.10.21-….whl",
         )
     return wheels[0]
+
+
+def _pip() -> list[str]:
+    """pip's command: of this Python, or, in an environment of uv, which has none, by uv."""
+    if importlib.util.find_spec("pip") is None and (uv := shutil.which("uv")):
+        return [uv, "tool", "run", "--python", "3.11", "pip"]
+    return [sys.executable, "-m", "pip"]
 
 
 def _unpack_wheel(wheel: Path) -> None:

@@ -40,17 +40,18 @@ class Unusual:
 
     def text(self, row: int = 0) -> str:
         """For people: "usual", or what is not, as in "very unusual; arms: unusual"."""
-        words = [w for w in (_word(self.body[row]),) if w]
-        for name, percentile in self.parts.items():
-            if word := _word(percentile[row]):
-                words.append(f"{name}: {word}")
+        words = [] if self.body[row] < UNUSUAL else [rarity(self.body[row])]
+        for name, percentiles in self.parts.items():
+            if percentiles[row] >= UNUSUAL:
+                words.append(f"{name}: {rarity(percentiles[row])}")
         return "; ".join(words) or "usual"
 
 
-def _word(percentile: float) -> str:
+def rarity(percentile: float) -> str:
+    """How unusual a percentile is, in words."""
     if percentile >= VERY_UNUSUAL:
         return "very unusual"
-    return "unusual" if percentile >= UNUSUAL else ""
+    return "unusual" if percentile >= UNUSUAL else "usual"
 
 
 @dataclass(frozen=True)
