@@ -17,7 +17,9 @@ class KINFLOW_OT_pose_library(bpy.types.Operator):
         return needs(cls, pose_library.FILE.is_file(), "This copy of the add-on has no poses")
 
     @classmethod
-    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+    def description(
+        cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties
+    ) -> str:
         if pose_library.listed() is None:
             return "List kinflow's poses among your asset libraries"
         return "Take kinflow's poses off your list of asset libraries; the file stays"

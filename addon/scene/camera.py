@@ -91,5 +91,5 @@ def thumbnail(path: str) -> int | None:
 
 
 def _whole_path(path: str) -> str:
-    """Saving makes the image's path relative to the file, with steps upwards, and not the scene's."""
+    """Without steps upwards: saving makes an image's path relative, and not the scene's."""
     return os.path.normpath(bpy.path.abspath(path))

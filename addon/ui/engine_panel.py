@@ -35,4 +35,3 @@ class KINFLOW_PT_engine(SidebarPanel, bpy.types.Panel):
         layout.operator("kinflow.stop_engine")
         layout.operator("kinflow.copy_diagnostics")
         layout.operator("kinflow.open_preferences", icon="PREFERENCES")
-
