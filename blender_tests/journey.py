@@ -18,45 +18,19 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from blender_tests.window import BlenderWindow, WindowError  # noqa: E402
+from blender_tests.window.photo_steps import PHOTO_STEPS  # noqa: E402
+from blender_tests.window.steps import BODY, SLOW, Step, Trip  # noqa: E402
 
 SAMPLE = ROOT / "blender_tests/samples/punch.png"
 TAB = "kinflow"
-SLOW = 120.0  # seconds
-BODY = "[o for o in D.objects if o.type == 'ARMATURE' and o.kinflow.is_body][-1]"
 PREFERENCES = (
     "any(a.type == 'PREFERENCES' for w in C.window_manager.windows for a in w.screen.areas)"
 )
-
-
-@dataclass(frozen=True)
-class Trip:
-    """What the steps share."""
-
-    window: BlenderWindow
-    photo: Path
-    folder: Path
-
-    def check(self, code: str, sentence: str) -> None:
-        """Raises WindowError with a sentence where Python in Blender is not true."""
-        if not self.window.ask(code):
-            raise WindowError(f"{sentence} ({code})")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step's name, what it does, and whether it needs the engine, or its absence."""
-
-    name: str
-    walk: Callable[[Trip], None]
-    needs_engine: bool = False
-    without_engine: bool = False
 
 
 def empty_window(trip: Trip) -> None:
@@ -86,7 +60,7 @@ def body_added(trip: Trip) -> None:
     window.screen.button(True)
     window.rest()
     window.screen.button(False)
-    window.wait_until(f"any(o.type == 'ARMATURE' for o in D.objects)", SLOW)
+    window.wait_until("any(o.type == 'ARMATURE' for o in D.objects)", SLOW)
     trip.check(f"C.view_layer.objects.active == {BODY}", "The new body is not the active object")
 
 
@@ -143,6 +117,7 @@ STEPS = (
     Step("pose-slider", pose_slider),
     Step("pie-menu", pie_menu),
     Step("pie-sample", pie_sample),
+    *PHOTO_STEPS,
 )
 
 

@@ -35,6 +35,14 @@ def override(region="WINDOW", kind="VIEW_3D"):
     return bpy.context.temp_override(**keys)
 
 
+def where():
+    """The 3D viewport's context; a file browser that fills the window leaves none."""
+    try:
+        return override()
+    except LookupError:
+        return contextlib.nullcontext()
+
+
 def box(region="WINDOW", kind="VIEW_3D"):
     """x, y, width, height of a region from the window's top left corner."""
     window, _, regions = view(kind)
@@ -137,7 +145,7 @@ def answer():
             return
         state["asked"] += 1
     try:
-        with override():
+        with where():
             value = state["task"] or evaluate(asked.read_text())
             if hasattr(value, "send"):  # a generator: one step of it a round
                 state["task"] = value
