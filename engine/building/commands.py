@@ -37,6 +37,8 @@ def bench(arguments: list[str]) -> int:
 
 def fuzz(arguments: list[str]) -> int:
     """Damaged files and frames against every reader; a crash is kept as a seed."""
+    if sys.platform != "linux":
+        raise BuildError("The fuzzers bound a process's memory as Linux does; run them there.")
     install_engine()
     install_tests()
     return call(venv_python(), "-m", "fuzz", *arguments, cwd=ENGINE)

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINE, LOCKS = ROOT / "engine", ROOT / "engine/locks"
 VENV, VENVS = ROOT / ".venv", ROOT / ".venvs"
 SELF = "import sys; print(sys.executable)"
+# pip prints names that a console of Windows has no letters for
+TEXT = {"encoding": "utf-8", "errors": "replace"}
 
 
 class BuildError(Exception):
@@ -78,7 +80,7 @@ def call(*command: str | Path, cwd: Path = ROOT, **more: object) -> int:
 def run(*command: str | Path, quiet: bool = False, **more: object) -> str:
     """Runs a command that has to succeed; quiet: its output is shown on failure alone."""
     words = [str(c) for c in command]
-    done = subprocess.run(words, capture_output=quiet, text=True, **more)
+    done = subprocess.run(words, capture_output=quiet, **TEXT, **more)
     if done.returncode:
         if quiet:
             sys.stderr.write(done.stdout + done.stderr)
@@ -155,7 +157,7 @@ def install_libraries(folder: Path) -> None:
     worker = [sys.executable, "-I", ROOT / "addon/engine/install_worker.py", "--locks", LOCKS]
     cuda = ["--cuda"] if has_gpu() else []
     command = [str(c) for c in (*worker, "--into", venv_python(folder), *cuda)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, **TEXT)
     last = json.loads((done.stdout.splitlines() or ["{}"])[-1])
     if done.returncode:
         sys.stderr.write(done.stderr[-4000:])

