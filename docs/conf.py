@@ -9,6 +9,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
 from sphinx.util.nodes import make_refnode
 
 import kinflow
@@ -28,6 +29,7 @@ include_patterns = [
 # not walked: environments and results hold thousands of files
 exclude_patterns = [".*", "out", "dist", "site", "engine/build", "**/__pycache__"]
 
+highlight_language = "none"  # only blocks that name a language
 html_theme = "furo"
 html_title = f"kinflow {release}"
 html_math_renderer = "mathml"
@@ -47,6 +49,7 @@ python_maximum_signature_line_length = 88
 # of names in signatures only kinflow's own have a page; what guides name is a py:obj and has to
 nitpick_ignore_regex = [(r"py:(class|func|data|exc|meth|attr)", r".*")]
 
+LOG = getLogger(__name__)
 CONTENTS = """
 
 ```{toctree}
@@ -141,14 +144,21 @@ def find_public(app: Sphinx, env: object, node: nodes.Element, content: nodes.No
     return None
 
 
+def mathml(node: nodes.math | nodes.math_block, display: str) -> str:
+    """MathML: no script, no network; browsers draw it. What has no form in it stays as LaTeX."""
+    result = convert(node.astext(), display=display)
+    if "\\" in result:
+        LOG.warning("a formula that MathML does not have: %s", node.astext(), location=node)
+    return result
+
+
 def formula(translator, node: nodes.math) -> None:
-    """MathML: no script, no network; browsers draw it."""
-    translator.body.append(convert(node.astext()))
+    translator.body.append(mathml(node, "inline"))
     raise nodes.SkipNode
 
 
 def displayed(translator, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div class="math">{mathml(node, "block")}</div>')
     raise nodes.SkipNode
 
 
