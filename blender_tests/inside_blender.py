@@ -1,7 +1,7 @@
 """The same tests inside a real Blender, on the installed extension.
 
     export BLENDER_USER_RESOURCES=DIR
-    blender --command extension install-file -r user_default -e dist/kinflow-0.1.0.zip
+    blender --command extension install-file -r user_default -e dist/kinflow-0.2.0.zip
     KINFLOW_PYTHON=.venv/bin/python KINFLOW_PYTEST=.venv/lib/python3.11/site-packages \\
         blender --background --python blender_tests/inside_blender.py -- [PYTEST ARGUMENTS]
 

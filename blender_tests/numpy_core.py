@@ -1,7 +1,7 @@
 """A fit inside Blender, with nothing but the zip: numpy, no engine, torch unimportable.
 
     export BLENDER_USER_RESOURCES=DIR
-    blender --command extension install-file -r user_default -e dist/kinflow-0.1.0.zip
+    blender --command extension install-file -r user_default -e dist/kinflow-0.2.0.zip
     blender --background --python-exit-code 1 --python blender_tests/numpy_core.py
 
 Poses the default body as a held-out sample of the prior, takes its keypoints through a camera and

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from dataclasses import replace
@@ -97,7 +96,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(crowd, tmp_path
     def kill_one(share: float, text: str) -> None:
         if not killed:  # a unit is done, others are being worked on
             worker = multiprocessing.active_children()[0]
-            os.kill(worker.pid, signal.SIGKILL)
+            worker.kill()
             killed.append(worker.pid)
 
     outcome = run(sources, tmp_path / "stormy", QUICK, workers=2, progress=kill_one)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from crowd import make_crowd, write_people, write_photo
 from PIL import Image
+from systems import posix
 
 from kinflow import KinflowError
 from kinflow.cli import main
@@ -83,6 +84,7 @@ def test_a_mistyped_path_is_an_error_before_anything_starts(tmp_path, capsys):
     assert not (tmp_path / "o").exists()
 
 
+@posix
 def test_a_pipe_named_as_a_photo_is_a_sentence(tmp_path, capsys):
     write_photo(tmp_path / "a.png")
     os.mkfifo(tmp_path / "x.jpg")
@@ -170,6 +172,7 @@ def endless(tmp_path):
         command.communicate()
 
 
+@posix
 @pytest.mark.parametrize("count", [2, 9])  # in the process itself, and in workers
 def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, endless, count):
     command = endless(count)
@@ -182,6 +185,7 @@ def test_ctrl_c_stops_with_a_sentence_and_130(tmp_path, endless, count):
     assert {p.name for p in (tmp_path / "o").iterdir()} == {"journal.sqlite", "report.csv"}
 
 
+@posix
 def test_workers_end_when_their_parent_is_killed(endless):
     command = endless(16)
     assert [command.stdout.readline() for _ in range(2)] == ["working\n"] * 2

@@ -11,12 +11,13 @@ import zipfile
 
 import numpy as np
 import pytest
+from systems import on_linux
 
 from kinflow.bodies.smpl_files import read_smpl
 from kinflow.errors import AssetError
 from kinflow.tensorfile import read_tensors
 
-pytest.importorskip("resource")
+pytestmark = on_linux
 _CHILD = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from systems import posix
 from test_mocap import ASF, write_bvh
 
 from kinflow.bodies.smpl_files import read_smpl
@@ -23,7 +24,6 @@ from kinflow.perception.photos import read_photo, write_upright
 from kinflow.records import Camera, FitResult, Observation
 from kinflow.tensorfile import read_tensors, write_tensors
 
-posix = pytest.mark.skipif(os.name == "nt", reason="pipes and bytes in names are POSIX")
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
 READERS = {
     "photo": (read_photo, "x.jpg"),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from crowd import make_crowd, write_people
+from systems import posix
 
 from kinflow import KinflowError
 from kinflow.batch.journal import NAME, Journal
@@ -122,6 +123,7 @@ for moment in range(1, 1000):
 """
 
 
+@posix
 def test_killed_at_any_step_of_a_commit_every_photo_is_whole_or_undone(tmp_path, sources):
     script = _KILLED.format(tests=str(Path(__file__).parent))
     command = [sys.executable, "-c", script, tmp_path, "0"]

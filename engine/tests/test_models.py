@@ -10,6 +10,7 @@ import pytest
 
 from kinflow import KinflowError, observe
 from kinflow.errors import DetectorError
+from kinflow.perception import networks
 from kinflow.perception.model_people import load_models
 from kinflow.perception.models import read_card
 
@@ -259,3 +260,13 @@ def test_a_field_of_a_wrong_kind_is_named(tmp_path, line, word):
     (tmp_path / "m.onnx").write_bytes(b"")
     with pytest.raises(DetectorError, match=f"'{word}'"):
         read_card(card(tmp_path, "m", line))
+
+
+def test_where_a_system_bounds_no_memory_a_model_is_loaded_all_the_same(monkeypatch):
+    resource = pytest.importorskip("resource")
+
+    def refuse(kind, limits):  # as macOS does of the address space
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    networks._bound_memory(1 << 30)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from systems import posix
 
 from kinflow import KinflowError
 from kinflow.batch.journal import Journal
@@ -102,6 +103,7 @@ def test_what_is_not_there_is_said_before_anything_starts(tmp_path):
         list_sources([])
 
 
+@posix
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.jpg")
     with pytest.raises(KinflowError, match="no file"):

@@ -117,7 +117,12 @@ def _fetch_wheel(folder: Path, visible: bool) -> Path:
     command = [*_pip(), "download", *options.split(), "--dest", str(folder), "==".join(WHEEL)]
     output = sys.stderr if visible else subprocess.DEVNULL
     done = subprocess.run(
-        command, stdout=output, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+        command,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
     )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:

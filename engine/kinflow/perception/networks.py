@@ -142,18 +142,24 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _bound_memory(limit: int) -> None:
+    """Where the system does it: Windows has no such limit and macOS refuses it, and the time alone
+    is bounded."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def main() -> None:
     """The child: loads and runs a model once, in bounded memory, and says how it went."""
     path, runtime = sys.argv[1:3]
     width, height, limit = json.loads(sys.argv[3])
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(ImportError):  # Windows: the time alone is bounded
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _bound_memory(limit)
     try:
         blob = np.zeros((1, 3, height, width), np.float32)
         _run(_load(path, runtime, trial=True), runtime, blob, ())
