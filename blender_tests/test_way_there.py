@@ -97,6 +97,18 @@ def test_a_wrong_answer_and_no_engine_are_no_success(monkeypatch):
     assert "press Install Engine" in self_test.said
 
 
+def test_a_python_without_the_engine_is_a_sentence_that_names_it(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho no module named kinflow >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("KINFLOW_PYTHON", str(python))
+    with pytest.raises(RuntimeError):
+        bpy.ops.kinflow.self_test()
+    session.close()
+    assert self_test.said.startswith("The engine does not work.")
+    assert str(python) in self_test.said and "no module" not in self_test.said
+
+
 def test_a_body_is_added_with_its_feet_at_the_cursor():
     bpy.context.scene.cursor.location = (1.0, -2.0, 0.5)
     bpy.ops.kinflow.add_body()
