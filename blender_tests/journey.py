@@ -87,7 +87,7 @@ def body_added(trip: Trip) -> None:
     window.screen.button(True)
     window.rest()
     window.screen.button(False)
-    window.wait_until(f"any(o.type == 'ARMATURE' for o in D.objects)", SLOW)
+    window.wait_until("any(o.type == 'ARMATURE' for o in D.objects)", SLOW)
     trip.check(f"C.view_layer.objects.active == {BODY}", "The new body is not the active object")
 
 
