@@ -22,13 +22,13 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         update=_look_again,
     )
     base_python: bpy.props.StringProperty(
-        name="Python to Use",
+        name="Python to Install With",
         description="Python that the engine is installed with. "
         "Left empty, Blender's own or one on the system",
         subtype="FILE_PATH",
     )
     install_folder: bpy.props.StringProperty(
-        name="Folder",
+        name="Install Into",
         description="Where the engine is installed. Left empty, Blender's data folder",
         subtype="DIR_PATH",
     )

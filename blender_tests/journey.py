@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -176,6 +177,7 @@ def main() -> int:
     parser.add_argument("--python", default="")
     parser.add_argument("--steps", nargs="*", metavar="NAME")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the screen and Blender end too
     blender = os.environ.get("KINFLOW_BLENDER", "")
     if shutil.which(blender) is None:
         print("Name a Blender in KINFLOW_BLENDER, as a command or a path.", file=sys.stderr)

@@ -97,6 +97,18 @@ def test_a_wrong_answer_and_no_engine_are_no_success(monkeypatch):
     assert "press Install Engine" in self_test.said
 
 
+def test_a_python_without_the_engine_is_a_sentence_that_names_it(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho no module named kinflow >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("KINFLOW_PYTHON", str(python))
+    with pytest.raises(RuntimeError):
+        bpy.ops.kinflow.self_test()
+    session.close()
+    assert self_test.said.startswith("The engine does not work.")
+    assert str(python) in self_test.said and "no module" not in self_test.said
+
+
 def test_a_body_is_added_with_its_feet_at_the_cursor():
     bpy.context.scene.cursor.location = (1.0, -2.0, 0.5)
     bpy.ops.kinflow.add_body()
@@ -196,18 +208,13 @@ def test_every_shipped_pose_has_a_picture_and_poses_a_body_that_stays_on_the_flo
 
 def test_the_pose_library_is_small_and_opens_in_the_oldest_blender():
     assert pose_library.FILE.stat().st_size < 1e6
-    data = pose_library.FILE.read_bytes()
-    with open(pose_library.FILE, "rb") as stream:
-        assert stream.read(4) == b"\x28\xb5\x2f\xfd" or data.startswith(b"BLENDER")
-    with bpy.data.libraries.load(str(pose_library.FILE), link=True) as (_, target):
-        target.actions = []
+    with bpy.data.libraries.load(str(pose_library.FILE), link=True) as (source, target):
+        target.actions = source.actions[:1]
     assert tuple(bpy.data.libraries[0].version)[:2] == (4, 2)
 
 
 def test_keys_are_offered_and_off():
     manager = bpy.context.window_manager
-    if manager.keyconfigs.addon is None:
-        pytest.fail("no keyconfigs here")
     items = [
         item
         for item in manager.keyconfigs.addon.keymaps["3D View"].keymap_items

@@ -11,6 +11,8 @@ from .. import preferences, session
 from ..engine import find, self_test
 from .common import EngineJob, redraw_all
 
+PRINTED = "It printed:"  # an engine's last words, too long for a panel
+
 
 class KINFLOW_OT_self_test(EngineJob, bpy.types.Operator):
     """Start the engine, look for people in an empty picture and fit a body whose pose is known"""
@@ -63,7 +65,8 @@ class KINFLOW_OT_self_test(EngineJob, bpy.types.Operator):
         if find.last_found(preferences.get("engine_python")).path is None:
             text = "There is no engine yet: press Install Engine in the add-on's preferences"
         else:
-            text = f"The engine does not work. {error}"
+            said = " ".join(str(error).split(PRINTED)[0].split())
+            text = f"The engine does not work. {said} Copy Diagnostics says more."
         self_test.said = text
         redraw_all(context)
         return {"CANCELLED"}

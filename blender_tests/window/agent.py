@@ -10,6 +10,7 @@ import bpy
 
 FOLDER = Path(os.environ["KINFLOW_WINDOW"])
 INTERVAL = 0.02
+STEP = 7  # px: three times on each button
 names = {"bpy": bpy, "D": bpy.data}
 drawn = {}  # menus, by how often they were drawn
 state = {"asked": 0, "task": None, "ready": False}
@@ -84,7 +85,7 @@ def find(name, region="UI", kind="VIEW_3D", across=0.4):
     window, _, regions = view(kind)
     area = regions[region]
     rows, seen = [], []
-    for y in range(area.y + area.height - 4, area.y, -5):
+    for y in range(area.y + area.height - 4, area.y, -STEP):
         window.cursor_warp(area.x + int(across * area.width), y)
         yield
         yield
