@@ -158,7 +158,7 @@ def test_what_is_chosen_in_the_viewport_is_chosen_in_the_lists_and_acted_on(fitt
 
 
 def test_a_copy_of_a_photo_has_people_and_bodies_of_its_own(fitted_samples):
-    (first,) = put_fits(*fitted_samples["portrait"])
+    put_fits(*fitted_samples["portrait"])
     photo = shown_photo()
     again = photo.copy()
     bpy.context.scene.collection.children.link(again)

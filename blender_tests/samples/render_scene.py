@@ -11,9 +11,9 @@ from typing import Any
 import bpy
 import cv2
 import numpy as np
-from engine.benchmarks.render_scenes import HIDDEN, OUT, SHOWN, Scene, View
 from mathutils import Matrix, Vector
 
+from engine.benchmarks.render_scenes import HIDDEN, OUT, SHOWN, Scene, View
 from kinflow.bodies.arrays import DEFAULT_BODY, default_body_arrays, vertex_normals
 from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.tensorfile import read_tensors

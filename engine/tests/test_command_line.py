@@ -77,10 +77,10 @@ def test_wrong_words_exit_with_2_and_name_the_way_out(words, capsys):
 def test_a_mistyped_path_is_an_error_before_anything_starts(tmp_path, capsys):
     photos, files = make_crowd(tmp_path, 2)
     assert (
-        main(["fit", str(photos[0]), str(tmp_path / "o1.png"), "--out", str(tmp_path / "o")]) == 2
+        main(["fit", str(photos[0]), str(tmp_path / "o1.png"), "--out", str(tmp_path / "o")]) == 1
     )
     assert "There is no file" in capsys.readouterr().err
-    assert _fit(photos, [files[0], tmp_path / "1.json"], tmp_path / "o") == 2
+    assert _fit(photos, [files[0], tmp_path / "1.json"], tmp_path / "o") == 1
     assert not (tmp_path / "o").exists()
 
 
@@ -89,7 +89,7 @@ def test_a_pipe_named_as_a_photo_is_a_sentence(tmp_path, capsys):
     write_photo(tmp_path / "a.png")
     os.mkfifo(tmp_path / "x.jpg")
     words = ["--out", str(tmp_path / "o"), "--search", "quick", "--no-overlay"]
-    assert main(["fit", str(tmp_path / "x.jpg"), *words]) == 2
+    assert main(["fit", str(tmp_path / "x.jpg"), *words]) == 1
     assert "x.jpg is no file" in capsys.readouterr().err
     assert main(["fit", str(tmp_path), *words]) == 1
     messages = {Path(row["photo"]).name: row["message"] for row in _report(tmp_path / "o")}

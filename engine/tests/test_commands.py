@@ -89,7 +89,7 @@ def test_a_photo_instead_of_a_command_leads_to_fit(tmp_path, capsys):
 def test_a_mistyped_path_ends_before_anything_starts_and_names_the_like(words, tmp_path, capsys):
     make_crowd(tmp_path, 1)
     words = [word.format(tmp_path) for word in words]
-    assert main([*words, "--json"]) == 2
+    assert main([*words, "--json"]) == 1
     captured = capsys.readouterr()
     assert f"There is no file {tmp_path}/00.pgn. Did you mean {tmp_path}/00.png?" in captured.err
     assert len(captured.err.splitlines()) == 1
@@ -99,7 +99,7 @@ def test_a_mistyped_path_ends_before_anything_starts_and_names_the_like(words, t
 def test_a_mistyped_folder_is_named_too(tmp_path, capsys):
     (tmp_path / "photos").mkdir()
     make_crowd(tmp_path / "photos", 1)
-    assert main(["fit", str(tmp_path / "fotos" / "00.png")]) == 2
+    assert main(["fit", str(tmp_path / "fotos" / "00.png")]) == 1
     assert f"Did you mean {tmp_path}/photos/00.png?" in capsys.readouterr().err
 
 
@@ -160,7 +160,7 @@ def _fit_words(folder: Path, count: int) -> list[str]:
 def test_a_terminal_shows_rate_and_time_left(tmp_path):
     code, shown = _seen_on_terminal(_fit_words(tmp_path, 2))
     assert code == 0
-    assert "0/2 photos" in shown and "photos/s" in shown and " left" in shown
+    assert "0/2" in shown and "photos/s" in shown and " left" in shown
 
 
 def test_a_pipe_gets_what_was_written_and_where_and_no_bar(tmp_path, capsys):

@@ -34,6 +34,7 @@ def test_command_line_fits_and_reports(tmp_path, capsys, sample_photo):
     assert {p.name for p in tmp_path.iterdir()} == {
         "punch.0.npz",
         "punch.overlay.png",
+        "punch.sheet.png",
         "report.csv",
         "journal.sqlite",
     }

@@ -7,12 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from ..batch.sources import Source
+from ..batch.sources import Source, list_sources
 from ..batch.stream import Outcome, run
 from ..batch.work import Settings
-from ..errors import CancelledError
-from .common import Common, UsageError, progress, say, warn
-from .inputs import INPUT, listed
+from ..errors import CancelledError, InvalidInputError
+from .common import Common, progress, say, warn
+from .inputs import INPUT
 
 SHOWN_FAILURES = 100
 _KINDS = (
@@ -135,13 +135,13 @@ class Fit(Common):
 def run_fit(command: Fit) -> dict[str, Any]:
     many, known = command.many, command.known
     if many.sequence and (many.ray or command.looking.observations):
-        raise UsageError(
+        raise InvalidInputError(
             "A sequence is solved as a whole, on one machine, from photos.",
             "Leave out --ray and --observations.",
         )
     if known.level and (known.pitch or known.roll):
-        raise UsageError("A level camera has no pitch and no roll.", "Leave out --level.")
-    sources = listed(command.photos, command.looking.observations)
+        raise InvalidInputError("A level camera has no pitch and no roll.", "Leave out --level.")
+    sources = list_sources(command.photos, command.looking.observations)
     try:
         outcome = _fit(command, sources, _settings(command, sources))
     except KeyboardInterrupt:

@@ -2,14 +2,12 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from ..batch.sources import Source, list_sources
 from ..errors import InvalidInputError
-from .common import UsageError
 
 INPUT = {"kinflow": "input"}
 """Metadata of a field that names what is read: a path or several."""
@@ -17,13 +15,13 @@ _PATTERN = "*?["
 
 
 def check_inputs(options: Any) -> None:
-    """Raises UsageError for the first path of the options that is not there."""
+    """Raises InvalidInputError for the first path of the options that is not there."""
     for path in _inputs(options):
         # of a pattern that nothing matches, the sources speak
         if not os.path.lexists(path) and not any(c in str(path) for c in _PATTERN):
             near = nearest(path)
             hint = f"Did you mean {near}?" if near else "Check the path."
-            raise UsageError(f"There is no file {path}.", hint)
+            raise InvalidInputError(f"There is no file {path}.", hint)
 
 
 def _inputs(options: Any) -> Iterator[Path]:
@@ -61,11 +59,3 @@ def similar(word: str, names: list[str]) -> list[str]:
     near = difflib.get_close_matches(word.casefold(), folded, 3, 0.6)
     # of equals, rather the one that begins alike: few mistype the first letter
     return [folded[name] for name in sorted(near, key=lambda n: n[:1] != word[:1].casefold())]
-
-
-def listed(inputs: Sequence[Path], keypoint_files: Sequence[Path] = ()) -> list[Source]:
-    """As `list_sources`, whose errors are those of the command line."""
-    try:
-        return list_sources(inputs, keypoint_files)
-    except InvalidInputError as error:
-        raise UsageError(error.message, error.hint) from error

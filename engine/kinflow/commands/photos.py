@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ..batch.journal import Journal
-from ..batch.sources import Source
+from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
 from .common import Common, make_room_for, progress, say, say_written, warn
-from .inputs import INPUT, listed
+from .inputs import INPUT
 
 NAMES = "observed.sqlite"
 
@@ -67,7 +67,7 @@ class Compare(Common):
 
 
 def run_observe(command: Observe) -> dict[str, Any]:
-    found = listed(command.photos)
+    found = list_sources(command.photos)
     count, files, failed = 0, 0, {}
     # nothing is gone on with: it keeps the names, and others out of the folder
     bar = progress("Finding people", len(found), "photos")
