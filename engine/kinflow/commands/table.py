@@ -155,7 +155,8 @@ def _kind(entry: Command | Group, words: Sequence[str] | None, all: bool = False
 
 def _run(command: Common, entry: Command | Group) -> int:
     assert isinstance(entry, Command)
-    set_quiet(command.quiet)
+    # a training's own options say nothing of it: its curve is what one waits for
+    set_quiet(getattr(command, "quiet", False))
     fail: Callable[[KinflowError, int], int] = partial(_fail, command.json)
     try:
         check_inputs(command)
