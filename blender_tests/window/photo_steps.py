@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 from .screen import WindowError
-from .steps import BODY, SLOW, Step, Trip
+from .steps import SLOW, Step, Trip
 
 # modules of the extension, by name
 _SETUP = """
@@ -177,16 +178,18 @@ def second_photo(trip: Trip) -> None:
 
 
 def keyframes(trip: Trip) -> None:
-    """*Photos to Keyframes* of the photo twice: two poses, the range set, the rig selected."""
-    window, photo = trip.window, trip.photo
-    files = [{"name": photo.name}, {"name": photo.name}]
+    """*Photos to Keyframes* of two photos: two poses, the range set, the rig selected."""
+    window, names = trip.window, ("beach", "party")
+    files = [{"name": name + trip.photo.suffix} for name in names]
+    for file in files:
+        shutil.copy(trip.photo, trip.folder / file["name"])
     window.ask(
-        f"bpy.ops.kinflow.fit_sequence('INVOKE_DEFAULT', directory={str(photo.parent)!r},"
-        f" files={files!r}, kind='POSES', step=10) and None"
+        f"bpy.ops.kinflow.fit_sequence('INVOKE_DEFAULT', directory={str(trip.folder)!r},"
+        f" files={files!r}, step=10) and None"
     )
-    window.wait_until("idle() and 'keyed on a new body' in C.scene.kinflow.message", SLOW)
+    window.wait_until("idle() and 'poses keyed on a new body' in C.scene.kinflow.message", SLOW)
     trip.check("C.scene.frame_end - C.scene.frame_start == 10", "The range is not the poses'")
-    trip.check(f"C.view_layer.objects.active == {BODY} or True", "The rig is not selected")
+    trip.check("C.view_layer.objects.active == chosen().body", "The rig is not selected")
 
 
 def reopened(trip: Trip) -> None:
