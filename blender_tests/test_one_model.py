@@ -135,6 +135,15 @@ def test_after_a_fit_the_body_is_selected(fitted_samples):
     assert bpy.context.active_object == armature and armature.select_get()
 
 
+def test_a_photo_that_was_just_opened_is_the_chosen_one_whatever_was_selected(fitted_samples):
+    (first,) = put_fits(*fitted_samples["portrait"])
+    select(first)
+    bpy.ops.kinflow.import_photo(filepath=fitted_samples["landscape"][0])
+    assert shown_photo() != first.kinflow.photo and shown_photo().kinflow.path.endswith(
+        "landscape.png"
+    )
+
+
 def test_what_is_chosen_in_the_viewport_is_chosen_in_the_lists_and_acted_on(fitted_samples):
     path, people, results = fitted_samples["portrait"]
     first, other = put_fits(path, people * 2, results * 2)

@@ -58,21 +58,30 @@ def choose_person(context: bpy.types.Context, photo: bpy.types.Collection, index
     if not 0 <= index < len(state.people):
         return
     context.scene.kinflow.photo, state.last_person = photo, index
-    armature, layer = photos.body_of_person(state.people[index]), context.view_layer
-    if armature is not None and armature.name in layer.objects:
+    armature = photos.body_of_person(state.people[index])
+    if armature is not None and armature.name in context.view_layer.objects:
         select_only(context, armature)
-    elif layer.objects.active is not None:
-        layer.objects.active.select_set(False)
-        layer.objects.active = None
+    else:
+        _select_none(context)
 
 
 def choose_photo(context: bpy.types.Context, photo: bpy.types.Collection) -> None:
     """Makes a photo the chosen one: its camera is the scene's, its person's body selected."""
     context.scene.kinflow.photo = photo
     photos.use_camera(context.scene, photo)
-    choose_person(context, photo, photo.kinflow.last_person)
-    if not len(photo.kinflow.people) and photo.kinflow.camera is not None:
+    if len(photo.kinflow.people):
+        choose_person(context, photo, photo.kinflow.last_person)
+    elif photo.kinflow.camera is not None:
         select_only(context, photo.kinflow.camera)
+    else:  # just opened: a body that stays active would choose its own photo again
+        _select_none(context)
+
+
+def _select_none(context: bpy.types.Context) -> None:
+    active = context.view_layer.objects.active
+    if active is not None:
+        active.select_set(False)
+        context.view_layer.objects.active = None
 
 
 def select_only(context: bpy.types.Context, obj: bpy.types.Object) -> None:
