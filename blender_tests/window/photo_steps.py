@@ -175,6 +175,9 @@ def second_photo(trip: Trip) -> None:
     fit(trip)
     trip.check(f"{place} == {before}", "The first photo's body has moved")
     trip.check("len(K('scene.photos').all_photos(C.scene)) == 2", "There are not two photos")
+    trip.check(
+        "chosen().photo != D.objects[original].kinflow.photo", "The first photo was fitted again"
+    )
 
 
 def keyframes(trip: Trip) -> None:
