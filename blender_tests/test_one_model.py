@@ -8,7 +8,7 @@ import pytest
 from conftest import SAMPLES, put_fits, shown_photo, shown_vertices
 
 from addon import session
-from addon.scene import body, bones, camera, clip_files, latent, pose, standing
+from addon.scene import body, bones, camera, clip_files, latent, pose, settle, standing
 from addon.scene.choice import chosen
 from kinflow.mocap.clip import mirror_pose
 
@@ -303,3 +303,19 @@ def test_a_size_slider_changes_no_mode_and_no_selection(armature):
     bpy.ops.object.mode_set(mode="POSE")
     armature.kinflow.betas[0] = 1.5
     assert bpy.context.mode == "POSE" and bpy.context.active_object == armature
+
+
+def test_in_a_window_a_size_slider_changes_no_mode_in_its_update_but_a_moment_later(
+    armature, monkeypatch
+):
+    class Window:
+        background = False
+        timers = bpy.app.timers
+        handlers = bpy.app.handlers
+
+    monkeypatch.setattr(settle.bpy, "app", Window)
+    armature.kinflow.betas[0] = 1.5
+    assert body.shape_keys(armature)[0].value == 0 and bpy.app.timers.is_registered(settle._run)
+    settle._run()
+    assert body.shape_keys(armature)[0].value == 1.5
+    bpy.app.timers.unregister(settle._run)
