@@ -319,3 +319,32 @@ def test_in_a_window_a_size_slider_changes_no_mode_in_its_update_but_a_moment_la
     settle._run()
     assert body.shape_keys(armature)[0].value == 1.5
     bpy.app.timers.unregister(settle._run)
+
+
+def test_long_sentences_wrap_to_the_sidebars_width_and_nothing_is_cut():
+    from types import SimpleNamespace
+
+    from addon.wrapped import draw_wrapped
+
+    lines = []
+
+    class Layout:
+        def column(self, **options):
+            return self
+
+        def label(self, text="", icon="NONE"):
+            lines.append(text)
+
+    context = SimpleNamespace(
+        region=SimpleNamespace(width=290),
+        preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
+    )
+    sentence = "No person was found in this photo. Try one with a larger, clearer person."
+    draw_wrapped(Layout(), context, sentence, "INFO")
+    assert len(lines) > 1 and " ".join(lines) == sentence and max(map(len, lines)) < 45
+
+
+def test_places_of_keypoints_are_in_pixels():
+    from addon.properties import KinflowKeypoint
+
+    assert {KinflowKeypoint.bl_rna.properties[n].subtype for n in "xy"} == {"PIXEL"}
