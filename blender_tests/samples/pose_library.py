@@ -24,7 +24,7 @@ from addon.operators.pose_asset import pose_action
 from addon.scene import body, picture, pull, soles
 from kinflow.posing import Effector, Floor, IKResult, solve_ik
 
-from .pose_recipes import GUIDE, GUIDES, RECIPES, Recipe
+from .poses import GUIDE, GUIDES, RECIPES, Recipe
 
 PIXELS = 192
 NAMES = uuid.UUID("6f1d3c86-6d5c-4a6e-9e3b-3f3a6e1c2b10")  # catalogs keep their ids
