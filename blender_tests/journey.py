@@ -150,8 +150,7 @@ def pose_applied(trip: Trip) -> None:
     before = window.ask(bone)
     x, y, _, _ = window.ask("box('WINDOW', 'FILE_BROWSER')")
     window.point((x + 60, y + 60))
-    for is_down in (True, False, True, False):
-        window.screen.button(is_down)
+    window.screen.double_click()
     window.rest()
     window.wait_until(f"{bone} != {before}", SLOW)
 

@@ -52,9 +52,15 @@ def catalog_id(name: str) -> str:
 
 
 def write_catalogs(folder: Path) -> None:
-    lines = ["# Asset catalogs of kinflow's poses", "VERSION 1", ""]
+    top = pose_library.NAME
+    lines = [
+        "# Asset catalogs of kinflow's poses",
+        "VERSION 1",
+        "",
+        f"{catalog_id(top)}:{top}:{top}",
+    ]
     for name in dict.fromkeys(recipe.catalog for recipe in RECIPES):
-        lines.append(f"{catalog_id(name)}:kinflow Poses/{name}:kinflow Poses-{name}")
+        lines.append(f"{catalog_id(name)}:{top}/{name}:{top}-{name}")
     (folder / "blender_assets.cats.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
