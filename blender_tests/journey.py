@@ -107,6 +107,28 @@ def pie_sample(trip: Trip) -> None:
     trip.check(f"list({BODY}.kinflow.latent_0) != {before}", "The pie's Sample did nothing")
 
 
+def pose_library(trip: Trip) -> None:
+    """The poses are listed by the preferences' operator, and an asset browser shows them."""
+    window = trip.window
+    window.ask("bpy.ops.kinflow.pose_library() and None")
+    window.ask(f"setattr(C.view_layer.objects, 'active', {BODY})")
+    window.ask("bpy.ops.object.mode_set(mode='POSE') and None")
+    window.ask("asset_window('kinflow Poses')")
+    time.sleep(10)  # it reads the pictures
+
+
+def pose_applied(trip: Trip) -> None:
+    """A double click on the first pose."""
+    window = trip.window
+    bone = f"list({BODY}.pose.bones['left_elbow'].rotation_quaternion)"
+    before = window.ask(bone)
+    x, y, _, _ = window.ask("box('WINDOW', 'FILE_BROWSER')")
+    window.point((x + 60, y + 60))
+    window.screen.double_click()
+    window.rest()
+    window.wait_until(f"{bone} != {before}", SLOW)
+
+
 # A later step begins where the one before it ended.
 STEPS = (
     Step("empty-window", empty_window),
@@ -118,6 +140,8 @@ STEPS = (
     Step("pose-slider", pose_slider),
     Step("pie-menu", pie_menu),
     Step("pie-sample", pie_sample),
+    Step("pose-library", pose_library),
+    Step("pose-applied", pose_applied),
     *PHOTO_STEPS,
 )
 

@@ -24,7 +24,7 @@ from addon.operators.pose_asset import pose_action
 from addon.scene import body, picture, pull, soles
 from kinflow.posing import Effector, Floor, IKResult, solve_ik
 
-from .pose_recipes import GUIDE, GUIDES, RECIPES, Recipe
+from .poses import GUIDE, GUIDES, RECIPES, Recipe
 
 PIXELS = 192
 NAMES = uuid.UUID("6f1d3c86-6d5c-4a6e-9e3b-3f3a6e1c2b10")  # catalogs keep their ids
@@ -52,9 +52,15 @@ def catalog_id(name: str) -> str:
 
 
 def write_catalogs(folder: Path) -> None:
-    lines = ["# Asset catalogs of kinflow's poses", "VERSION 1", ""]
+    top = pose_library.NAME
+    lines = [
+        "# Asset catalogs of kinflow's poses",
+        "VERSION 1",
+        "",
+        f"{catalog_id(top)}:{top}:{top}",
+    ]
     for name in dict.fromkeys(recipe.catalog for recipe in RECIPES):
-        lines.append(f"{catalog_id(name)}:kinflow Poses/{name}:kinflow Poses-{name}")
+        lines.append(f"{catalog_id(name)}:{top}/{name}:{top}-{name}")
     (folder / "blender_assets.cats.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -45,10 +45,16 @@ def where():
 
 
 def box(region="WINDOW", kind="VIEW_3D"):
-    """x, y, width, height of a region from the window's top left corner."""
+    """x, y, width, height of a region from the screen's top left corner."""
     window, _, regions = view(kind)
     found = regions[region]
-    return [found.x, window.height - found.y - found.height, found.width, found.height]
+    return [*on_screen(window, found.x, found.y + found.height), found.width, found.height]
+
+
+def on_screen(window, x, y):
+    """A place of a window, from its bottom, as one of the screen, from its top."""
+    height = bpy.context.window_manager.windows[0].height  # the first one fills the screen
+    return [window.x + x, height - 1 - (window.y + y)]
 
 
 def sidebar(tab):
@@ -100,7 +106,7 @@ def find(name, region="UI", kind="VIEW_3D", across=0.4):
     if not rows:
         raise LookupError(f"no button {name} is in sight; there are: {', '.join(seen)}")
     middle = (rows[0] + rows[-1]) // 2
-    return [area.x + int(across * area.width), window.height - 1 - middle]
+    return on_screen(window, area.x + int(across * area.width), middle)
 
 
 def is_named(path, name):
@@ -115,6 +121,19 @@ def watch_menu(name):
 
     drawn[name] = 0
     getattr(bpy.types, name).append(count)
+
+
+def asset_window(library):
+    """Opens a window with an asset browser that shows a library; lasts several rounds."""
+    bpy.ops.wm.window_new()
+    window = bpy.context.window_manager.windows[-1]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    area.ui_type = "ASSETS"
+    for _ in range(50):
+        yield
+        if area.spaces.active.params is not None:
+            break
+    area.spaces.active.params.asset_library_reference = library
 
 
 def close_windows():
@@ -175,6 +194,6 @@ def tick():
 
 
 names.update(view=view, box=box, find=find, sidebar=sidebar, hovered=hovered, watch_menu=watch_menu)
-names.update(drawn=drawn, close_windows=close_windows)
+names.update(drawn=drawn, asset_window=asset_window, close_windows=close_windows)
 bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(tick, first_interval=0.5, persistent=True)

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 STARTS_WITHIN, SETTLES_WITHIN = 30.0, 8.0  # seconds
-DRAG_STEPS = 12
 
 
 class WindowError(Exception):
@@ -83,6 +82,10 @@ class Screen:
 
     def button(self, is_down: bool, number: int = 1) -> None:
         self.xdotool("mousedown" if is_down else "mouseup", number)
+
+    def double_click(self) -> None:
+        """In one go: Blender's time for it is a third of a second."""
+        self.xdotool("click", "--repeat", 2, "--delay", 60, 1)
 
     def key(self, *keys: str) -> None:
         self.xdotool("key", "--delay", 60, *keys)

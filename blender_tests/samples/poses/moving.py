@@ -1,0 +1,187 @@
+"""On the way, and fighting, throwing, pushing."""
+
+from .recipe import ACTION, MOVING, Recipe, both
+
+RECIPES = (
+    Recipe(
+        "Walk",
+        MOVING,
+        {
+            "pelvis": (0, 0.93, 0.0),
+            "neck": (0, 1.41, 0.03),
+            "head": (0, 1.51, 0.08),
+            "left_ankle": (0.09, 0.1, 0.33),
+            "left_knee": (0.1, 0.5, 0.24),
+            "right_ankle": (-0.09, 0.17, -0.4),
+            "right_knee": (-0.1, 0.5, -0.08),
+            "left_wrist": (0.25, 0.93, -0.22),
+            "left_elbow": (0.24, 1.13, -0.13),
+            "right_wrist": (-0.23, 0.99, 0.26),
+            "right_elbow": (-0.25, 1.11, 0.05),
+        },
+        {"left_ankle": (-18, 0, 0), "right_ankle": (40, 0, 0)},
+    ),
+    Recipe(
+        "Run",
+        MOVING,
+        {
+            "pelvis": (0, 0.93, 0.0),
+            "neck": (0, 1.37, 0.16),
+            "head": (0, 1.46, 0.23),
+            "left_knee": (0.1, 0.78, 0.34),
+            "left_ankle": (0.09, 0.39, 0.24),
+            "right_knee": (-0.1, 0.52, -0.1),
+            "right_ankle": (-0.1, 0.2, -0.37),
+            "left_wrist": (0.24, 1.0, -0.12),
+            "left_elbow": (0.26, 1.15, -0.2),
+            "right_wrist": (-0.13, 1.26, 0.38),
+            "right_elbow": (-0.26, 1.12, 0.23),
+        },
+        {"left_ankle": (0, 0, 0), "right_ankle": (55, 0, 0)},
+    ),
+    Recipe(
+        "Step Up",
+        MOVING,
+        {
+            "pelvis": (0, 0.97, 0.02),
+            "neck": (0, 1.41, 0.14),
+            "head": (0, 1.51, 0.2),
+            "left_ankle": (0.1, 0.41, 0.3),
+            "left_knee": (0.12, 0.82, 0.38),
+            "right_ankle": (-0.1, 0.09, -0.1),
+            "right_knee": (-0.1, 0.5, 0.0),
+            "left_wrist": (0.26, 0.98, -0.1),
+            "right_wrist": (-0.24, 1.03, 0.32),
+        },
+        {"left_ankle": (0, 0, 0), "right_ankle": (10, 0, 0)},
+    ),
+    Recipe(
+        "Jump",
+        MOVING,
+        {
+            "pelvis": (0, 1.28, 0.0),
+            "neck": (0, 1.75, 0.05),
+            "head": (0, 1.85, 0.1),
+        }
+        | both("knee", (0.14, 0.99, 0.26))
+        | both("ankle", (0.12, 0.62, 0.05))
+        | both("wrist", (0.32, 2.1, 0.22))
+        | both("elbow", (0.32, 1.88, 0.15)),
+        {"left_ankle": (35, 0, 0), "right_ankle": (35, 0, 0)},
+        is_in_air=True,
+    ),
+    Recipe(
+        "Sneak",
+        MOVING,
+        {
+            "pelvis": (0, 0.74, -0.05),
+            "neck": (0, 1.13, 0.2),
+            "head": (0, 1.2, 0.3),
+            "left_ankle": (0.1, 0.071, 0.28),
+            "left_knee": (0.14, 0.46, 0.4),
+            "right_ankle": (-0.1, 0.16, -0.3),
+            "right_knee": (-0.14, 0.4, 0.04),
+            "left_wrist": (0.22, 0.95, 0.36),
+            "right_wrist": (-0.2, 1.0, 0.45),
+            "left_elbow": (0.3, 0.9, 0.14),
+            "right_elbow": (-0.3, 0.9, 0.2),
+        },
+        {"left_ankle": (0, 0, 0), "right_ankle": (42, 0, 0)},
+    ),
+    Recipe(
+        "Guard",
+        ACTION,
+        {
+            "pelvis": (-0.02, 0.9, 0.0),
+            "neck": (0.0, 1.36, 0.07),
+            "head": (0.0, 1.45, 0.13),
+            "left_ankle": (0.14, 0.071, 0.22),
+            "right_ankle": (-0.17, 0.09, -0.22),
+            "left_wrist": (0.12, 1.36, 0.4),
+            "left_elbow": (0.2, 1.14, 0.32),
+            "right_wrist": (-0.1, 1.34, 0.26),
+            "right_elbow": (-0.2, 1.12, 0.16),
+        },
+        {"left_ankle": (0, -20, 0), "right_ankle": (10, -50, 0)},
+    ),
+    Recipe(
+        "Punch",
+        ACTION,
+        {
+            "pelvis": (0.0, 0.88, 0.03),
+            "neck": (0.03, 1.33, 0.12),
+            "head": (0.04, 1.43, 0.17),
+            "left_ankle": (0.16, 0.071, 0.28),
+            "right_ankle": (-0.16, 0.11, -0.3),
+            "right_wrist": (0.02, 1.34, 0.6),
+            "right_elbow": (-0.1, 1.32, 0.39),
+            "left_wrist": (0.16, 1.28, 0.27),
+            "left_elbow": (0.26, 1.08, 0.16),
+        },
+        {"left_ankle": (0, -10, 0), "right_ankle": (20, -30, 0)},
+    ),
+    Recipe(
+        "Kick",
+        ACTION,
+        {
+            "pelvis": (0.02, 0.95, 0.0),
+            "neck": (0.03, 1.4, -0.1),
+            "head": (0.03, 1.5, -0.08),
+            "left_ankle": (0.08, 0.071, -0.03),
+            "left_knee": (0.1, 0.485, 0.03),
+            "right_ankle": (-0.06, 1.02, 0.76),
+            "right_knee": (-0.1, 0.93, 0.37),
+            "left_wrist": (0.2, 1.24, 0.24),
+            "left_elbow": (0.3, 1.12, 0.04),
+            "right_wrist": (-0.42, 1.06, -0.2),
+            "right_elbow": (-0.3, 1.2, -0.1),
+        },
+        {"left_ankle": (0, 20, 0), "right_ankle": (-45, 0, 0)},
+    ),
+    Recipe(
+        "Throw",
+        ACTION,
+        {
+            "pelvis": (-0.02, 0.9, -0.06),
+            "neck": (-0.03, 1.36, -0.1),
+            "head": (-0.02, 1.46, -0.06),
+            "left_ankle": (0.14, 0.1, 0.36),
+            "right_ankle": (-0.15, 0.071, -0.22),
+            "right_wrist": (-0.42, 1.56, -0.26),
+            "right_elbow": (-0.45, 1.34, -0.18),
+            "left_wrist": (0.22, 1.42, 0.4),
+            "left_elbow": (0.24, 1.34, 0.17),
+        },
+        {"left_ankle": (-15, 0, 0), "right_ankle": (0, -50, 0)},
+    ),
+    Recipe(
+        "Push",
+        ACTION,
+        {
+            "pelvis": (0, 0.83, -0.06),
+            "neck": (0, 1.2, 0.24),
+            "head": (0, 1.27, 0.33),
+            "left_ankle": (0.12, 0.071, 0.12),
+            "right_ankle": (-0.13, 0.14, -0.52),
+        }
+        | both("wrist", (0.18, 1.2, 0.66))
+        | both("elbow", (0.24, 1.1, 0.45)),
+        {"left_ankle": (0, 0, 0), "right_ankle": (32, 0, 0)},
+    ),
+    Recipe(
+        "Lunge",
+        ACTION,
+        {
+            "pelvis": (0, 0.6, 0.0),
+            "neck": (0, 1.08, 0.05),
+            "head": (0, 1.18, 0.09),
+            "left_ankle": (0.1, 0.071, 0.42),
+            "left_knee": (0.11, 0.48, 0.42),
+            "right_ankle": (-0.1, 0.13, -0.6),
+            "right_knee": (-0.11, 0.25, -0.2),
+        }
+        | both("wrist", (0.2, 0.66, 0.06))
+        | both("elbow", (0.3, 0.84, -0.06)),
+        {"left_ankle": (0, 0, 0), "right_ankle": (55, 0, 0)},
+    ),
+)
