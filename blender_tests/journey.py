@@ -127,6 +127,9 @@ def pose_applied(trip: Trip) -> None:
     window.screen.double_click()
     window.rest()
     window.wait_until(f"{bone} != {before}", SLOW)
+    window.ask("close_windows()")
+    window.ask("bpy.ops.object.mode_set(mode='OBJECT') and None")
+    window.ask("bpy.ops.view3d.view_selected() and None")
 
 
 # A later step begins where the one before it ended.
