@@ -166,6 +166,16 @@ def test_what_is_chosen_in_the_viewport_is_chosen_in_the_lists_and_acted_on(fitt
     assert chosen(bpy.context).body == copy and not bpy.ops.kinflow.refit.poll()
 
 
+def test_a_photos_camera_that_was_deleted_is_not_made_the_scenes_again(fitted_samples):
+    put_fits(*fitted_samples["portrait"])
+    photo = shown_photo()
+    select(camera.camera_of(photo))
+    bpy.ops.object.delete()
+    bpy.context.scene.camera = None
+    assert bpy.ops.kinflow.choose_photo(session_uid=photo.session_uid) == {"FINISHED"}
+    assert bpy.context.scene.camera is None
+
+
 def test_a_copy_of_a_photo_has_people_and_bodies_of_its_own(fitted_samples):
     put_fits(*fitted_samples["portrait"])
     photo = shown_photo()

@@ -12,15 +12,10 @@ from kinflow.records import Camera
 from . import photos
 from . import thumbnail as thumbnail_picture
 from .frames import Viewpoint
+from .photos import camera_of
 
 SENSOR = 36.0
 EYE_LEVEL = Viewpoint.above_floor(level_gravity(), 1.5)
-
-
-def camera_of(photo: bpy.types.Collection | None) -> bpy.types.Object | None:
-    """A photo's camera; None where it was deleted."""
-    found = photo.kinflow.camera if photo is not None else None
-    return found if found is not None and found.users_scene else None
 
 
 def viewpoint(photo: bpy.types.Collection | None) -> Viewpoint:

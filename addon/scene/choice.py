@@ -71,8 +71,8 @@ def choose_photo(context: bpy.types.Context, photo: bpy.types.Collection) -> Non
     photos.use_camera(context.scene, photo)
     if len(photo.kinflow.people):
         choose_person(context, photo, photo.kinflow.last_person)
-    elif photo.kinflow.camera is not None:
-        select_only(context, photo.kinflow.camera)
+    elif (camera := photos.camera_of(photo)) is not None:
+        select_only(context, camera)
     else:  # just opened: a body that stays active would choose its own photo again
         _select_none(context)
 

@@ -95,12 +95,18 @@ def camera_record(photo: bpy.types.Collection) -> Camera | None:
     return Camera(**json.loads(text)) if text else None
 
 
+def camera_of(photo: bpy.types.Collection | None) -> bpy.types.Object | None:
+    """A photo's camera; None where it was deleted."""
+    found = photo.kinflow.camera if photo is not None else None
+    return found if found is not None and found.users_scene else None
+
+
 def use_camera(scene: bpy.types.Scene, photo: bpy.types.Collection) -> None:
     """Makes a photo's camera the scene's, with the photo's size as the render's."""
-    camera, render = camera_record(photo), scene.render
-    if photo.kinflow.camera is None or camera is None:
+    found, camera, render = camera_of(photo), camera_record(photo), scene.render
+    if found is None or camera is None:
         return
-    scene.camera = photo.kinflow.camera
+    scene.camera = found
     render.resolution_x, render.resolution_y = camera.width, camera.height
     render.resolution_percentage = 100
     render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
