@@ -12,7 +12,7 @@ import bpy
 
 from kinflow.records import Camera
 
-from . import body
+from . import body, viewport
 
 APART = 10.0  # m from one photo's place to the next, so that no camera sees another's bodies
 
@@ -106,11 +106,13 @@ def use_camera(scene: bpy.types.Scene, photo: bpy.types.Collection) -> None:
     found, camera, render = camera_of(photo), camera_record(photo), scene.render
     if found is None or camera is None:
         return
-    scene.camera = found
+    is_another, scene.camera = scene.camera != found, found
     render.resolution_x, render.resolution_y = camera.width, camera.height
     render.resolution_percentage = 100
     render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
     render.pixel_aspect_y = max(1.0, camera.fx / camera.fy)
+    if is_another:  # else the zoom is the user's own
+        viewport.fill_camera_views(render)
 
 
 def bodies_of(photo: bpy.types.Collection) -> list[bpy.types.Object]:
