@@ -103,7 +103,7 @@ def photo_in_list(trip: Trip) -> None:
     uid = window.ask(f"{_FIRST}.session_uid")
     window.press(f"kinflow.choose_photo(session_uid={uid}")
     window.wait_until(f"chosen().photo == {_FIRST}", SLOW)
-    trip.check(f"C.scene.camera == K('scene.photos').camera_of({_FIRST})", "Another photo's camera")
+    _check_camera(trip, _FIRST)
 
 
 def photo_in_outliner(trip: Trip) -> None:
@@ -136,6 +136,12 @@ def dropped_photo_opened(trip: Trip) -> None:
         x, y = over_view(window)
         window.click(window.row("kinflow.import_photo", (x, y - 30)))
     window.wait_until("len(photos()) == count + 1", SLOW)
+
+
+def _check_camera(trip: Trip, photo: str) -> None:
+    trip.check(
+        f"C.scene.camera == K('scene.photos').camera_of({photo})", "It is another photo's camera"
+    )
 
 
 def _join(trip: Trip, pair: object) -> None:

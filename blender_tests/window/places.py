@@ -39,7 +39,7 @@ def open_tab(window: BlenderWindow) -> None:
 
 def show_panels(window: BlenderWindow, *labels: str) -> None:
     """Opens these panels and closes the others, by their headers."""
-    x, y, width, height = window.ask("box('UI')")
+    x, y, width, _ = window.ask("box('UI')")
     first = x + width // 4, y + HEADER // 2 + 2
     window.point(first)
     window.screen.wheel(-40)
