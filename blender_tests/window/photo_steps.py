@@ -34,6 +34,7 @@ def fit(trip: Trip) -> None:
     window.rest()
     trip.check("C.space_data.region_3d.view_perspective == 'CAMERA'", "The view is not the photo's")
     trip.check("C.view_layer.objects.active == chosen().body", "The body is not selected")
+    over_view(window)
 
 
 def solidity(trip: Trip) -> None:
@@ -63,6 +64,7 @@ def keypoint_dragged(trip: Trip) -> None:
     trip.window.drag(trip.window.ask("keypoint('left_wrist')"), (-60, -40))
     trip.window.wait_until("'moved' in C.scene.kinflow.message", SLOW)
     trip.check("true_sliders()", "The sliders say another pose")
+    over_view(trip.window)  # away from the tooltip
 
 
 def limb_switched(trip: Trip) -> None:
@@ -84,6 +86,7 @@ def refit(trip: Trip) -> None:
     window.wait_until(f"idle() and max(map(abs, {_LATENT})) > 0.1", SLOW)
     apart = f"max(abs(a - b) for a, b in zip({_LATENT}, {fitted}))"
     trip.check(f"{apart} < 0.5", "Refit found another pose")
+    over_view(window)
 
 
 def pull_tool(trip: Trip) -> None:
@@ -101,6 +104,7 @@ def hand_pulled(trip: Trip) -> None:
     window.drag(window.ask("handle('right_wrist')"), (40, -90), 24)
     trip.check(f"{_LATENT} != {before}", "The body did not follow")
     trip.check("true_sliders()", "The sliders say another pose")
+    over_view(window)
 
 
 def pull_undone(trip: Trip) -> None:
@@ -114,14 +118,14 @@ def pull_undone(trip: Trip) -> None:
 
 
 def pull_redone(trip: Trip) -> None:
-    """Ctrl+Shift+Z; then the toolbar's first tool."""
+    """Ctrl+Shift+Z; then W, for the tool that selects."""
     window = trip.window
     before = window.ask(_LATENT)
     window.key("ctrl+shift+z")
     window.wait_until(f"{_LATENT} != {before}", SLOW)
     trip.check("true_sliders()", "The sliders say another pose")
-    x, y, width, _ = window.ask("box('TOOLS')")
-    window.click((x + width // 2, y + 27))
+    over_view(window)
+    window.key("w")
     window.wait_until("not K('ui.pull_gizmos').is_on(C)", SLOW)
 
 

@@ -94,7 +94,7 @@ def library_chosen(trip: Trip) -> None:
 
 
 def pose_applied(trip: Trip) -> None:
-    """A double click on the fourth pose, *Cheer*."""
+    """A double click on the fourth pose; which that is differs between versions."""
     window = trip.window
     before = window.ask(_BONE)
     x, y, _, _ = window.ask("box('WINDOW', 'FILE_BROWSER')")
