@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 from .photo_steps import find_people, fit
 from .places import ROW, accept, browse, click_row, drag_border, over_view, show_panels
 from .screen import WindowError
 from .steps import SLOW, Trip, steps
 
+FROM_THE_SIDE = Path(__file__).resolve().parents[2] / "engine/gallery/fit.png"
 _ACTIVE = "C.view_layer.objects.active"
 _FIRST, _SECOND = "photos()[0]", "photos()[1]"
 
@@ -64,21 +66,6 @@ def second_photo(trip: Trip) -> None:
     trip.check(f"chosen().photo == {_SECOND}", "The first photo was fitted again")
 
 
-def alternative(trip: Trip) -> None:
-    """The second picture, where the fit found more than one explanation."""
-    window = trip.window
-    if not window.ask("len(chosen().body.kinflow.hypotheses) > 1"):
-        return
-    show_panels(window, "Fit")
-    window.wait_until("bool(K('scene.hypothesis_pictures').of(chosen().body))", SLOW)
-    name = "kinflow.show_hypothesis(index=1"
-    try:  # two pictures a row in a wide sidebar
-        window.press(name, across=0.75)
-    except WindowError:
-        window.press(name)
-    window.wait_until("chosen().body.kinflow.active_hypothesis == 1", SLOW)
-
-
 def person_in_list(trip: Trip) -> None:
     """A click on the second row: the second body is the active one."""
     window = trip.window
@@ -119,6 +106,38 @@ def photo_in_outliner(trip: Trip) -> None:
     )
 
 
+def alternatives(trip: Trip) -> None:
+    """A third photo, of a body from its side: which arm is before it, left or right? *Fit* shows
+    both as pictures.
+    """
+    window, photo = trip.window, trip.folder / "photos" / "side.png"
+    words = [str(FROM_THE_SIDE), "-crop", "251x377+849+0", "+repage", "-resize", "300%", str(photo)]
+    subprocess.run([*window.screen.tool("convert"), *words], check=True)
+    show_panels(window, "Photo", "Fit")
+    window.press("kinflow.import_photo")
+    browse(window, photo)
+    accept(window)
+    window.wait_until("len(photos()) == 3", SLOW)
+    find_people(trip)
+    fit(trip)
+    trip.check("len(chosen().body.kinflow.hypotheses) > 1", "The fit found one explanation only")
+    show_panels(window, "Fit")
+    window.wait_until("bool(K('scene.hypothesis_pictures').of(chosen().body))", SLOW)
+
+
+def alternative_shown(trip: Trip) -> None:
+    """The button below the second picture."""
+    window, before = trip.window, trip.window.ask("list(chosen().body.kinflow.latent_0)")
+    name = "kinflow.show_hypothesis(index=1"
+    try:  # two pictures a row in a wide sidebar
+        window.press(name, across=0.75)
+    except WindowError:
+        window.press(name)
+    window.wait_until("chosen().body.kinflow.active_hypothesis == 1", SLOW)
+    trip.check(f"list(chosen().body.kinflow.latent_0) != {before}", "The body did not change")
+    over_view(window)
+
+
 def photo_dropped(trip: Trip) -> None:
     """A photo from another program, let go over the viewport; a menu asks what to do with it."""
     window, photo = trip.window, trip.folder / "photos" / "dropped.png"
@@ -157,11 +176,12 @@ CHOICE_STEPS = steps(
         copied,
         copy_grown,
         second_photo,
-        alternative,
         person_in_list,
         person_in_viewport,
         photo_in_list,
         photo_in_outliner,
+        alternatives,
+        alternative_shown,
     ),
     need_engine=True,
 )
