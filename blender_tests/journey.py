@@ -3,11 +3,15 @@
     KINFLOW_BLENDER=blender python3 blender_tests/journey.py --out DIR [--zip ZIP] [--photo PHOTO]
         [--python ENGINE_PYTHON] [--steps NAME...]
 
-Blender, its user folder made new below DIR, is started on a virtual screen (Xvfb, xdotool and
-ImageMagick have to be there). Without --zip the extension is built. --python: a Python that has
+Blender, its user folder made new below DIR, is started on a virtual screen (Xvfb, xdotool, libX11
+and ImageMagick have to be there). Without --zip the extension is built. --python: a Python that has
 the engine; without it the steps that need one are left out, and named. Each step leaves a picture
 NN-name.png and is checked; the first that fails ends the journey with exit code 1. Minutes; not
 run by `build.py test`.
+
+Python in Blender only says where a button or a point is on the screen, and whether a step did what
+it claims. Two things come from beside mouse and keyboard, as there is no window manager and no
+other program (window/x11.py): the cross that closes the preferences, and the drop of a photo.
 """
 
 from __future__ import annotations

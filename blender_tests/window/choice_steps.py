@@ -111,8 +111,9 @@ def alternatives(trip: Trip) -> None:
     both as pictures.
     """
     window, photo = trip.window, trip.folder / "photos" / "side.png"
-    words = [str(FROM_THE_SIDE), "-crop", "251x377+849+0", "+repage", "-resize", "300%", str(photo)]
-    subprocess.run([*window.screen.tool("convert"), *words], check=True)
+    crop = ["-crop", "251x377+849+0", "+repage", "-filter", "Lanczos", "-resize", "300%"]
+    words = [*window.screen.tool("convert"), str(FROM_THE_SIDE), *crop, str(photo)]
+    subprocess.run(words, check=True)
     show_panels(window, "Photo", "Fit")
     window.press("kinflow.import_photo")
     browse(window, photo)
@@ -155,6 +156,7 @@ def dropped_photo_opened(trip: Trip) -> None:
         x, y = over_view(window)
         window.click(window.row("kinflow.import_photo", (x, y - 30)))
     window.wait_until("len(photos()) == count + 1", SLOW)
+    show_panels(window, "Photo", "Fit")
 
 
 def _check_camera(trip: Trip, photo: str) -> None:

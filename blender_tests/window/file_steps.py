@@ -34,8 +34,10 @@ def keyframes(trip: Trip) -> None:
 
 
 def keyframes_stepped(trip: Trip) -> None:
-    """The right arrow: the second photo's pose, and its sliders."""
+    """*Back to My View*; the right arrow: the second photo's pose, and its sliders."""
     window = trip.window
+    show_panels(window, "Fit", "Pose")
+    window.press("kinflow.look_through")
     over_view(window)
     window.key("shift+Left", "KP_Decimal")
     first = window.ask(_LATENT)
@@ -69,8 +71,11 @@ def reopened(trip: Trip) -> None:
 
 
 def file_opened_during_a_job(trip: Trip) -> None:
-    """Nothing of the job is left behind."""
+    """Nothing of the job is left behind. *Stop Engine* first: its start makes the job long."""
     window = trip.window
+    show_panels(window, "Engine")
+    window.press("kinflow.stop_engine")
+    show_panels(window, "Photo")
     window.press("kinflow.detect")
     trip.check("K('session').busy()", "The job ended before the file was opened")
     _new_file(trip)
