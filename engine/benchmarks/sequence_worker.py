@@ -1,0 +1,34 @@
+"""A worker for `versions.Version`: fits somebody's frames as one sequence, or each by itself.
+
+Task: people (observations), whole (bool). Answer: SMPL's parameters of every frame, gravity, floor,
+seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import kinflow
+from kinflow import Observation, fit, fit_sequence
+
+
+def answer(task: dict[str, Any]) -> dict[str, Any]:
+    """See above."""
+    people = [Observation.from_json(p) for p in task["people"]]
+    started = time.perf_counter()
+    call = fit_sequence if task["whole"] else fit
+    results = call(people, losses=("ka",), device="cpu")
+    seconds = time.perf_counter() - started
+    names = ("global_orient", "body_pose", "betas", "transl")
+    parameters = {n: [getattr(r, n).tolist() for r in results] for n in names}
+    view = {"gravity": results[0].gravity.tolist(), "floor": results[0].floor}
+    return {"parameters": parameters, "seconds": seconds, **view}
+
+
+if __name__ == "__main__":
+    print(json.dumps(kinflow.__file__), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
