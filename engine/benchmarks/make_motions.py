@@ -1,7 +1,8 @@
 """python -m benchmarks.make_motions MOCAP_FOLDER: data/heldout_motions.npz, validation_motions.npz.
 
-Some pieces of each kind of motion, at most FRAMES long, from the calmest to the busiest, on our body
-with feet that stand (`true_contacts`). All frames in one row; `first` says where each piece begins.
+Some pieces of each kind of motion, at most FRAMES long, from the calmest to the busiest, on our
+body with feet that stand (`true_contacts`). All frames in one row; `first` says where each piece
+begins.
 """
 
 from __future__ import annotations
@@ -118,7 +119,11 @@ def said(row: dict[str, np.ndarray]) -> str:
     both = row["contact"][1:] & row["contact"][:-1]
     step = 1e3 * np.linalg.norm(np.diff(row["soles"], axis=0), axis=-1)[both]
     low = 1e3 * row["soles"][..., 1].min(1)
-    slides = f"{np.mean(step):.1f} mm a frame, {100 * np.mean(step > 2):.0f} % over 2" if step.size else "-"
+    slides = (
+        f"{np.mean(step):.1f} mm a frame, {100 * np.mean(step > 2):.0f} % over 2"
+        if step.size
+        else "-"
+    )
     return (
         f"{len(low)} frames, {100 * row['contact'].any(1).mean():.0f} % in contact, {slides}, "
         f"lowest point {np.quantile(low, 0.05):.0f} to {np.quantile(low, 0.95):.0f} mm"

@@ -60,7 +60,9 @@ def load_motions(name: str, seen: Seen) -> list[Motion]:
     motions = []
     for number, begin in enumerate(columns["first"][:-1]):
         rows = slice(begin, columns["first"][number + 1])
-        piece = {k: columns[k][rows] for k in ("pose", "global_orient", "transl", "betas", "contact")}
+        piece = {
+            k: columns[k][rows] for k in ("pose", "global_orient", "transl", "betas", "contact")
+        }
         title = str(columns["names"][number]), str(columns["kinds"][number])
         random = np.random.default_rng((seen.seed, number))
         motions.append(_before_camera(title, piece, seen, random))
@@ -111,9 +113,7 @@ def _in_view(points: np.ndarray) -> np.ndarray:
     raise ValueError("The clip leaves the picture.")
 
 
-def _detected(
-    keypoints: np.ndarray, seen: Seen, random: np.random.Generator
-) -> list[Observation]:
+def _detected(keypoints: np.ndarray, seen: Seen, random: np.random.Generator) -> list[Observation]:
     count = len(keypoints)
     pixels = CAMERA.project(keypoints)
     size = np.ptp(pixels[..., 1], axis=1)[:, None]
@@ -121,7 +121,9 @@ def _detected(
     for t in range(1, count):
         lasting[t] = LASTING * lasting[t - 1] + np.sqrt(1 - LASTING**2) * lasting[t]
     noisy = pixels + seen.noise * size[..., None] * np.sqrt(0.5) * (white + lasting)
-    confidence = np.where(random.random((count, 17)) < MISSING, 0, random.uniform(0.6, 1, (count, 17)))
+    confidence = np.where(
+        random.random((count, 17)) < MISSING, 0, random.uniform(0.6, 1, (count, 17))
+    )
     for limb in LIMBS:
         if random.random() < 0.5:
             start = random.integers(0, max(1, count - 12))

@@ -30,8 +30,8 @@ class Standing:
 
 
 def stand(soles: np.ndarray, transl: np.ndarray, levels: bool) -> Standing:
-    """soles (T, P, 3) m about the pelvis, transl (T, 3) as captured; levels: of somebody who climbs,
-    the floor is where the clip is lowest, and what stands higher is no contact of it."""
+    """soles (T, P, 3) m about the pelvis, transl (T, 3) as captured; levels: of somebody who
+    climbs, the floor is where the clip is lowest, and what stands higher is no contact of it."""
     captured = _scale(soles, transl) * transl
     way = captured
     for number, (slow, low) in enumerate(ROUNDS):

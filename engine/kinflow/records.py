@@ -145,10 +145,12 @@ class FitResult(Parameters):
         }
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> FitResult:
-        """Reads what `save` wrote. Raises AssetError naming what is wrong; never unpickles."""
+    def load(path: str | os.PathLike[str] | bytes) -> FitResult:
+        """Reads what `save` wrote, or the bytes of `to_npz`; never unpickles. Raises AssetError
+        naming what is wrong."""
         again = "Give a .npz that kinflow wrote, or fit again."
         arrays = read_npz(path, MAX_RESULT_MB, None, again)
+        path = "A fit" if isinstance(path, bytes) else path
         try:
             header = json.loads(bytes(arrays.pop("header")))
             if header["kinflow_kind"] != "fit" or header["format_version"] != RESULT_VERSION:
@@ -199,7 +201,8 @@ class FitResult(Parameters):
 
 _OPTIONAL = ("part_iou", "mask_iou", "unusual", "floor")
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
-_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px", "gravity", "contacts")
+_OF_FRAME = ("keypoint_errors_px", "gravity", "contacts")
+_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", *_OF_FRAME)
 
 
 def _shaped(array: NumpyArray, name: str) -> NumpyArray:

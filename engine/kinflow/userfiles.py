@@ -151,16 +151,19 @@ def array_of(
 
 
 def read_npz(
-    path: str | os.PathLike, default_mb: int, names: Collection[str] | None, hint: str
+    path: str | os.PathLike | bytes, default_mb: int, names: Collection[str] | None, hint: str
 ) -> dict[str, np.ndarray]:
-    """Read-only arrays of numbers of an .npz, by name; only `names` where they are stated.
+    """Read-only arrays of numbers of an .npz (a path, or what stands in one), by name; only `names`
+    where they are stated.
 
     Arrays of Python objects (pickles), of text and of records are left out and never opened.
     Raises AssetError.
     """
     result = {}
+    file = io.BytesIO(path) if isinstance(path, bytes) else open_regular(path, hint=hint)
+    path = "A fit" if isinstance(path, bytes) else path
     with (
-        open_regular(path, hint=hint) as stream,
+        file as stream,
         parsing(path, hint, kind=".npz"),
         zipfile.ZipFile(stream) as archive,
     ):

@@ -125,10 +125,14 @@ def motion(backend) -> tuple[Problem, State, dict[str, Smoothness | Contacts]]:
     shares = backend.asarray(random.uniform(size=(2, 5, len(contacts(body)))))
     times = backend.asarray(np.array([0.0, 1, 3, 4, 5]))
     smooth = Smoothness(backend.asarray(captured_scales()), times)
-    return problem, state, {
-        "smoothness": smooth,
-        "contacts": Contacts(table, Firmness(0.2, 0.1, 0.3), *shares),
-    }
+    return (
+        problem,
+        state,
+        {
+            "smoothness": smooth,
+            "contacts": Contacts(table, Firmness(0.2, 0.1, 0.3), *shares),
+        },
+    )
 
 
 def moved_by(problem, state, own, camera):

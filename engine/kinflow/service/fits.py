@@ -1,15 +1,17 @@
 """People -> fits: one photo, a clip, a folder, a moved keypoint."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from ..batch.clip import fit_track, observe_clip
+from ..batch.clip import SEEING, Followed, fit_track, observe_clip
 from ..batch.sources import list_sources
+from ..batch.spool import Spool
 from ..batch.stream import run
 from ..batch.work import Settings
 from ..client.values import without_mesh
@@ -22,7 +24,6 @@ from .models import DEFAULT_PRIOR, Progress, body_of, prior_of
 
 Starts = list[FitResult | None] | str | None
 FitCall = Callable[[list[Observation], Starts, str], list[FitResult]]
-SEEING = 0.6  # of a clip's time
 
 
 def fit_people(
@@ -59,7 +60,7 @@ def fit_people(
     return _travelling(fit_in_memory(call, observations, starts, device), mesh)
 
 
-def _travelling(results: Sequence[FitResult], mesh: bool) -> list[FitResult]:
+def _travelling(results: Iterable[FitResult], mesh: bool) -> list[FitResult]:
     return [result if mesh else without_mesh(result) for result in results]
 
 
@@ -105,26 +106,28 @@ def fit_photos(
         device=device,
         search="quick",
     )
-    frames, _ = observe_clip(sources, settings, _part(progress, 0, SEEING))
     fitting = _part(progress, SEEING, 1)
     owners: list[int] = []
     fitted: list[FitResult] = []
-    if smooth:
-        if tracks := track(frames):
-            owners, fitted = tracks[0].frames, fit_track(tracks[0], settings, fitting)
-    elif owners := [index for index, people in enumerate(frames) if people]:
-        clearest = [frames[i][0] for i in owners]
-        fitted = fit_people(
-            fitting,
-            clearest,
-            prior=prior,
-            device=device,
-            mesh=mesh,
-            losses=settings.losses,
-            shared_betas=True,
-        )
+    with TemporaryDirectory() as folder, Spool(Path(folder), {}) as spool:
+        observe_clip(sources, settings, _part(progress, 0, SEEING), spool)
+        if smooth:
+            if tracks := track(spool):
+                seen = Followed.of(tracks[0], spool)
+                owners = seen.frames
+                fitted = _travelling(fit_track(seen, settings, fitting), mesh)
+        elif owners := [index for index, people in enumerate(spool) if people]:
+            fitted = fit_people(
+                fitting,
+                [spool.people(index)[0] for index in owners],
+                prior=prior,
+                device=device,
+                mesh=mesh,
+                losses=settings.losses,
+                shared_betas=True,
+            )
     results: list[FitResult | None] = [None] * len(sources)
-    for index, result in zip(owners, _travelling(fitted, mesh), strict=True):
+    for index, result in zip(owners, fitted, strict=True):
         results[index] = result
     return results
 

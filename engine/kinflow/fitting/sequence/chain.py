@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -104,7 +105,9 @@ class Chain:
         rows = tie.rows(self.xp, posed)
         return to_numpy(rows.residual), self._pulled(posed, rows.rows, rows.more)
 
-    def _pulled(self, posed: PosedState, rows: Array, more: dict[str, Array] | None = None) -> Array:
+    def _pulled(
+        self, posed: PosedState, rows: Array, more: Mapping[str, Array] | None = None
+    ) -> Array:
         """Rows (T, R, WIDTH) -> by own and shared unknowns (T, R, n + s)."""
         xp, problem = self.xp, self.problem
         turns = rows[..., :NUM_TURNS].reshape((*rows.shape[:2], NUM_JOINTS, 3))
@@ -155,7 +158,9 @@ class _Sums:
 
     def add(self, links: Links, rows: np.ndarray) -> None:
         """Residuals over some frames; rows (T, R, n + s) of their features."""
-        residual, weight, c = (to_numpy(a) for a in (links.residual, links.weight, links.coefficients))
+        residual, weight, c = (
+            to_numpy(a) for a in (links.residual, links.weight, links.coefficients)
+        )
         size, count, reach = self.gradient.shape[1], len(residual), c.shape[1]
         own, shared = rows[..., :size], rows[..., size:]
         pull = (weight * residual)[..., None]

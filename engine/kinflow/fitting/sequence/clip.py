@@ -33,7 +33,9 @@ class Clip:
         return Clip(people, self.camera, self.times[list(rows)], self.who)
 
 
-def times_of(people: Sequence[Observation], frames: Sequence[float] | None, fps: float) -> np.ndarray:
+def times_of(
+    people: Sequence[Observation], frames: Sequence[float] | None, fps: float
+) -> np.ndarray:
     """30ths of a second. Raises InvalidInputError where the numbers are not rising."""
     numbers = list(range(len(people))) if frames is None else [float(f) for f in frames]
     rising = all(a < b for a, b in pairwise(numbers)) and np.isfinite(numbers).all()

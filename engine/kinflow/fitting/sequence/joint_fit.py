@@ -18,7 +18,7 @@ from ...core.posterior import State
 from ...errors import InvalidInputError
 from ...gravity import gravity_of
 from ...priors.arrays import PosePrior, prior_of
-from ...records import CONTACT_NAMES, Camera, FitResult, Observation
+from ...records import CONTACT_NAMES, FITTED, Camera, FitResult, Observation
 from ..backend import Report, backend_for, iterations, share, silent
 from ..batches import usable
 from ..config import LOSSES
@@ -26,6 +26,7 @@ from ..people import Means, People
 from ..population import Who
 from ..results import failed_result, results_of
 from ..scene import Stated
+from ..starts import state_of
 from ..views import View, agreed
 from .clip import Clip, spans, times_of
 from .config import SequenceConfig
@@ -80,8 +81,8 @@ def fit_sequence(
     solved together: led by every few frames that are fitted by themselves, and tied by captured
     people's accelerations and by contacts with the floor, of which every result tells how likely
     they are (`contacts`, of CONTACT_NAMES). A frame that shows too little follows those beside it
-    (status "filled"); behind a cut, or a second and a half without a sighting, a motion begins anew.
-    sex, age, pitch, roll: as for `fit`. Raises InvalidInputError for wrong arguments,
+    (status "filled"); behind a cut, or a second and a half without a sighting, a motion begins
+    anew. sex, age, pitch, roll: as for `fit`. Raises InvalidInputError for wrong arguments,
     CancelledError where progress returns False.
     """
     return list(
@@ -122,8 +123,10 @@ def iter_sequence(
     seed: int = 0,
     progress: Report | None = None,
     config: SequenceConfig | None = None,
+    known: Sequence[FitResult] = (),
 ) -> Iterator[FitResult]:
-    """The results of `fit_sequence`, a window at a time."""
+    """The results of `fit_sequence`, a window at a time. known: results of the first frames, from
+    which a fit that was cut off goes on as if it had not been."""
     config, report = config or SequenceConfig(), progress or silent
     if not len(observations):
         return
@@ -135,11 +138,13 @@ def iter_sequence(
     clip = Clip(observations, lens, times_of(observations, frames, fps), Who(sex, age))
     stated = None if pitch is None and roll is None else Stated(pitch or 0.0, roll or 0.0)
     means = _Means(alone, together, config, "ba" in losses, seed, stated)
-    done = 0
+    done = len(known)
     for span in spans(observations, clip.times):
+        if done >= span.stop:
+            continue
         yield from (_empty(clip, row, means) for row in range(done, span.start))
         part = share(report, done / len(observations), len(span) / len(observations))
-        yield from _span(clip.pick(span), means, part)
+        yield from _span(clip.pick(span), known[span.start :], means, part)
         done = span.stop
     yield from (_empty(clip, row, means) for row in range(done, len(observations)))
 
@@ -157,59 +162,63 @@ def _empty(clip: Clip, row: int, means: _Means) -> FitResult:
     return failed_result(clip.people[row], clip.camera, means.alone, "too_few_keypoints", EMPTY)
 
 
-def _span(clip: Clip, means: _Means, report: Report) -> Iterator[FitResult]:
-    """Frames that are one motion, a window at a time."""
+def _span(
+    clip: Clip, known: Sequence[FitResult], means: _Means, report: Report
+) -> Iterator[FitResult]:
+    """Frames that are one motion, a window at a time. known: results of the first of them."""
     config, count = means.config, len(clip.people)
-    first = anchors(clip, config.anchors, means.alone, means.stated)
-    known = _Known(agreed([View.of(result) for result in first]), first[0].betas)
-    begin = 0
+    if len(known) < HELD or any(r.status not in FITTED for r in known[-HELD:]):
+        last: list[FitResult] = []
+        first = anchors(clip, config.anchors, means.alone, means.stated)
+        model = replace(first[0], **vars(agreed([View.of(result) for result in first])))
+        begin = 0
+    else:
+        last, model, begin = list(known[-HELD:]), known[-1], len(known) - HELD
     while begin < count:
         end = begin + config.window
         end = count if count - end < config.tail else end
-        stay = end if end == count else end - config.tail
+        stay = (end if end == count else end - config.tail) - begin
         part = share(report, begin / count, (end - begin) / count)
-        results, known = _window(clip.pick(range(begin, end)), stay - begin, known, means, part)
+        results = _window(clip.pick(range(begin, end)), stay, (model, last), means, part)
         yield from results
-        begin = count if stay == count else stay - HELD
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Of a motion so far: how the camera is held, the shape, and the last HELD frames."""
-
-    view: View
-    betas: np.ndarray
-    state: State | None = None
-    last: FitResult | None = None
+        if begin + stay == count:
+            return
+        begin += stay - HELD
+        if len(results) >= HELD and all(r.status in FITTED for r in results[-HELD:]):
+            last, model = results[-HELD:], results[-1]
+        else:
+            last, begin = [], begin + HELD
 
 
 def _window(
-    clip: Clip, stay: int, known: _Known, means: _Means, report: Report
-) -> tuple[list[FitResult], _Known]:
-    """Solves a window. -> results of its first `stay` frames but for those that are known, and
-    what is known now."""
+    clip: Clip,
+    stay: int,
+    known: tuple[FitResult, list[FitResult]],
+    means: _Means,
+    report: Report,
+) -> list[FitResult]:
+    """Solves a window. known: one who has the clip's shape and camera, and the results of the
+    window's first frames. -> results of its first `stay` frames but for those."""
     started = time.perf_counter()
-    held = 0 if known.state is None else HELD
-    keys = lead(clip, means.config.stride, known.view, means.alone, share(report, 0, 0.4))
-    if known.last is not None:
-        keys = keys.after(float(clip.times[held - 1]), known.last.hypotheses[0])
+    (model, last), view = known, View.of(known[0])
+    held = len(last)
+    keys = lead(clip, means.config.stride, view, means.alone, share(report, 0, 0.4))
+    if last:
+        keys = keys.after(float(clip.times[held - 1]), last[-1].hypotheses[0])
     if not len(keys.times):
-        return [_empty(clip, row, means) for row in range(held, stay)], known
+        return [_empty(clip, row, means) for row in range(held, stay)]
     start = begin_from(keys, clip.times, means.together)
     place = means.together.backend.asarray
-    start = replace(start, betas=place(np.tile(known.betas, (len(clip.people), 1))))
-    if known.state is not None:
-        start = put_rows(start, place(np.arange(held)), known.state)
-    window = Window(clip, held, known.state is None, means.parts, means.seed)
+    start = replace(start, betas=place(np.tile(model.betas, (len(clip.people), 1))))
+    if last:
+        before = state_of(last, np.stack([r.z for r in last]), means.together)
+        start = put_rows(start, place(np.arange(held)), before)
+    window = Window(clip, held, not last, means.parts, means.seed)
     progress = iterations(report, 0.4, 0.6, "whole clip")
-    solved = solve(window, start, known.view, means.together, means.config, progress)
-    view = _view(known.view, solved.solution.state)
-    results = _results(clip, range(held, stay), solved, view)
+    solved = solve(window, start, view, means.together, means.config, progress)
+    results = _results(clip, range(held, stay), solved, _view(view, solved.solution.state))
     seconds = (time.perf_counter() - started) / max(1, len(results))
-    results = [replace(result, timings={"fit_s": seconds}) for result in results]
-    state = pick(solved.solution.state, place(np.arange(stay - HELD, stay)))
-    bare = replace(state, more={})
-    return results, _Known(view, to_numpy(state.betas)[0], bare, results[-1] if results else None)
+    return [replace(result, timings={"fit_s": seconds}) for result in results]
 
 
 def _view(view: View, state: State) -> View:

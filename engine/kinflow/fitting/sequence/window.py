@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...bodies.contacts import contact_table, contacts
-from ...core.arrays import pick, put_rows, to_numpy
+from ...core.arrays import to_numpy
 from ...core.level import FLOOR, GRAVITY
 from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
 from ...core.solver import Progress, Solution, SolverConfig
@@ -51,7 +51,12 @@ class Solved:
 
 
 def solve(
-    window: Window, start: State, view: View, means: Means, config: SequenceConfig, progress: Progress
+    window: Window,
+    start: State,
+    view: View,
+    means: Means,
+    config: SequenceConfig,
+    progress: Progress,
 ) -> Solved:
     """start: one row a frame, with the clip's shape."""
     people, state = _before(window, start, view, means)
