@@ -6,7 +6,7 @@ import bpy
 
 from .scene import body, choice, hand_posed, latent, limbs, pins, pose, settle
 
-SLIDERS = 12
+SLIDERS = 10  # those after them move no point of the body by 10 cm at 2
 
 
 class KinflowKeypoint(bpy.types.PropertyGroup):
@@ -38,9 +38,9 @@ class KinflowPerson(bpy.types.PropertyGroup):
 
 
 class KinflowHypothesis(bpy.types.PropertyGroup):
-    """A minimum of the fit: parameters as JSON, shown by its energy."""
+    """A minimum of the fit: parameters as JSON; the best is the one of the least energy."""
 
-    energy: bpy.props.FloatProperty(name="Energy")
+    energy: bpy.props.FloatProperty()
     error_px: bpy.props.FloatProperty(name="Keypoint Error")
     data: bpy.props.StringProperty()
 
