@@ -6,7 +6,7 @@ import bpy
 
 from .scene import body, choice, hand_posed, latent, limbs, pins, pose, settle
 
-SLIDERS = 10  # those after them move no point of the body by 10 cm at 2
+SLIDERS = 12
 
 
 class KinflowKeypoint(bpy.types.PropertyGroup):

@@ -16,6 +16,27 @@ def armature():
     return bpy.context.active_object
 
 
+def appended(path):
+    """A file's objects in the scene, appended. -> the body."""
+    with bpy.data.libraries.load(str(path)) as (source, wanted):
+        wanted.objects = source.objects
+    for obj in wanted.objects:
+        bpy.context.collection.objects.link(obj)
+    return next(obj for obj in wanted.objects if obj.type == "ARMATURE")
+
+
+def test_a_body_appended_twice_is_two_bodies(armature, tmp_path):
+    path = tmp_path / "library.blend"
+    bpy.data.libraries.write(str(path), {armature, body.mesh_of(armature)})
+    first, second = appended(path), appended(path)
+    second.location.x = 2
+    before = [shown_vertices(one) for one in (armature, first)]
+    second.kinflow.betas[0] = 2.0
+    for one, vertices in zip((armature, first), before, strict=True):
+        np.testing.assert_array_equal(shown_vertices(one), vertices)
+    assert np.ptp(shown_vertices(second)[:, 2]) > np.ptp(before[0][:, 2]) + 0.05
+
+
 def activate(obj):
     bpy.context.view_layer.objects.active = obj
 
