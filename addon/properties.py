@@ -237,7 +237,9 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Collection.kinflow = bpy.props.PointerProperty(type=KinflowPhoto)
     bpy.types.Scene.kinflow = bpy.props.PointerProperty(type=KinflowScene)
-    bpy.types.Object.kinflow = bpy.props.PointerProperty(type=KinflowBody)
+    bpy.types.Object.kinflow = bpy.props.PointerProperty(
+        type=KinflowBody, override={"LIBRARY_OVERRIDABLE"}
+    )
 
 
 def unregister() -> None:

@@ -6,7 +6,7 @@ import pytest
 from conftest import put_fits, shown_photo, shown_vertices
 
 from addon import session
-from addon.scene import body, camera, photos
+from addon.scene import body, camera, latent, photos, pose
 from addon.scene.choice import chosen
 
 
@@ -35,6 +35,32 @@ def test_a_body_appended_twice_is_two_bodies(armature, tmp_path):
     for one, vertices in zip((armature, first), before, strict=True):
         np.testing.assert_array_equal(shown_vertices(one), vertices)
     assert np.ptp(shown_vertices(second)[:, 2]) > np.ptp(before[0][:, 2]) + 0.05
+
+
+def overridden(armature, path):
+    """The body in a file of its own, linked from there and overridden. -> the local rig."""
+    bpy.data.libraries.write(str(path), {armature, body.mesh_of(armature)})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(path), link=True) as (source, wanted):
+        wanted.objects = source.objects
+    for obj in wanted.objects:
+        bpy.context.collection.objects.link(obj)
+    rig = next(obj for obj in wanted.objects if obj.type == "ARMATURE")
+    return rig.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+
+
+def test_a_library_overrides_pose_and_sliders_are_in_the_file_and_agree(armature, tmp_path):
+    local = overridden(armature, tmp_path / "library.blend")
+    activate(local)
+    bpy.ops.kinflow.sample()
+    said, mine = latent.latent(local), tmp_path / "mine.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(mine))
+    bpy.ops.wm.open_mainfile(filepath=str(mine))
+    local = next(obj for obj in body.find_bodies() if obj.override_library)
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(latent.latent(local), said, atol=1e-3)
+    shown = pose.read_body_pose(local)
+    np.testing.assert_allclose(latent.decode(local, said), shown, atol=5e-3)
 
 
 def activate(obj):
