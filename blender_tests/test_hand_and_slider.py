@@ -9,7 +9,7 @@ from conftest import put_fits, shown_photo
 from mathutils import Matrix, Vector
 
 from addon import session
-from addon.scene import body, camera, latent, limbs, photos, pose
+from addon.scene import body, camera, hand_posed, latent, limbs, photos, pose
 from addon.scene.parameters import as_shown
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import geodesic_angle, matrix_to_axis_angle
@@ -105,6 +105,21 @@ def test_keys_set_by_hand_are_followed_by_the_sliders_from_frame_to_frame(armatu
     for frame in (11, 6, 1):
         scene.frame_set(frame)
         assert apart(latent.decode(armature, latent.latent(armature)), shown(armature)) < 0.5
+
+
+def test_bones_posed_while_the_add_on_was_off_are_read_in_when_the_file_is_opened(
+    armature, tmp_path
+):
+    hand_posed.unregister()
+    try:
+        posed = by_hand(armature)
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "posed.blend"))
+    finally:
+        hand_posed.register()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "posed.blend"))
+    (armature,) = body.find_bodies()
+    armature.kinflow.latent_0[3] += 0.01
+    assert apart(shown(armature), posed) < 3
 
 
 @pytest.fixture
