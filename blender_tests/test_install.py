@@ -152,9 +152,9 @@ def test_two_blenders_that_install_at_once_each_keep_their_own(
 ):
     monkeypatch.setenv("KINFLOW_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(installation.os, "getpid", lambda: 41)
-    mine = installation.Installation(request_of_a_small_engine)
-    monkeypatch.setattr(installation.os, "getpid", lambda: 42)
     others = installation.Installation(request_of_a_small_engine)
+    monkeypatch.setattr(installation.os, "getpid", lambda: 42)
+    mine = installation.Installation(request_of_a_small_engine)
     end = time.monotonic() + 30
     while len(made_in(request_of_a_small_engine)) < 2 and time.monotonic() < end:
         time.sleep(0.02)
