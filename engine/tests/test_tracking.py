@@ -47,4 +47,3 @@ def test_who_is_hidden_as_two_cross_comes_out_on_the_other_side():
     assert tracks[1].gaps == {11: 6}
     whole, people = tracks[1].whole()
     assert whole == list(range(18)) and not people[8].usable.any()
-

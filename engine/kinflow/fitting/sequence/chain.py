@@ -43,8 +43,8 @@ class Chain:
     """The frames of a window (a `core.solver.Model`).
 
     problem: one row a frame; its unknowns are ROOT, TRANSL and what all frames share. ties: the
-    terms whose residuals reach over frames. held (T,): frames that stay where they are; shares:
-    whether what is shared moves.
+    terms whose residuals reach over frames. held (T,): frames that stay where they are, before and
+    behind those that move; shares: whether what is shared moves.
     """
 
     problem: Problem
@@ -121,10 +121,10 @@ class Chain:
             to_numpy(getattr(linear, f.name)).astype(np.float64) for f in fields(linear)[1:]
         )
         free = np.flatnonzero(~self.held)
-        first = int(free[0])  # those that are held come first
+        first, last = int(free[0]), int(free[-1]) + 1
         stiff = float(damping[0])
         blocks, below, below2, border, gradient = (
-            a[first:] for a in (blocks, below, below2, border, gradient)
+            a[first:last] for a in (blocks, below, below2, border, gradient)
         )
         size = blocks.shape[-1]
         diagonal = np.einsum("tnn->tn", blocks)
@@ -138,9 +138,8 @@ class Chain:
         schur = corner - np.einsum("tnm,tnk->mk", border, solved[..., 1:])
         reduced = pull - np.einsum("tnm,tn->m", border, solved[..., 0])
         shared = -np.linalg.lstsq(np.nan_to_num(schur), np.nan_to_num(reduced), rcond=None)[0]
-        own = np.concatenate(
-            (np.zeros((first, size)), -(solved[..., 0] + solved[..., 1:] @ shared))
-        )
+        own = np.zeros((len(self.held), size))
+        own[first:last] = -(solved[..., 0] + solved[..., 1:] @ shared)
         rest = np.concatenate((own[:, -OWN:], np.tile(shared, (len(own), 1))), 1)
         moves = (asarray_like(self.xp, a, state.z) for a in (own[:, :-OWN], rest))
         return self.problem.moved(state, *moves)

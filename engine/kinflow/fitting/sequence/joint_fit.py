@@ -213,10 +213,10 @@ def _window(
     if last:
         before = state_of(last, np.stack([r.z for r in last]), means.together)
         start = put_rows(start, place(np.arange(held)), before)
-    window = Window(clip, held, not last, means.parts, means.seed)
+    window = Window(clip, (held, 0), not last, means.parts, means.seed)
     progress = iterations(report, 0.4, 0.6, "whole clip")
     solved = solve(window, start, view, means.together, means.config, progress)
-    results = _results(clip, range(held, stay), solved, _view(view, solved.solution.state))
+    results = results_in(clip, range(held, stay), solved, _view(view, solved.solution.state))
     seconds = (time.perf_counter() - started) / max(1, len(results))
     return [replace(result, timings={"fit_s": seconds}) for result in results]
 
@@ -230,7 +230,7 @@ def _view(view: View, state: State) -> View:
     return replace(view, gravity=gravity_of(pitch, roll).astype(np.float32), floor=floor)
 
 
-def _results(clip: Clip, rows: range, solved: Solved, view: View) -> list[FitResult]:
+def results_in(clip: Clip, rows: range, solved: Solved, view: View) -> list[FitResult]:
     people, place = solved.people, solved.people.means.backend.asarray
     chosen = place(np.array(rows))
     owner = place(np.arange(len(rows)))

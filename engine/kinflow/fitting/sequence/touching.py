@@ -33,6 +33,11 @@ class Touching:
     touch: np.ndarray
     hold: np.ndarray
 
+    def pinned(self, pins: np.ndarray) -> Touching:
+        """With contacts (T, C) bool that are stated."""
+        both = np.concatenate((pins[:-1] & pins[1:], pins[-1:] & False))
+        return Touching(np.where(pins, 1.0, self.touch), np.where(both, 1.0, self.hold))
+
 
 def touching(
     places: np.ndarray, heights: np.ndarray, times: np.ndarray, soles: np.ndarray, noise: Noise

@@ -32,13 +32,16 @@ REACH, FAR = 5.0, 6.0  # m, times: heights of who is further off are known as mu
 
 @dataclass(frozen=True)
 class Window:
-    """Frames of a clip, how many of the first are held, and what else they are solved with."""
+    """Frames of a clip, how many of the first and the last are held, whether the shape and the
+    camera are solved too, and the parts with a seed of their own; pins (T, C): contacts that are
+    stated."""
 
     clip: Clip
-    held: int
+    held: tuple[int, int]
     shares: bool
     parts: bool
     seed: int
+    pins: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def _chain(
 ) -> Chain:
     place = people.means.backend.asarray
     scales, times = place(config.smooth * captured_scales()), place(window.clip.times)
-    held = np.arange(len(people)) < window.held
+    row, (before, after) = np.arange(len(people)), window.held
+    held = (row < before) | (row >= len(people) - after)
     return Chain(people.problem, (Smoothness(scales, times), *more), held, window.shares)
 
 
@@ -124,4 +128,5 @@ def _contacts(
     far = float(np.clip(np.median(to_numpy(state.transl)[:, 2]) / REACH, 1, FAR))
     noise = Noise(stage.noise.step * far, stage.noise.height * far)
     known = touching(places, heights, window.clip.times, soles, noise)
+    known = known if window.pins is None else known.pinned(window.pins)
     return replace(bare, touch=place(known.touch), hold=place(known.hold)), known
