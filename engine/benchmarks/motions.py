@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,14 @@ def load_motions(name: str, seen: Seen) -> list[Motion]:
         random = np.random.default_rng((seen.seed, number))
         motions.append(_before_camera(title, piece, seen, random))
     return motions
+
+
+def cut(motion: Motion, rows: slice) -> Motion:
+    """Some successive frames."""
+    steps = slice(rows.start, rows.stop - 1)
+    frames = ("people", "joints", "soles", "contact", "named")
+    parts = {name: getattr(motion, name)[rows] for name in frames}
+    return replace(motion, stands=motion.stands[steps], **parts)
 
 
 def _before_camera(

@@ -13,6 +13,7 @@ from kinflow import KinflowError, Observation
 from kinflow.batch.clip import run_clip
 from kinflow.batch.sources import list_sources
 from kinflow.batch.work import Settings
+from kinflow.fitting.sequence import SequenceConfig, fit_windows
 from kinflow.perception.formats import read_observations
 
 SETTINGS = Settings(losses=("ka",), overlay=False, start="rotations")
@@ -64,7 +65,8 @@ def test_a_clip_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(
 ):
     sources, looked = list_sources(frames), []
     one, two = tmp_path / "whole", tmp_path / "cut"
-    monkeypatch.setattr("kinflow.batch.clip.KEEP_EVERY", 2)
+    windows = partial(fit_windows, config=SequenceConfig(window=4, tail=1))
+    monkeypatch.setattr("kinflow.batch.clip.fit_windows", windows)
     run_clip(sources, one, SETTINGS)
 
     def until(stop: float, share: float, text: str) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import CancelledError, KinflowError
-from ..fitting.sequence import Track, iter_sequence, track
+from ..fitting.sequence import Track, fit_windows, track
 from ..records import FitResult, Observation
 from .journal import Journal
 from .sources import Image, Source, read_frames
@@ -25,7 +24,6 @@ from .stream import Outcome, Progress, settings_of, silent
 from .work import Finished, Settings, check_settings, failed, finish, fit_options, observe_source
 
 MIN_FRAMES = 5
-KEEP_EVERY = 50  # results are kept in so large pieces
 SEEING, FITTING = 0.6, 0.3  # shares of a clip's time
 UNTRACKED = "Nobody here was tracked for long enough."
 
@@ -78,17 +76,17 @@ def observe_clip(
 
 def fit_track(
     seen: Followed, settings: Settings, progress: Progress, known: Sequence[FitResult] = ()
-) -> Iterator[FitResult]:
+) -> Iterator[list[FitResult]]:
     """One tracked person as one motion, seen with the median of the frames' focal lengths.
 
-    known: results of the first frames."""
+    known: results of the first windows. -> results, a window at a time."""
     cameras = [p.camera for p in seen.bare if p.camera is not None]
     camera = None
     if cameras:
         fx, fy = np.median([(c.fx, c.fy) for c in cameras], axis=0)
         camera = replace(cameras[0], fx=float(fx), fy=float(fy))
     options = fit_options(settings) | {"camera": camera, "progress": progress}
-    return iter_sequence(seen, frames=seen.frames, known=known, **options)
+    return fit_windows(seen, frames=seen.frames, known=known, **options)
 
 
 def run_clip(
@@ -150,13 +148,10 @@ def _fit_one(
 ) -> None:
     """What is not fitted yet of a track, window by window."""
     done = spool.count(number)
-    # what depends on the clock alone would make two runs differ
-    results = (
-        replace(r, timings={}) for r in fit_track(seen, settings, progress, spool.results(number))
-    )
-    while piece := list(islice(results, KEEP_EVERY)):
-        spool.add_results(number, done, piece)
-        done += len(piece)
+    for window in fit_track(seen, settings, progress, spool.results(number)):
+        # what depends on the clock alone would make two runs differ
+        spool.add_results(number, done, [replace(result, timings={}) for result in window])
+        done += len(window)
 
 
 def _finished(

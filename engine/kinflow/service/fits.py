@@ -115,7 +115,8 @@ def fit_photos(
             if tracks := track(spool):
                 seen = Followed.of(tracks[0], spool)
                 owners = seen.frames
-                fitted = _travelling(fit_track(seen, settings, fitting), mesh)
+                for window in fit_track(seen, settings, fitting):
+                    fitted += _travelling(window, mesh)
         elif owners := [index for index, people in enumerate(spool) if people]:
             fitted = fit_people(
                 fitting,

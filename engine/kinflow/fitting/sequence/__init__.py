@@ -2,7 +2,7 @@
 
 from .config import SequenceConfig as SequenceConfig
 from .joint_fit import fit_sequence as fit_sequence
-from .joint_fit import iter_sequence as iter_sequence
+from .joint_fit import fit_windows as fit_windows
 from .refit_span import Pin as Pin
 from .refit_span import refit_span as refit_span
 from .tracking import Track as Track

@@ -19,9 +19,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(Noise(0.01, 0.08), Firmness(0.04, 0.008, 0.04), 5),
-    Stage(Noise(0.006, 0.05), Firmness(0.02, 0.004, 0.02), 5),
-    Stage(Noise(0.004, 0.04), Firmness(0.01, 0.0015, 0.01), 6),
+    Stage(Noise(0.01, 0.05), Firmness(0.03, 0.008, 0.03), 5),
+    Stage(Noise(0.006, 0.035), Firmness(0.02, 0.004, 0.02), 5),
+    Stage(Noise(0.004, 0.025), Firmness(0.01, 0.0015, 0.01), 15),
 )
 
 
@@ -32,7 +32,9 @@ class SequenceConfig:
     stride: every so many frames one is fitted by itself; anchors: frames of the whole clip that
     tell the shape, the camera and the floor; window: frames solved together, of which the last
     `tail` are solved again with those that follow; smooth: scale of captured accelerations;
-    latent: weight of the pose's prior in a frame; stages: of the contacts.
+    latent: weight of the pose's prior in a frame; iterations: before there are contacts;
+    tolerance: nats a frame, by which a step that is still worth while lowers the energy; stages: of
+    the contacts.
     """
 
     stride: int = 4
@@ -42,6 +44,7 @@ class SequenceConfig:
     smooth: float = 6.0
     latent: float = 1.0
     iterations: int = 12
+    tolerance: float = 0.02
     stages: tuple[Stage, ...] = STAGES
     frame: FitConfig = field(default_factory=lambda: FitConfig(hints=False))
 

@@ -73,8 +73,9 @@ def fit_sequence(
 ) -> list[FitResult]:
     """Fits one person seen in successive frames: one shape, camera and floor, feet that stay.
 
-    Results in the same order; `iter_sequence` gives them one by one, in constant memory. frames:
-    the number of each observation's frame, rising, at `fps` a second; without, one after another.
+    Results in the same order; `fit_windows` gives them a window at a time, in constant memory.
+    frames: the number of each observation's frame, rising, at `fps` a second; without, one after
+    another.
     camera: of all frames, which stands still; without, the first observation's.
 
     Frames of the whole clip tell the shape, and how the camera is held. Then windows of frames are
@@ -85,28 +86,27 @@ def fit_sequence(
     anew. sex, age, pitch, roll: as for `fit`. Raises InvalidInputError for wrong arguments,
     CancelledError where progress returns False.
     """
-    return list(
-        iter_sequence(
-            observations,
-            frames=frames,
-            fps=fps,
-            body=body,
-            prior=prior,
-            camera=camera,
-            losses=losses,
-            sex=sex,
-            age=age,
-            pitch=pitch,
-            roll=roll,
-            device=device,
-            seed=seed,
-            progress=progress,
-            config=config,
-        )
+    windows = fit_windows(
+        observations,
+        frames=frames,
+        fps=fps,
+        body=body,
+        prior=prior,
+        camera=camera,
+        losses=losses,
+        sex=sex,
+        age=age,
+        pitch=pitch,
+        roll=roll,
+        device=device,
+        seed=seed,
+        progress=progress,
+        config=config,
     )
+    return [result for window in windows for result in window]
 
 
-def iter_sequence(
+def fit_windows(
     observations: Sequence[Observation],
     *,
     frames: Sequence[float] | None = None,
@@ -124,8 +124,8 @@ def iter_sequence(
     progress: Report | None = None,
     config: SequenceConfig | None = None,
     known: Sequence[FitResult] = (),
-) -> Iterator[FitResult]:
-    """The results of `fit_sequence`, a window at a time. known: results of the first frames, from
+) -> Iterator[list[FitResult]]:
+    """The results of `fit_sequence`, a window at a time. known: results of the first windows, from
     which a fit that was cut off goes on as if it had not been."""
     config, report = config or SequenceConfig(), progress or silent
     if not len(observations):
@@ -142,11 +142,13 @@ def iter_sequence(
     for span in spans(observations, clip.times):
         if done >= span.stop:
             continue
-        yield from (_empty(clip, row, means) for row in range(done, span.start))
+        if done < span.start:
+            yield [_empty(clip, row, means) for row in range(done, span.start)]
         part = share(report, done / len(observations), len(span) / len(observations))
         yield from _span(clip.pick(span), known[span.start :], means, part)
         done = span.stop
-    yield from (_empty(clip, row, means) for row in range(done, len(observations)))
+    if done < len(observations):
+        yield [_empty(clip, row, means) for row in range(done, len(observations))]
 
 
 def _check(people: Sequence[Observation], losses: Sequence[str]) -> None:
@@ -164,7 +166,7 @@ def _empty(clip: Clip, row: int, means: _Means) -> FitResult:
 
 def _span(
     clip: Clip, known: Sequence[FitResult], means: _Means, report: Report
-) -> Iterator[FitResult]:
+) -> Iterator[list[FitResult]]:
     """Frames that are one motion, a window at a time. known: results of the first of them."""
     config, count = means.config, len(clip.people)
     if len(known) < HELD or any(r.status not in FITTED for r in known[-HELD:]):
@@ -180,7 +182,7 @@ def _span(
         stay = (end if end == count else end - config.tail) - begin
         part = share(report, begin / count, (end - begin) / count)
         results = _window(clip.pick(range(begin, end)), stay, (model, last), means, part)
-        yield from results
+        yield results
         if begin + stay == count:
             return
         begin += stay - HELD

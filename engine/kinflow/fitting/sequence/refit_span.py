@@ -109,6 +109,6 @@ def _pinned(pins: Sequence[Pin], rows: range, names: tuple[str, ...]) -> np.ndar
     pinned = np.zeros((len(rows), len(names)), bool)
     frame = np.array(rows)
     for pin in pins:
-        columns = [i for i, name in enumerate(names) if name == pin.contact]
-        pinned[np.ix_((pin.first <= frame) & (frame <= pin.last), columns)] = True
+        columns = np.array([name == pin.contact for name in names])
+        pinned |= ((pin.first <= frame) & (frame <= pin.last))[:, None] & columns
     return pinned

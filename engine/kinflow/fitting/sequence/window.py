@@ -63,7 +63,7 @@ def solve(
 ) -> Solved:
     """start: one row a frame, with the clip's shape."""
     people, state = _before(window, start, view, means)
-    brief = SolverConfig(config.iterations, tolerance=1e-3 * len(people), first_damping=0.1)
+    brief = SolverConfig(config.iterations, config.tolerance * len(people), first_damping=0.1)
     # without contacts nothing tells where the floor is
     first = replace(_chain(window, people, config, ()), shares=False)
     solution = minimise(first, state, brief, progress)
