@@ -37,6 +37,7 @@ class Fitted:
     gravity: np.ndarray
     floor: float | None
     named: np.ndarray | None
+    parameters: dict[str, np.ndarray]
 
     @staticmethod
     def of(parameters: dict[str, np.ndarray], view: tuple[np.ndarray, float | None]) -> Fitted:
@@ -48,7 +49,9 @@ class Fitted:
         skeleton = pose_skeleton(xp, body_table(body, backend), rotations, betas)
         way = parameters["transl"][:, None].astype(np.float64)
         points = pose_points(xp, contact_table(body, backend), skeleton).places + way
-        return Fitted(skeleton.place + way, points, view[0], view[1], parameters.get("named"))
+        return Fitted(
+            skeleton.place + way, points, view[0], view[1], parameters.get("named"), parameters
+        )
 
 
 def fitted(results: Sequence[FitResult]) -> Fitted:

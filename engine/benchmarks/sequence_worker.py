@@ -1,7 +1,7 @@
 """A worker for `versions.Version`: fits somebody's frames as one sequence, or each by itself.
 
-Task: people (observations), whole (bool). Answer: SMPL's parameters of every frame, gravity, floor,
-seconds.
+Task: people (observations), whole (bool). Answer: SMPL's parameters of every frame, which of FEET
+touch where that is told, gravity, floor, seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import time
 from typing import Any
 
 import kinflow
+import kinflow.records
 from kinflow import Observation, fit, fit_sequence
+
+FEET = ("left_heel", "left_ball", "right_heel", "right_ball")
 
 
 def answer(task: dict[str, Any]) -> dict[str, Any]:
@@ -24,6 +27,9 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     names = ("global_orient", "body_pose", "betas", "transl")
     parameters = {n: [getattr(r, n).tolist() for r in results] for n in names}
+    if len(getattr(results[0], "contacts", ())):
+        index = [kinflow.records.CONTACT_NAMES.index(n) for n in FEET]
+        parameters["named"] = [(r.contacts[index] > 0.5).tolist() for r in results]
     view = {"gravity": results[0].gravity.tolist(), "floor": results[0].floor}
     return {"parameters": parameters, "seconds": seconds, **view}
 

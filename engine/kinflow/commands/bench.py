@@ -85,11 +85,15 @@ class BenchCalibration(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchSequence(Common):
-    """Held-out clips, frame by frame and as a whole."""
+    """Held-out motions that stand on a floor, frame by frame and as a whole."""
 
-    noise: float = 3.0
-    """px of keypoint noise on a 480 px photo."""
-    threads: int = 2
+    noise: float = 0.008
+    """Deviation of the keypoints' noise, in shares of the person's height."""
+    threads: int = 1
+    old: Path | None = None
+    """Another checkout, measured in the same run."""
+    folder: Path | None = None
+    """Where fits are kept; by default in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
