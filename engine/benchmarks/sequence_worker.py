@@ -11,6 +11,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 import kinflow
 import kinflow.records
 from kinflow import Observation, fit, fit_sequence
@@ -30,7 +32,10 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
     if len(getattr(results[0], "contacts", ())):
         index = [kinflow.records.CONTACT_NAMES.index(n) for n in FEET]
         parameters["named"] = [(r.contacts[index] > 0.5).tolist() for r in results]
-    view = {"gravity": results[0].gravity.tolist(), "floor": results[0].floor}
+    # where every frame has a view of its own, what they agree on
+    gravity = np.mean([r.gravity for r in results], axis=0)
+    floors = [r.floor for r in results if r.floor is not None]
+    view = {"gravity": gravity.tolist(), "floor": float(np.median(floors)) if floors else None}
     return {"parameters": parameters, "seconds": seconds, **view}
 
 
