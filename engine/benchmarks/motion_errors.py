@@ -49,9 +49,8 @@ class Fitted:
         skeleton = pose_skeleton(xp, body_table(body, backend), rotations, betas)
         way = parameters["transl"][:, None].astype(np.float64)
         points = pose_points(xp, contact_table(body, backend), skeleton).places + way
-        return Fitted(
-            skeleton.place + way, points, view[0], view[1], parameters.get("named"), parameters
-        )
+        more = parameters.get("named"), parameters
+        return Fitted(skeleton.place + way, points, *view, *more)
 
 
 def fitted(results: Sequence[FitResult]) -> Fitted:
@@ -75,11 +74,12 @@ def errors(one: Fitted, truth: Motion) -> dict[str, float]:
     apart = _acceleration(one.joints) - _acceleration(truth.joints)
     is_sole = np.array([n.endswith(("heel", "ball")) for n in contact_names(load_body_arrays())])
     soles = one.points[:, is_sole]
-    below = one.points @ one.gravity
+    gravity = one.gravity / np.linalg.norm(one.gravity)
+    below = one.points @ gravity
     floor = below.max() if one.floor is None else one.floor
     height = 1e3 * (floor - below)
     steps = 1e3 * np.linalg.norm(np.diff(soles, axis=0), axis=-1)
-    cos = float(one.gravity @ truth.gravity / np.linalg.norm(one.gravity))
+    cos = float(gravity @ truth.gravity)
     touching = height[:, is_sole][truth.contact]
     return {
         "mpjpe": float(plain),
