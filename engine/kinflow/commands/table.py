@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from ..errors import CancelledError, KinflowError
-from . import bench, bodies, fit, photos, pose, priors, system
+from . import bench, bodies, convert, fit, photos, pose, priors, system
 from .common import Common, say
 
 INTERRUPTED = 130  # what shells report of Ctrl-C
@@ -70,6 +70,7 @@ _COMMANDS = _Group(
         "observe": _Command(photos.Observe, photos.run_observe),
         "fit": _Command(fit.Fit, fit.run_fit),
         "pose": _Command(pose.PoseBody, pose.run_pose),
+        "convert": _Command(convert.Convert, convert.run_convert),
         "overlay": _Command(photos.Overlay, photos.run_overlay),
         "compare": _Command(photos.Compare, photos.run_compare),
         "prior": _Group(
