@@ -146,7 +146,7 @@ def test_objects_and_text_of_other_fields_are_never_opened(tmp_path):
         ({"transl": np.full((2, 3), 1e9)}, "transl"),
         ({"betas": np.full(10, np.nan)}, "betas"),
         ({"fps": np.array(0.0)}, "frames a second"),
-        ({"fps": np.array([1.0, 2.0])}, "one number"),
+        ({"fps": np.array([1.0, 2.0])}, "frames a second"),
         ({"up": np.array("sideways")}, "up is 'sideways'"),
         ({"body_pose": np.zeros((2, 70))}, "63 or 69 numbers"),
         ({"body_pose": np.zeros((2, 5, 3, 3))}, "21 or 23 joints"),

@@ -195,6 +195,7 @@ class Reading:
             times = self.array(animation.samplers[channel.sampler].input)
             if channel.target.path == "weights":
                 weights = values.reshape(len(times), -1)[frame]
+                assert weights.min() >= 0 and weights.max() <= 1, "Blender keeps to that range"
                 for weight, target in zip(weights, primitive.targets, strict=True):
                     vertices += weight * self.array(target["POSITION"])
             else:
@@ -355,6 +356,11 @@ def test_a_pose_in_the_world_is_preferred_to_one_before_the_camera(tmp_path):
     np.testing.assert_array_equal(motion.transl, trans)
 
 
+def test_a_place_before_the_camera_is_none_in_the_world(tmp_path):
+    np.savez(tmp_path / "w.npz", pose_world=np.zeros((5, 72)), trans=np.full((5, 3), 4.0))
+    assert not read_motion(tmp_path / "w.npz").transl.any()
+
+
 def test_names_in_the_camera_come_after_names_in_the_world(tmp_path):
     wanted = 0.1 * np.ones((2, 69))
     np.savez(
@@ -433,7 +439,10 @@ def test_convert_goes_by_the_endings_and_says_what_it_wrote(tmp_path, capsys):
         assert main(["convert", str(tmp_path / source), str(tmp_path / out), *more, "--json"]) == 0
         printed = capsys.readouterr()
         assert json.loads(printed.out.splitlines()[-1])["frames"] == 7
-        assert out in printed.err and "7 frames" in printed.err
+        assert (
+            out in printed.err
+            and ("frame 6 of 7" if more[:1] == ["--frame"] else "7 frames") in printed.err
+        )
         assert ("shape is of another body" in printed.err) == (source == "a.npz")
     assert read_amass(tmp_path / "c.npz").fps == pytest.approx(29.97)
 

@@ -84,7 +84,11 @@ def _motion(command: Convert) -> dict[str, Any]:
     motion = replace(motion, fps=command.fps or motion.fps, up=command.up or motion.up)
     kind: NpzKind = "amass" if command.format == "amass" else "smpl"
     write_motion(command.out, motion, body=body, kind=kind, frame=command.frame)
-    say(f"{command.out}: {len(motion)} frames at {motion.fps:g} a second, {motion.seconds:.1f} s.")
+    if command.out.suffix.lower() == ".obj":
+        say(f"{command.out}: frame {command.frame} of {len(motion)} (from 0).")
+    else:
+        length = f"{len(motion)} frames at {motion.fps:g} a second, {motion.seconds:.1f} s"
+        say(f"{command.out}: {length}.")
     if motion.betas.any() and (message := _shape_left_out(command, motion.body, body)):
         say(message)
     return {"out": str(command.out), "frames": len(motion), "fps": motion.fps}

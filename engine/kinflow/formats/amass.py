@@ -57,7 +57,7 @@ def read_amass(path: str | os.PathLike[str]) -> Motion:
         body_pose=body,
         transl=transl,
         betas=fields.betas(),
-        fps=fields.number(_RATES, _FPS),
+        fps=fields.rate(_RATES, _FPS),
         up="z",
         left_hand_pose=left,
         right_hand_pose=right,

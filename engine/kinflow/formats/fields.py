@@ -16,7 +16,7 @@ from ..errors import AssetError, InvalidInputError
 from ..mocap.clip import check_frames
 from ..records import NumpyArray
 from ..userfiles import read_npz
-from .motion import FINGERS, GENDERS, LARGEST_ANGLE, Motion
+from .motion import FASTEST, FINGERS, GENDERS, LARGEST_ANGLE, Motion
 
 MAX_MB = 1024
 NO_ROTATION = 0.05  # that a matrix may be away from a rotation: networks write float16 too
@@ -113,13 +113,14 @@ class Fields:
             return None
         return self.rotations(name, (FINGERS,))
 
-    def number(self, names: Collection[str], default: float) -> float:
-        """The first of some names that is there. Raises AssetError where it is no number."""
+    def rate(self, names: Collection[str], default: float) -> float:
+        """Frames a second, of the first of some names that is there. Raises AssetError."""
         for name in names:
             if name in self:
-                if self.arrays[name].size != 1:
-                    raise self.fail(name, "should be one number")
-                return float(self.arrays[name].ravel()[0])
+                rate = float(self.arrays[name].ravel()[0]) if self.arrays[name].size == 1 else 0.0
+                if not 0 < rate < FASTEST:
+                    raise self.fail(name, "is no number of frames a second")
+                return rate
         return default
 
     def word(self, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ def write_glb(path: str | os.PathLike[str], motion: Motion, body: BodyArrays) ->
 
     The mesh has the body's vertices in their order and the shape of motion.betas; joints have
     SMPL's names; each frame is a key, between which rotations go straight. Pose correctives are
-    morph targets with a weight in every key, so that the mesh is the engine's; a body with more
-    than MOST_CORRECTIVES of them (SMPL's) is written without, and its skin bends as plain linear
-    blend skinning does. Fingers are left out. Needs `pip install "kinflow[gltf]"`.
+    morph targets with weights in every key, so that the mesh is the engine's; who turns a bone
+    later has to set them too. A body with more than MOST_CORRECTIVES of them (SMPL's) is written
+    without, and its skin bends as plain linear blend skinning does. Fingers are left out. Needs
+    `pip install "kinflow[gltf]"`.
 
     Raises KinflowError where that is missing, AssetError where the file cannot be written.
 
@@ -40,26 +42,45 @@ def write_glb(path: str | os.PathLike[str], motion: Motion, body: BodyArrays) ->
     >>> still = Motion(np.zeros((60, 3)), np.zeros((60, 69)), np.zeros((60, 3)))
     >>> write_glb(tempfile.mkdtemp() + "/still.glb", still, load_body_arrays())
     """
-    gltf = _Glb()
-    upright = motion.with_up("y", body.joints(motion.betas)[0])
-    correctives = _corrective_offsets(body)
-    gltf.add_body(body, motion.betas, correctives)
-    gltf.add_motion(upright, body, correctives is not None)
+    gltf = _Glb(body)
+    gltf.add_body(motion.betas)
+    gltf.add_motion(motion.with_up("y", body.joints(motion.betas)[0]))
     with replacing(path) as temporary:
         temporary.write_bytes(gltf.packed())
 
 
-def _corrective_offsets(body: BodyArrays) -> NumpyArray | None:
-    """(K, V, 3) float32; None where there are too many."""
-    if len(body.offsets) > MOST_CORRECTIVES:
-        return None
-    return np.asarray(body.offsets, np.float32)
+@dataclass(frozen=True)
+class _Target:
+    """A morph target: `factor` times the body's corrective of this number, weighted with the
+    corrective's feature over the factor, or 0 where that is negative.
+
+    A feature goes from -1 to 1, or from -2 to 0 on a rotation's diagonal. Blender, as it animates,
+    and other programs keep weights between 0 and 1.
+    """
+
+    number: int
+    factor: float
+
+    def weights(self, features: NumpyArray) -> NumpyArray:
+        """features (T, K) -> (T,)."""
+        return np.maximum(features[:, self.number] / self.factor, 0.0)
+
+
+def _targets(body: BodyArrays) -> list[_Target]:
+    """None at all where the body has too many correctives."""
+    if len(body.features) > MOST_CORRECTIVES:
+        return []
+    result = []
+    for number, (_, row, column) in enumerate(body.features):
+        factors = (-2.0,) if row == column else (1.0, -1.0)
+        result += [_Target(number, factor) for factor in factors]
+    return result
 
 
 class _Glb:
     """A glTF document and its one buffer, as they grow. Node j is SMPL's joint j."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: BodyArrays) -> None:
         try:
             import pygltflib
         except ImportError as error:
@@ -67,6 +88,7 @@ class _Glb:
                 "glTF is written with an extra package.", 'Run: pip install "kinflow[gltf]"'
             ) from error
         self.lib = pygltflib
+        self.body, self.targets = body, _targets(body)
         generator = f"kinflow {__version__}"
         self.document = pygltflib.GLTF2(asset=pygltflib.Asset(generator=generator))
         self.pieces: list[bytes] = []
@@ -121,9 +143,9 @@ class _Glb:
         self.document.accessors.append(accessor)
         return len(self.document.accessors) - 1
 
-    def add_body(self, body: BodyArrays, betas: NumpyArray, correctives: NumpyArray | None) -> None:
+    def add_body(self, betas: NumpyArray) -> None:
         """The joints, the mesh of a shape, its skin, its look and the scene."""
-        lib, document = self.lib, self.document
+        lib, document, body = self.lib, self.document, self.body
         vertices = (body.v_template + body.shapedirs @ betas).astype(np.float32)
         weights = body.weight_values / body.weight_values.sum(1, keepdims=True)
         attributes = lib.Attributes(
@@ -135,12 +157,11 @@ class _Glb:
         corners = self.add(body.faces.astype(np.uint32).reshape(-1), _INDICES)
         primitive = lib.Primitive(attributes=attributes, indices=corners, material=0)
         mesh = lib.Mesh(primitives=[primitive], name=body.name or "body")
-        if correctives is not None:
-            primitive.targets = [
-                lib.Attributes(POSITION=self.add_sparse(offset)) for offset in correctives
-            ]
-            mesh.weights = [0.0] * len(correctives)
-            mesh.extras = {"targetNames": _corrective_names(body)}
+        if self.targets:
+            offsets = [np.float32(t.factor) * body.offsets[t.number] for t in self.targets]
+            places = [self.add_sparse(offset.astype(np.float32)) for offset in offsets]
+            primitive.targets = [lib.Attributes(POSITION=place) for place in places]
+            mesh.extras = {"targetNames": [_target_name(body, t) for t in self.targets]}
         document.meshes.append(mesh)
         look = lib.PbrMetallicRoughness(
             baseColorFactor=_SKIN_COLOUR, metallicFactor=0.0, roughnessFactor=0.7
@@ -156,21 +177,21 @@ class _Glb:
             place = (rest[joint] - above).tolist()
             document.nodes.append(lib.Node(name=name, translation=place, children=children))
         document.nodes.append(lib.Node(name="body", mesh=0, skin=0))
-        document.nodes.append(lib.Node(name="kinflow", children=[0, NUM_JOINTS]))
+        document.nodes.append(lib.Node(name="kinflow", children=[0]))
         inverse = np.tile(np.eye(4, dtype=np.float32), (NUM_JOINTS, 1, 1))
         inverse[:, 3, :3] = -rest  # glTF's matrices stand column by column
         bind = self.add(inverse)
         joints = list(range(NUM_JOINTS))
         document.skins.append(lib.Skin(inverseBindMatrices=bind, joints=joints, skeleton=0))
-        document.scenes.append(lib.Scene(nodes=[NUM_JOINTS + 1]))
+        document.scenes.append(lib.Scene(nodes=[NUM_JOINTS + 1, NUM_JOINTS]))
         document.scene = 0
 
-    def add_motion(self, motion: Motion, body: BodyArrays, correctives: bool) -> None:
+    def add_motion(self, motion: Motion) -> None:
         """The first frame as the nodes' pose, and all frames as an animation."""
         rotations = motion.rotations()
         turns = _steady(matrix_to_quaternion(xp, rotations))[..., [1, 2, 3, 0]]
         turns = turns.astype(np.float32)
-        places = (motion.transl + body.joints(motion.betas)[0]).astype(np.float32)
+        places = (motion.transl + self.body.joints(motion.betas)[0]).astype(np.float32)
         times = (np.arange(len(motion)) / motion.fps).astype(np.float32)
         when = self.add(times, bounds=True)
         animation = self.lib.Animation(name="motion")
@@ -180,9 +201,10 @@ class _Glb:
             self._key(animation, when, turns[:, joint], (joint, "rotation"))
         nodes[0].translation = places[0].tolist()
         self._key(animation, when, places, (0, "translation"))
-        if correctives and len(body.features):
-            joint, row, column = body.features.T
-            weights = (rotations[:, joint, row, column] - (row == column)).astype(np.float32)
+        if self.targets:
+            joint, row, column = self.body.features.T
+            features = rotations[:, joint, row, column] - (row == column)
+            weights = np.stack([t.weights(features) for t in self.targets], 1).astype(np.float32)
             self.document.meshes[0].weights = weights[0].tolist()
             self._key(animation, when, weights.reshape(-1), (NUM_JOINTS, "weights"))
         self.document.animations.append(animation)
@@ -201,8 +223,9 @@ class _Glb:
         return b"".join(self.document.save_to_bytes())
 
 
-def _corrective_names(body: BodyArrays) -> list[str]:
-    return [f"{JOINT_NAMES[j]} {row + 1}{column + 1}" for j, row, column in body.features]
+def _target_name(body: BodyArrays, target: _Target) -> str:
+    joint, row, column = body.features[target.number]
+    return f"{JOINT_NAMES[joint]} {row + 1}{column + 1} {'+' if target.factor > 0 else '-'}"
 
 
 def _steady(quaternions: NumpyArray) -> NumpyArray:

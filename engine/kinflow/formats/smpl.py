@@ -53,7 +53,7 @@ def motion_of(fields: Fields) -> Motion:
         body_pose=body.reshape(frames, 69),
         transl=transl,
         betas=fields.betas(),
-        fps=fields.number(("fps",), FPS),
+        fps=fields.rate(("fps",), FPS),
         up=fields.word("up") or "y",
         left_hand_pose=fields.hand(HANDS[0], frames),
         right_hand_pose=fields.hand(HANDS[1], frames),

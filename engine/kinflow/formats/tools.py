@@ -62,6 +62,8 @@ def read_tool_npz(path: str | os.PathLike[str]) -> Motion:
         whole = fields.rotations("whole", (24, 22, 52, 55))
         joints = 24 if whole.shape[1] == 24 else 22  # SMPL-H's and SMPL-X's go on with the fingers
         known |= {"global_orient": whole[:, :1], "body_pose": whole[:, 1:joints]}
+        if names["whole"].endswith("_world") and names.get("transl") != _WORLD["transl"][0]:
+            known.pop("transl", None)  # a place before the camera
     motion = motion_of(fields)
     return replace(standing_up(motion), body=motion.body or "smpl")
 
