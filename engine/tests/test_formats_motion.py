@@ -231,6 +231,22 @@ def test_a_glb_draws_the_engines_mesh_in_every_frame(tmp_path):
     assert [n.name for n in reading.gltf.nodes[:24]] == list(JOINT_NAMES)
 
 
+def test_a_glb_keeps_to_what_khronos_validator_asks_for(tmp_path):
+    write_glb(tmp_path / "m.glb", moving(frames=2), BODY)
+    reading = Reading(tmp_path / "m.glb")
+    raw = (tmp_path / "m.glb").read_bytes()
+    stored = json.loads(raw[20 : 20 + int.from_bytes(raw[12:16], "little")])
+    sparse = [a for a in stored["accessors"] if "sparse" in a]
+    assert sparse and not any({"bufferView", "byteOffset"} & a.keys() for a in sparse)
+    assert all(view.byteOffset % 4 == 0 for view in reading.gltf.bufferViews)
+    attributes = reading.gltf.meshes[0].primitives[0].attributes
+    weights, held = reading.array(attributes.WEIGHTS_0), reading.array(attributes.JOINTS_0)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
+    assert not held[weights == 0].any()
+    (root, mesh) = reading.gltf.scenes[0].nodes
+    assert reading.gltf.nodes[mesh].skin == 0 and reading.gltf.nodes[root].children == [0]
+
+
 def test_a_body_of_many_correctives_is_written_without_them(tmp_path, monkeypatch):
     monkeypatch.setattr("kinflow.formats.gltf.MOST_CORRECTIVES", 3)
     motion = moving(frames=2, betas=np.zeros(10))

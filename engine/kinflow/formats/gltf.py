@@ -113,6 +113,7 @@ class _Glb:
             extremes = {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()}
         return self.lib.Accessor(
             bufferView=view,
+            byteOffset=None if view is None else 0,
             componentType=_KINDS[array.dtype.name],
             count=len(array),
             type=_SHAPES[array.shape[1:]],
@@ -148,11 +149,13 @@ class _Glb:
         lib, document, body = self.lib, self.document, self.body
         vertices = (body.v_template + body.shapedirs @ betas).astype(np.float32)
         weights = body.weight_values / body.weight_values.sum(1, keepdims=True)
+        weights = weights.astype(np.float32)
+        held = np.where(weights > 0, body.weight_joints, 0).astype(np.uint8)
         attributes = lib.Attributes(
             POSITION=self.add(vertices, _VERTICES, bounds=True),
             NORMAL=self.add(vertex_normals(vertices, body.faces).astype(np.float32), _VERTICES),
-            JOINTS_0=self.add(body.weight_joints.astype(np.uint8), _VERTICES),
-            WEIGHTS_0=self.add(weights.astype(np.float32), _VERTICES),
+            JOINTS_0=self.add(held, _VERTICES),
+            WEIGHTS_0=self.add(weights, _VERTICES),
         )
         corners = self.add(body.faces.astype(np.uint32).reshape(-1), _INDICES)
         primitive = lib.Primitive(attributes=attributes, indices=corners, material=0)
