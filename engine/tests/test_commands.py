@@ -58,6 +58,7 @@ def test_version_is_told(capsys):
     [
         (["fti"], "kinflow fit?"),
         (["prior", "smaple"], "kinflow prior sample?"),
+        (["sample"], "kinflow prior sample?"),
         (["fit", "--sarch", "quick", "a.jpg"], "--search?"),
         (["fit", "--no-ovrlay", "a.jpg"], "--no-overlay?"),
         (["train", "regressor", "--weak.stps", "2"], "--weak.steps?"),
@@ -94,6 +95,13 @@ def test_a_mistyped_path_ends_before_anything_starts_and_names_the_like(words, t
     assert f"There is no file {tmp_path}/00.pgn. Did you mean {tmp_path}/00.png?" in captured.err
     assert len(captured.err.splitlines()) == 1
     assert json.loads(captured.out)["error"]["code"] == "invalid_input"
+
+
+def test_an_overlay_of_no_fit_is_refused_and_writes_nothing(tmp_path, capsys):
+    photos, _ = make_crowd(tmp_path, 1)
+    assert main(["overlay", str(photos[0]), "--out", str(tmp_path / "o.png")]) == 2
+    assert "No fit was given" in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()
 
 
 def test_a_mistyped_folder_is_named_too(tmp_path, capsys):

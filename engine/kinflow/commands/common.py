@@ -14,7 +14,7 @@ from ..errors import InvalidInputError
 
 Show = Callable[[float, str], None]
 _BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}{elapsed}<{remaining}"
-_COUNTING_BAR = "{desc} {n:.0f}/{total:.0f} |{bar}| {rate_fmt}, {remaining} left"
+_COUNTING_BAR = "{desc} {n:.0f}/{total:.0f}{unit} |{bar}| {rate_fmt}, {remaining} left"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
-from .common import Common, make_room_for, progress, say, say_written, warn
+from .common import Common, UsageError, make_room_for, progress, say, say_written, warn
 from .inputs import INPUT
 
 NAMES = "observed.sqlite"
@@ -145,6 +145,8 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
     from ..drawing.overlay import overlay
     from ..perception.photos import read_photo
 
+    if not command.fits:
+        raise UsageError("No fit was given.", "Name the .npz files that kinflow fit wrote.")
     fits = [FitResult.load(path) for path in command.fits]
     drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits))
     make_room_for(command.out)
