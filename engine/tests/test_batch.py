@@ -68,6 +68,14 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bytes(crowd, whole
     assert run(sources, tmp_path, QUICK, workers=1).done == 0
 
 
+def test_progress_is_told_at_the_start_and_photo_by_photo(crowd, tmp_path):
+    sources = list_sources(crowd[0][:4], crowd[1][:4])
+    shares: list[float] = []
+    run(sources, tmp_path, QUICK, progress=lambda share, text: shares.append(share))
+    # photos of a unit as they are looked at, and the unit when it is done
+    assert shares == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+
+
 def test_other_settings_are_refused_and_restart_begins_again(crowd, whole, tmp_path):
     sources = list_sources(crowd[0][:2], crowd[1][:2])
     run(sources, tmp_path, QUICK)
