@@ -24,6 +24,7 @@ from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.core.terms.smoothness import SmoothWeights
 from kinflow.fitting.sequence import SequenceConfig, fit_sequence
+from kinflow.terminal import counted
 
 from .make_clips import DATA, FRAMES
 from .tables import interval, joint_errors
@@ -114,7 +115,7 @@ def scaled(scale: float) -> SequenceConfig:
 def best_scale(trial: list[Clip]) -> float:
     """The scale of the lowest MPJPE on validation clips."""
     means = {}
-    for scale in SCALES:
+    for scale in counted(SCALES, "Scales of the deviations", "scales"):
         way = partial(fit_sequence, losses=("ka",), device="cpu", config=scaled(scale))
         means[scale] = np.mean([errors(way(c.people), c.joints)[0] for c in trial])
     text = ", ".join(f"{s}: {v:.1f} mm" for s, v in means.items())
@@ -144,7 +145,8 @@ def run(options: BenchSequence) -> dict[str, float]:
     answer, base = {}, None
     for name, way in ways.items():
         started = time.perf_counter()
-        table = np.array([errors(way(clip.people), clip.joints) for clip in clips])
+        shown = counted(clips, name, "clips")
+        table = np.array([errors(way(clip.people), clip.joints) for clip in shown])
         ms = 1e3 * (time.perf_counter() - started) / (FRAMES * len(clips))
         print_row(name, table, base, ms)
         base = table if base is None else base

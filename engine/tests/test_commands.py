@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -15,6 +16,8 @@ from crowd import make_crowd
 import kinflow
 from kinflow.cli import main
 from kinflow.commands import table
+from kinflow.terminal import counted
+from kinflow.training.synthetic import Crowd, make_people
 
 KINFLOW = [sys.executable, "-m", "kinflow.cli"]
 
@@ -169,6 +172,27 @@ def test_a_terminal_shows_rate_and_time_left(tmp_path):
     code, shown = _seen_on_terminal(_fit_words(tmp_path, 2))
     assert code == 0
     assert "0/2" in shown and "photos/s" in shown and " left" in shown
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_overlay_has_a_bar(tmp_path, monkeypatch):
+    words = [*_fit_words(tmp_path, 1), "--no-sheet"]
+    assert main(words) == 0
+    monkeypatch.setattr("sys.stderr", terminal := _Terminal())
+    assert main(["overlay", words[1], str(tmp_path / "o/00.0.npz"), "--out", words[1]]) == 0
+    assert "Drawing 0/1 people |" in terminal.getvalue()
+
+
+def test_trainings_have_a_bar(body, monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := _Terminal())
+    make_people(body, Crowd(2))
+    assert "Drawing people 0/2 people |" in terminal.getvalue()
+    assert list(counted(range(2), "Training", "steps")) == [0, 1]
+    assert "Training 0/2 steps |" in terminal.getvalue()
 
 
 def test_a_pipe_gets_what_was_written_and_where_and_no_bar(tmp_path, capsys):

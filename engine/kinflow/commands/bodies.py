@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from .common import Common, make_room_for, say, say_written
+from ..terminal import say
+from .common import Common, make_room_for, say_written
 from .inputs import INPUT
 
 

@@ -10,7 +10,8 @@ import tyro
 
 from ..bodies.arrays import BodyArrays
 from ..errors import InvalidInputError
-from .common import Common, make_room_for, say
+from ..terminal import say
+from .common import Common, make_room_for
 from .inputs import INPUT
 
 

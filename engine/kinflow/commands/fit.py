@@ -11,7 +11,8 @@ from ..batch.sources import Source, list_sources
 from ..batch.stream import Outcome, run
 from ..batch.work import Settings
 from ..errors import CancelledError, InvalidInputError
-from .common import Common, progress, say, warn
+from ..terminal import progress, say, warn
+from .common import Common
 from .inputs import INPUT
 
 SHOWN_FAILURES = 100

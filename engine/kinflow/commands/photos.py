@@ -13,7 +13,8 @@ from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
-from .common import Common, UsageError, make_room_for, progress, say, say_written, warn
+from ..terminal import progress, say, warn
+from .common import Common, UsageError, make_room_for, say_written
 from .inputs import INPUT
 
 NAMES = "observed.sqlite"
@@ -148,7 +149,8 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
     if not command.fits:
         raise UsageError("No fit was given.", "Name the .npz files that kinflow fit wrote.")
     fits = [FitResult.load(path) for path in command.fits]
-    drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits))
+    with progress("Drawing", len(fits), "people") as show:
+        drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits, report=show))
     make_room_for(command.out)
     drawn.save(command.out)
     say_written([command.out])

@@ -15,8 +15,9 @@ from ..errors import InvalidInputError
 from ..formats import Motion, read_motion, write_motion
 from ..posing import Effector, Floor, IKResult, Pose, feet_on_floor, solve_ik, standing
 from ..priors.arrays import load_prior_arrays
+from ..terminal import warn
 from ..userfiles import replacing
-from .common import Common, make_room_for, say_written, warn
+from .common import Common, make_room_for, say_written
 from .inputs import INPUT
 
 _ARRAYS = ("body_pose", "global_orient", "transl", "betas", "z", "joints", "reached")

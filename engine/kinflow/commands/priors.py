@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from ..terminal import progress, say
 from ..userfiles import replacing
-from .common import Common, make_room_for, progress, say, say_written
+from .common import Common, make_room_for, say_written
 from .inputs import INPUT
 
 

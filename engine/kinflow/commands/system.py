@@ -11,7 +11,8 @@ import tyro
 
 from ..errors import KinflowError
 from ..paths import engine_note
-from .common import Common, say, warn
+from ..terminal import say, warn
+from .common import Common
 from .inputs import INPUT
 
 _FILE = (

@@ -16,8 +16,9 @@ import tyro
 
 from .. import __version__
 from ..errors import CancelledError, KinflowError
+from ..terminal import say, set_quiet, warn
 from . import bench, bodies, completion, convert, fit, photos, pose, priors, system
-from .common import Common, UsageError, say, set_quiet, warn
+from .common import Common, UsageError
 from .entries import Command, Group
 from .inputs import check_inputs
 from .libraries import explained
