@@ -204,10 +204,11 @@ def test_keypoints_are_converted_too(tmp_path, capsys):
         ("a.npz", "b.bvh", ["--fps", "-1"], "frames a second"),
         ("none.npz", "b.bvh", [], "no file"),
         ("k.fbx", "b.bvh", [], "no kind of motion"),
+        ("k.jpg", "b.glb", [], "Fit it first: kinflow fit"),
     ],
 )
 def test_what_cannot_be_converted_is_a_sentence(tmp_path, capsys, source, out, more, why):
-    for name in ("k.json", "k.fbx"):
+    for name in ("k.json", "k.fbx", "k.jpg"):
         (tmp_path / name).touch()
     write_smpl_npz(tmp_path / "a.npz", moving(), PELVIS)
     assert main(["convert", str(tmp_path / source), str(tmp_path / out), *more]) == 1

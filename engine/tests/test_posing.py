@@ -273,3 +273,10 @@ def test_the_command_goes_on_from_a_fit_stood_upright(tmp_path):
 def test_the_command_says_what_it_does_not_understand(words, capsys):
     assert main(["pose", *words]) == 1
     assert KinflowError.__name__ not in capsys.readouterr().err
+
+
+def test_a_joint_that_is_not_there_leads_to_those_that_may_be_meant(capsys):
+    assert main(["pose", "--effector", "hand=0,1,0"]) == 1
+    assert "Did you mean left_hand or right_hand?" in capsys.readouterr().err
+    assert main(["pose", "--effector", "left_wirst=0,1,0"]) == 1
+    assert "Did you mean left_wrist" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 import tyro
 
+from ..batch.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from ..bodies.arrays import BodyArrays
 from ..errors import InvalidInputError
 from ..terminal import say
@@ -46,6 +47,11 @@ class Convert(Common):
 
 
 def run_convert(command: Convert) -> dict[str, Any]:
+    if command.source.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+        raise InvalidInputError(
+            f"{command.source} holds neither a motion nor keypoints.",
+            f"Fit it first: kinflow fit {command.source}",
+        )
     if (command.source.suffix.lower() == ".json") != (command.out.suffix.lower() == ".json"):
         raise InvalidInputError(
             "Keypoints and motions do not turn into each other.",
@@ -84,6 +90,7 @@ def _motion(command: Convert) -> dict[str, Any]:
     body = None if command.body is None else load_body_arrays(command.body)
     if command.source.is_dir():
         motion = read_fits(command.source, command.person, command.fps or FPS)
+        say(f"Person {command.person} of {command.source}, a frame a photo, in their order.")
     else:
         motion = read_motion(command.source, body=body)
     motion = replace(motion, fps=command.fps or motion.fps, up=command.up or motion.up)
@@ -94,7 +101,7 @@ def _motion(command: Convert) -> dict[str, Any]:
         say(f"{command.out}: frame {command.frame} of {len(motion)} (from 0).")
     else:
         length = f"{len(motion)} frames at {motion.fps:g} a second, {motion.seconds:.1f} s"
-        say(f"{command.out}: {length}.")
+        say(f"{command.out}: {'one pose' if len(motion) == 1 else length}.")
     if motion.betas.any() and (message := _shape_left_out(command, motion.body, body)):
         say(message)
     return {"out": str(command.out), "frames": len(motion), "fps": motion.fps}

@@ -11,6 +11,7 @@ import tyro
 
 from ..bodies.arrays import BodyArrays
 from ..bodies.files import load_body_arrays
+from ..core.skeleton import JOINT_NAMES
 from ..errors import InvalidInputError
 from ..formats import Motion, read_motion, write_motion
 from ..posing import Effector, Floor, IKResult, Pose, feet_on_floor, solve_ik, standing
@@ -18,7 +19,7 @@ from ..priors.arrays import load_prior_arrays
 from ..terminal import warn
 from ..userfiles import replacing
 from .common import Common, make_room_for, say_written
-from .inputs import INPUT
+from .inputs import INPUT, similar
 
 _ARRAYS = ("body_pose", "global_orient", "transl", "betas", "z", "joints", "reached")
 _FORMATS = (".npz", ".obj", ".bvh", ".glb")
@@ -111,6 +112,13 @@ def _parsed(text: str) -> tuple[str, np.ndarray]:
         raise InvalidInputError(
             f"'{text}' is no joint and three numbers.", "Write left_wrist=0.3,1.2,0.4"
         )
+    if joint not in JOINT_NAMES:
+        near = [name for name in JOINT_NAMES if joint and joint in name]
+        near = near or similar(joint, list(JOINT_NAMES))
+        hint = (
+            f"Did you mean {' or '.join(near)}?" if near else f"Joints: {', '.join(JOINT_NAMES)}."
+        )
+        raise InvalidInputError(f"There is no joint '{joint}'.", hint)
     return joint, values
 
 
