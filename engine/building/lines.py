@@ -26,7 +26,10 @@ GUIDES = ("README.md", "docs/command-line.md", "addon/README.md", "engine/README
 LEFT_OUT = "# not run here"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 _INDEX = re.compile(r" --extra-index-url https://([^/\s]+)\S*")
-# of the sample's twelve frames: a hand's width to the right, so that there is something to track
+_FETCHED = re.compile(r"Downloading (\S+) \(([\d.]+) (kB|MB|GB)\)")
+_AT_HAND = re.compile(r"Processing (/\S+\.whl)")
+_UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
+# twelve frames of the sample, each a bit to the right, so that there is something to track
 _CLIP = """
 import cv2, numpy as np
 photo = cv2.resize(cv2.imread("photo.jpg"), (360, 480))
@@ -85,7 +88,7 @@ class Machine:
         return env | {
             "PATH": os.pathsep.join(map(str, places)),
             "HOME": str(self.folder / "home"),
-            "PIP_CACHE_DIR": str(self.folder / "fetched"),
+            "PIP_LOG": str(self.folder / "pip.log"),
             "BLENDER_USER_RESOURCES": str(self.folder / "blender"),
         }
 
@@ -106,10 +109,17 @@ class Machine:
             shutil.copy(samples / "punch.png", self.clone / name)
         shutil.copy(samples / "astronaut.jpg", self.clone / "shots/one.jpg")
 
+    def fetched(self) -> str:
+        """What pip fetched, and what of it lay on this machine, MB."""
+        log = (self.folder / "pip.log").read_text(**TEXT)
+        far = {m[1]: float(m[2]) * _UNITS[m[3]] for m in _FETCHED.finditer(log)}
+        near = {m[1]: Path(m[1]).stat().st_size / 1e6 for m in _AT_HAND.finditer(log)}
+        parts = f"{sum(far.values()):,.0f} MB from indices, {sum(near.values()):,.0f} MB from disk"
+        return f"{parts} ({len(far) + len(near)} packages)"
+
     def sizes(self) -> str:
         """What lies there now, MB."""
         parts = {
-            "fetched": "fetched",
             "Python's packages": "python",
             "build.py's": "kinflow/.venv",
             "Blender's": "blender",
@@ -175,7 +185,7 @@ def lines(arguments: list[str]) -> int:
             failed += why is None and told(machine, line, log) != 0
             if why is not None:
                 say(f"    -         {line.text}\n              not run: {why}")
-    say(f"\n{failed} lines failed. {machine.sizes()}")
+    say(f"\n{failed} lines failed. Fetched: {machine.fetched()}. Installed: {machine.sizes()}")
     return 1 if failed else 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InvalidInputError, PhotoError
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 PHOTO_SUFFIXES |= {".heic", ".heif", ".avif"}  # with the extra kinflow[heif]
 VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 VIDEO_SUFFIXES |= {".wmv", ".3gp", ".flv"}  # of .mpg, OpenCV does not know the length

@@ -76,7 +76,7 @@ def _keypoints(command: Convert) -> dict[str, Any]:
     kind = command.format or "kinflow"
     make_room_for(command.out)
     write_observations(command.out, people, cast(KeypointFormat, kind))
-    say(f"{command.out}: {len(people)} people, as {kind} keypoints.")
+    say(f"Written: {command.out} ({len(people)} people, as {kind} keypoints)")
     return {"out": str(command.out), "people": len(people)}
 
 
@@ -98,10 +98,10 @@ def _motion(command: Convert) -> dict[str, Any]:
     make_room_for(command.out)
     write_motion(command.out, motion, body=body, kind=kind, frame=command.frame)
     if command.out.suffix.lower() == ".obj":
-        say(f"{command.out}: frame {command.frame} of {len(motion)} (from 0).")
+        say(f"Written: {command.out} (frame {command.frame} of {len(motion)}, from 0)")
     else:
         length = f"{len(motion)} frames at {motion.fps:g} a second, {motion.seconds:.1f} s"
-        say(f"{command.out}: {'one pose' if len(motion) == 1 else length}.")
+        say(f"Written: {command.out} ({'one pose' if len(motion) == 1 else length})")
     if motion.betas.any() and (message := _shape_left_out(command, motion.body, body)):
         say(message)
     return {"out": str(command.out), "frames": len(motion), "fps": motion.fps}
