@@ -1,7 +1,7 @@
 """`build.py lines`: every command line of the README and the guides, as written.
 
 In an empty folder: a clean clone, a new environment of this Python as the only one, a home, caches
-and Blender settings of its own. A line may end with `# not run here: why`.
+and Blender settings of its own. The line after `# not run here: why` is left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ clip.release()
 
 @dataclass(frozen=True)
 class Line:
-    """A command line of a page. why_not: what it says after "not run here"."""
+    """A command line of a page. why_not: what is said above it after "not run here"."""
 
     page: str
     text: str
@@ -57,10 +57,13 @@ def blocks(page: str, language: str = "", root: Path = ROOT) -> list[str]:
 
 def lines_of(page: str, root: Path = ROOT) -> Iterator[Line]:
     """The command lines of a page, in its order."""
+    why_not = None
     for text in "".join(blocks(page, root=root)).splitlines():
-        command, mark, why = text.partition(LEFT_OUT)
-        if command.strip():
-            yield Line(page, command.strip(), why.strip(" :") if mark else None)
+        if text.startswith(LEFT_OUT):
+            why_not = text.removeprefix(LEFT_OUT).strip(" :")
+        elif text.strip() and not text.startswith("#"):
+            yield Line(page, text.strip(), why_not)
+            why_not = None
 
 
 @dataclass(frozen=True)

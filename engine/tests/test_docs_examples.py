@@ -74,13 +74,13 @@ def test_every_command_of_the_guides_has_options_that_exist(page, words, monkeyp
 
 
 def test_every_line_of_a_page_is_run_but_those_that_say_why_not(tmp_path):
-    text = (
-        "```\nkinflow doctor  # all\n\nuv pip  # not run here: no index\n```\n```python\nx\n```\n"
-    )
+    text = "```\nkinflow doctor  # all\n\n# not run here: no index\nuv pip\n# note\nls\n```\n"
+    text += "```python\nx\n```\n"
     (tmp_path / "page.md").write_text(text)
     assert list(lines_of("page.md", tmp_path)) == [
         Line("page.md", "kinflow doctor  # all"),
         Line("page.md", "uv pip", "no index"),
+        Line("page.md", "ls"),
     ]
 
 
