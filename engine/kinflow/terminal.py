@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 Show = Callable[[float, str], None]
 _BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}{elapsed}<{remaining}"
-_COUNTING_BAR = "{desc} {n:.0f}/{total:.0f}{unit} |{bar}| {rate_fmt}, {remaining} left"
+_COUNTING_BAR = "{desc} {n:.0f}/{total:.0f}{unit} |{bar}| {rate_noinv_fmt}, {remaining} left"
 
 
 @dataclass

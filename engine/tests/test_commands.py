@@ -226,3 +226,10 @@ def test_sample_and_overlay_say_what_they_wrote(tmp_path, capsys):
     words = [str(tmp_path / "00.png"), str(tmp_path / "o" / "00.0.npz"), "--out", str(drawn)]
     assert main(["overlay", *words]) == 0
     assert f"Written: {drawn}" in capsys.readouterr().err and drawn.is_file()
+
+
+@pytest.mark.parametrize("command", ["fit", "convert", "pose", "observe", "body info"])
+def test_help_does_not_call_nothing_a_default(command, capsys):
+    assert main([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "default: None" not in shown and "default: )" not in shown

@@ -10,6 +10,9 @@ import tyro
 from ..errors import InvalidInputError
 from ..terminal import say
 
+UNSET = tyro.conf.arg(help_behavior_hint="")
+"""Of an option that is nothing by default: its help need not say so."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
@@ -19,9 +22,9 @@ class Common:
     """
 
     grouped: ClassVar[bool] = False
-    json: bool = False
+    json: Annotated[bool, UNSET] = False
     """Print one machine-readable line at the end."""
-    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
+    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"], help_behavior_hint="")] = False
     """Say nothing but errors."""
     device: str = "auto"
     """Where to compute: auto, cpu or cuda."""

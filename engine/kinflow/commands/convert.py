@@ -12,7 +12,7 @@ from ..batch.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from ..bodies.arrays import BodyArrays
 from ..errors import InvalidInputError
 from ..terminal import say
-from .common import Common, make_room_for
+from .common import UNSET, Common, make_room_for
 from .inputs import INPUT
 
 
@@ -31,15 +31,14 @@ class Convert(Common):
     """What to read."""
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """What to write; its ending says how."""
-    format: Literal["smpl", "amass", "kinflow", "openpose", "coco"] | None = None
-    """Which kind of .npz (smpl or amass) or .json (kinflow, openpose or coco) to write, where the
-    ending does not tell; the first of them by default."""
-    body: Path | None = field(default=None, metadata=INPUT)
+    format: Annotated[Literal["smpl", "amass", "kinflow", "openpose", "coco"] | None, UNSET] = None
+    """Which .npz (smpl or amass) or .json (kinflow, openpose or coco); the first by default."""
+    body: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
     """The user's own SMPL file instead of the free body."""
-    fps: float | None = None
+    fps: Annotated[float | None, UNSET] = None
     """Frames a second, where the file does not say or says it wrong."""
-    up: Literal["y", "z", "-y"] | None = None
-    """Which way is up in the file that is read (-y: a camera's frame), where it was told wrong."""
+    up: Annotated[Literal["y", "z", "-y"] | None, UNSET] = None
+    """Which way is up in what is read (-y: a camera's frame), where it was told wrong."""
     person: int = 0
     """Of a folder of fits: whom."""
     frame: int = 0

@@ -14,7 +14,7 @@ from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
 from ..terminal import progress, say, warn
-from .common import Common, UsageError, make_room_for, say_written
+from .common import UNSET, Common, UsageError, make_room_for, say_written
 from .inputs import INPUT
 
 NAMES = "observed.sqlite"
@@ -25,16 +25,18 @@ class Observe(Common):
     """Find the people in photos; write keypoints and part maps."""
 
     photos: Annotated[
-        list[Path], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER ...")
+        list[Path],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="PHOTO|FOLDER ...", help_behavior_hint=""),
     ] = field(default_factory=list, metadata=INPUT)
     """Photos, folders, or patterns in quotes ('shots/*.jpg')."""
     out: Path = Path("out")
     """The folder for all that is written."""
-    fov: float | None = None
+    fov: Annotated[float | None, UNSET] = None
     """Horizontal field of view in degrees, where the photo does not say."""
     format: Literal["kinflow", "openpose", "coco"] = "kinflow"
     """Of the keypoint files; all are .json."""
-    models: tuple[Path, ...] = field(default=(), metadata=INPUT)
+    models: Annotated[tuple[Path, ...], UNSET] = field(default=(), metadata=INPUT)
     """Descriptions (.toml) of ONNX models to use instead of the default detector."""
     parts: bool = True
     """Label body parts on each person's mask."""

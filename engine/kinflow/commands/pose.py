@@ -18,12 +18,12 @@ from ..posing import Effector, Floor, IKResult, Pose, feet_on_floor, solve_ik, s
 from ..priors.arrays import load_prior_arrays
 from ..terminal import warn
 from ..userfiles import replacing
-from .common import Common, make_room_for, say_written
+from .common import UNSET, Common, make_room_for, say_written
 from .inputs import INPUT, similar
 
 _ARRAYS = ("body_pose", "global_orient", "transl", "betas", "z", "joints", "reached")
 _FORMATS = (".npz", ".obj", ".bvh", ".glb")
-Named = Annotated[list[str], tyro.conf.UseAppendAction]
+Named = Annotated[list[str], tyro.conf.UseAppendAction, UNSET]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +41,19 @@ class PoseBody(Common):
     """A joint and the point that its front should face: head=0,1,2."""
     out: tuple[Path, ...] = (Path("pose.npz"),)
     """Files to write: .npz, .obj (the mesh), .bvh (one frame), .glb (mesh and rig)."""
-    start: Path | None = field(default=None, metadata=INPUT)
-    """What to start from: an .npz of `kinflow fit` or `kinflow pose`, or a motion's first frame; by
-    default the body stands."""
+    start: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
+    """A fit, a pose or a motion (its first frame) to start from; by default the body stands."""
     soft: bool = False
     """Go near the places instead of holding them within a millimetre."""
     feet: bool = True
     """Feet that stand on the floor stay where they are, unless they are told otherwise."""
-    lock: tuple[str, ...] = ()
+    lock: Annotated[tuple[str, ...], UNSET] = ()
     """Limbs (left_arm, right_leg, trunk, head) and joints that stay as they are."""
     floor: float = 0.0
     """Height of the floor, m."""
     prior: str = "light"
     """Which poses are natural: the prior's name or its file."""
-    body: Path | None = field(default=None, metadata=INPUT)
+    body: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
     """The user's own SMPL file instead of the free body."""
 
 

@@ -30,7 +30,9 @@ class Setup(Common):
 
     detector: Literal["full", "heavy"] = "full"
     """The landmark network: heavy sees better and takes three times as long."""
-    file: Annotated[Path | None, tyro.conf.arg(help=_FILE)] = field(default=None, metadata=INPUT)
+    file: Annotated[Path | None, tyro.conf.arg(help=_FILE, help_behavior_hint="")] = field(
+        default=None, metadata=INPUT
+    )
     force: bool = False
     """Have Blender use the engine of this Python, whatever it uses now."""
 
