@@ -38,9 +38,9 @@ class KinflowPerson(bpy.types.PropertyGroup):
 
 
 class KinflowHypothesis(bpy.types.PropertyGroup):
-    """A minimum of the fit: parameters as JSON, shown by its energy."""
+    """A minimum of the fit: parameters as JSON; the best is the one of the least energy."""
 
-    energy: bpy.props.FloatProperty(name="Energy")
+    energy: bpy.props.FloatProperty()
     error_px: bpy.props.FloatProperty(name="Keypoint Error")
     data: bpy.props.StringProperty()
 
@@ -237,7 +237,9 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Collection.kinflow = bpy.props.PointerProperty(type=KinflowPhoto)
     bpy.types.Scene.kinflow = bpy.props.PointerProperty(type=KinflowScene)
-    bpy.types.Object.kinflow = bpy.props.PointerProperty(type=KinflowBody)
+    bpy.types.Object.kinflow = bpy.props.PointerProperty(
+        type=KinflowBody, override={"LIBRARY_OVERRIDABLE"}
+    )
 
 
 def unregister() -> None:
