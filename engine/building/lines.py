@@ -38,6 +38,12 @@ for frame in range(12):
     clip.write(cv2.warpAffine(photo, np.float32([[1, 0, 3 * frame], [0, 1, 0]]), (360, 480)))
 clip.release()
 """
+_HEIC = """
+import pillow_heif, PIL.Image
+pillow_heif.register_heif_opener()
+PIL.Image.open("photo.jpg").convert("RGB").save("photo.heic", quality=90)
+"""
+_MADE = {"clip.mp4": _CLIP, "photo.heic": _HEIC}  # by what the lines before have installed
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,9 @@ class Machine:
 
     def call(self, line: Line, log: Path) -> int:
         """Runs a line in the clone. -> exit code."""
-        needs_clip = "clip.mp4" in line.text and not (self.clone / "clip.mp4").exists()
-        if needs_clip:
-            run(venv_python(self.venv), "-c", _CLIP, cwd=self.clone, quiet=True)
+        for name, code in _MADE.items():
+            if name in line.text and not (self.clone / name).exists():
+                run(venv_python(self.venv), "-c", code, cwd=self.clone, quiet=True)
         with open(log, "a", **TEXT) as stream:
             stream.write(f"\n$ {line.text}\n")
             stream.flush()
