@@ -19,6 +19,7 @@ import numpy as np
 
 from kinflow.commands.bench import BenchSequence
 from kinflow.paths import cache_folder
+from kinflow.terminal import counted
 
 from .motion_errors import MEASURES, UNITS, Fitted, errors
 from .motions import Motion, Seen, load_motions
@@ -76,7 +77,7 @@ def run(options: BenchSequence) -> dict[str, float]:
     name = f"sequence {_version()}"
     ways["sequence"] = partial(fits.of, checkout=ENGINE.parent, name=name, whole=True)
     motions = load_motions("heldout_motions.npz", Seen(options.noise, options.seed))
-    rows = {way: _table(call, motions) for way, call in ways.items()}
+    rows = {way: _table(call, motions, way) for way, call in ways.items()}
     _print(rows, motions, fits)
     return dict(zip(MEASURES, np.nanmean(rows["sequence"], axis=0).tolist(), strict=True))
 
@@ -89,9 +90,10 @@ def _version() -> str:
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:12]
 
 
-def _table(call: Callable[[Motion], Fitted], motions: list[Motion]) -> np.ndarray:
+def _table(call: Callable[[Motion], Fitted], motions: list[Motion], way: str) -> np.ndarray:
     """MEASURES of every motion (N, 8)."""
-    return np.array([[errors(call(m), m)[name] for name in MEASURES] for m in motions])
+    found = [errors(call(motion), motion) for motion in counted(motions, way, "motions")]
+    return np.array([[one[name] for name in MEASURES] for one in found])
 
 
 def _calm(frames: Fitted, way: Callable[[np.ndarray], np.ndarray]) -> Fitted:
