@@ -24,10 +24,10 @@ from kinflow.core.rotations import matrix_to_axis_angle
 from kinflow.mocap.clip import Clip
 from kinflow.mocap.dataset import Recording, load_recordings
 
-from .make_clips import DATA, step_of
 from .true_contacts import stand
 
-FRAMES, FEWEST = 120, 30
+DATA = Path(__file__).parent / "data"
+FPS, FRAMES, FEWEST = 30, 120, 30
 SPLITS = {"test": ("heldout_motions.npz", 3), "validation": ("validation_motions.npz", 1)}
 MORE = {"walking, running": 2, "ball games": 1}  # pieces beyond the usual number
 CLIMBING = "ladders, steps"
@@ -61,6 +61,11 @@ def main(mocap: Path) -> None:
         print(f"{name}: {len(pieces)} pieces, {sum(sizes)} frames")
         for piece, row in zip(pieces, rows, strict=True):
             print(f"  {piece.recording.clip.name}, {piece.recording.kind}: {said(row)}")
+
+
+def step_of(clip: Clip) -> int:
+    """Every how many frames FPS is nearly reached."""
+    return max(1, round(clip.fps / FPS))
 
 
 def pieces_of(recording: Recording) -> list[Piece]:

@@ -15,7 +15,7 @@ from kinflow.core.skeleton import JOINT_NAMES
 from kinflow.core.terms.smoothness import DIMENSION, FREEDOM
 from kinflow.mocap.dataset import HAND_KEYED, load_recordings
 
-from .make_clips import FPS, step_of
+from .make_motions import FPS, step_of
 
 ROUNDS = 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from kinflow.core.points import pose_points
 from kinflow.core.rotations import axis_angle_to_matrix
 from kinflow.gravity import gravity_of, upright_rotation
 
-from .make_clips import DATA
+DATA = Path(__file__).parent / "data"
 
 WIDTH, HEIGHT, FOCAL = 1280, 720, 1100.0
 CAMERA = Camera(FOCAL, FOCAL, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
