@@ -75,7 +75,8 @@ def _keypoints(command: Convert) -> dict[str, Any]:
     kind = command.format or "kinflow"
     make_room_for(command.out)
     write_observations(command.out, people, cast(KeypointFormat, kind))
-    say(f"Written: {command.out} ({len(people)} people, as {kind} keypoints)")
+    who = "one person" if len(people) == 1 else f"{len(people)} people"
+    say(f"Written: {command.out} ({who}, as {kind} keypoints)")
     return {"out": str(command.out), "people": len(people)}
 
 
