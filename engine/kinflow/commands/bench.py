@@ -97,6 +97,13 @@ class BenchSequence(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchLength(Common):
+    """Seconds and memory of long clips."""
+
+    frames: tuple[int, ...] = (300, 3000, 9000)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchBatch(Common):
     """A thousand photos: rate, memory, the same bytes after kills."""
 
@@ -144,7 +151,7 @@ class BenchRegressor(Common):
 
 _KINDS = (
     *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchScene, BenchCalibration),
-    *(BenchSequence, BenchBatch, BenchIk, BenchRegressor),
+    *(BenchSequence, BenchLength, BenchBatch, BenchIk, BenchRegressor),
 )
 BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}
 
