@@ -89,7 +89,8 @@ class Chain:
         for tie in self.ties:
             energy = energy + to_numpy(tie.value(xp, posed))
             if len(own) > SPAN:
-                sums.add(tie.links(xp, posed), self._pulled(posed, tie.links(xp, posed).rows))
+                links = tie.links(xp, posed)
+                sums.add(links, self._pulled(posed, links.rows))
             if isinstance(tie, Contacts):
                 sums.add_rows(*self._of_heights(posed, tie))
         tables = (*sums.blocks, sums.border, sums.corner, sums.gradient, sums.shared_gradient)
