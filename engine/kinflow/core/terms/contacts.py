@@ -12,10 +12,10 @@ below the floor. People of the state are the frames of one person.
 from dataclasses import dataclass
 
 from ..arrays import Array, Namespace, arange_like, eye_like, per_person, zeros_like
-from ..level import down
 from ..links import Links
 from ..points import PointTable, point_rows
 from ..posterior import PosedState, Rows
+from .floor import height_rows, heights
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,6 @@ class Contacts:
     touch: Array = per_person()
     hold: Array = per_person()
 
-    def heights(self, xp: Namespace, posed: PosedState) -> Array:
-        """Of all points above the floor. -> (T, C) m."""
-        gravity, _ = down(xp, posed.state.block("gravity"))
-        below = (posed.places(self.table) @ gravity[..., None])[..., 0]
-        return posed.state.block("floor") - below
-
     def _weights(self, xp: Namespace, height: Array) -> Array:
         firm = self.firmness
         below = xp.astype(height < 0, height.dtype) / firm.below**2
@@ -51,7 +45,7 @@ class Contacts:
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
         """A step counts for the frame before it. -> (T,) nats."""
-        height = self.heights(xp, posed)
+        height = heights(xp, posed, self.table)
         total = 0.5 * xp.sum(self._weights(xp, height) * height**2, axis=-1)
         places = posed.places(self.table)
         steps = xp.sum((places[1:] - places[:-1]) ** 2, axis=-1)
@@ -60,15 +54,10 @@ class Contacts:
 
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
         """One row a point: its height."""
-        height = self.heights(xp, posed)
+        height = heights(xp, posed, self.table)
         weight = self._weights(xp, height)
         root = xp.sqrt(weight)
-        gravity, by_angles = down(xp, posed.state.block("gravity"))
-        which = arange_like(xp, height.shape[1], height)
-        by_place = -gravity[:, None] * root[..., None]
-        rows = point_rows(xp, posed.levers(self.table), which, by_place)
-        by_gravity = -(posed.places(self.table) @ by_angles) * root[..., None]
-        more = {"gravity": by_gravity, "floor": root[..., None]}
+        rows, more = height_rows(xp, posed, self.table, root)
         return Rows(0.5 * xp.sum(weight * height**2, axis=-1), height * root, rows, more)
 
     def links(self, xp: Namespace, posed: PosedState) -> Links:

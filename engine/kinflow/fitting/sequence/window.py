@@ -12,6 +12,7 @@ from ...core.level import FLOOR, GRAVITY
 from ...core.posterior import ROOT, SHARED_BETAS, TRANSL, State
 from ...core.solver import Progress, Solution, SolverConfig
 from ...core.terms.contacts import Contacts
+from ...core.terms.floor import heights
 from ...core.terms.gravity import Gravity
 from ...core.terms.smoothness import Smoothness
 from ...gravity import pitch_and_roll
@@ -122,11 +123,11 @@ def _contacts(
     posed = people.problem.posed(state)
     nothing = place(np.zeros((len(people), len(contacts(means.body)))))
     bare = Contacts(table, stage.firmness, nothing, nothing)
-    heights = to_numpy(bare.heights(posed.xp, posed)).astype(np.float64)
+    height = to_numpy(heights(posed.xp, posed, table)).astype(np.float64)
     places = to_numpy(posed.places(table)).astype(np.float64)
     soles = np.array(["foot" in contact.limb for contact in contacts(means.body)])
     far = float(np.clip(np.median(to_numpy(state.transl)[:, 2]) / REACH, 1, FAR))
     noise = Noise(stage.noise.step * far, stage.noise.height * far)
-    known = touching(places, heights, window.clip.times, soles, noise)
+    known = touching(places, height, window.clip.times, soles, noise)
     known = known if window.pins is None else known.pinned(window.pins)
     return replace(bare, touch=place(known.touch), hold=place(known.hold)), known
