@@ -25,6 +25,7 @@ def draw_pose_library(layout: bpy.types.UILayout) -> None:
 def draw_shortcuts(layout: bpy.types.UILayout) -> None:
     """Keys to switch on, and to change."""
     column = layout.column(align=True)
+    column.use_property_split = False  # it leaves half of the row to the label, which is cut
     column.label(text="Shortcuts in the 3D View")
     for shortcut, item in keymap.users_items():
         row = column.split(factor=0.4)

@@ -116,9 +116,8 @@ def test_the_body_seen_from_the_side_fills_what_the_panels_leave_free(fitted, vi
     assert share.max() < 1.0 and share.max() > 0.6
 
 
-def test_the_photo_fills_what_the_panels_leave_free(fitted, viewport):
-    with in_viewport(viewport):
-        bpy.ops.kinflow.look_through()
+def filled(viewport) -> float:
+    """Share of what the panels leave free that the camera's frame, in its middle, fills."""
     view, free, render = viewport.view, free_part(viewport), bpy.context.scene.render
     # the camera's frame as windows of 4.3 and 5.2 draw it
     share = (2**0.5 + view.view_camera_zoom / 50) ** 2 / 4
@@ -126,8 +125,28 @@ def test_the_photo_fills_what_the_panels_leave_free(fitted, viewport):
     middle = -2 * share * np.array(view.view_camera_offset) * free.whole
     np.testing.assert_allclose(middle, free.middle, atol=1)
     high = wide * render.resolution_y / render.resolution_x
-    filled = max(wide / free.size[0], high / free.size[1])
-    assert filled == pytest.approx(1 / 1.03, abs=0.01)
+    return max(wide / free.size[0], high / free.size[1])
+
+
+def test_the_photo_fills_what_the_panels_leave_free(fitted, viewport):
+    with in_viewport(viewport):
+        bpy.ops.kinflow.look_through()
+    assert filled(viewport) == pytest.approx(1 / 1.03, abs=0.01)
+
+
+def test_another_photo_that_is_chosen_in_the_photos_view_fills_it_too(
+    fitted, fitted_samples, viewport
+):
+    first = shown_photo()
+    with in_viewport(viewport):
+        bpy.ops.kinflow.look_through()
+        put_fits(*fitted_samples["landscape"])
+        assert filled(viewport) == pytest.approx(1 / 1.03, abs=0.01)
+        viewport.view.view_camera_zoom = own = 7.0
+        bpy.ops.kinflow.choose_photo(session_uid=shown_photo().session_uid)
+        assert viewport.view.view_camera_zoom == own
+        bpy.ops.kinflow.choose_photo(session_uid=first.session_uid)
+    assert filled(viewport) == pytest.approx(1 / 1.03, abs=0.01)
 
 
 def test_looking_is_no_undo_step_and_changes_no_data(fitted, viewport):

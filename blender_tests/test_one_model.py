@@ -8,7 +8,7 @@ import pytest
 from conftest import SAMPLES, put_fits, shown_photo, shown_vertices
 
 from addon import session
-from addon.scene import body, bones, camera, clip_files, latent, pose, settle, standing
+from addon.scene import body, bones, camera, clip_files, latent, photos, pose, settle, standing
 from addon.scene.choice import chosen
 from kinflow.mocap.clip import mirror_pose
 
@@ -128,6 +128,15 @@ def test_a_second_photo_leaves_the_first_as_it_was(fitted_samples):
     # each stands apart, on the same ground
     assert np.abs(shown_vertices(second)[:, 0].mean() - before[:, 0].mean()) > 5
     assert abs(shown_vertices(second)[:, 2].min()) < 0.03
+
+
+def test_no_photos_camera_stands_in_a_body_that_was_there_before(armature, fitted_samples):
+    bpy.context.view_layer.update()
+    fitted = put_fits(*fitted_samples["portrait"])[0]
+    seat = np.array(camera.camera_of(shown_photo()).matrix_world.translation)
+    bpy.context.view_layer.update()
+    assert abs(seat[0] - armature.matrix_world.translation.x) >= photos.APART
+    assert abs(fitted.matrix_world.translation.x - seat[0]) < photos.APART / 2
 
 
 def test_after_a_fit_the_body_is_selected(fitted_samples):

@@ -1,6 +1,7 @@
 """From the menus to a body and to the engine; thumbnails and poses that outlive the session."""
 
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import bpy
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from conftest import SAMPLES, shown_photo, shown_vertices
 from drawn_panels import drawn
 
-from addon import keymap, pose_library, preferences, session
+from addon import keymap, pose_library, preferences, sections, session
 from addon.engine import find, self_test
 from addon.scene import body, camera, picture, pose
 from kinflow.core.skeleton import JOINT_NAMES
@@ -199,6 +200,18 @@ def test_keys_are_offered_and_off():
         if item.idname in {s.operator for s in keymap.SHORTCUTS}
     ]
     assert len(items) == len(keymap.SHORTCUTS) and not any(item.active for item in items)
+
+
+def test_open_photo_asks_for_a_file_each_time():
+    properties = bpy.ops.kinflow.import_photo.get_rna_type().properties
+    # a kept path would be opened again without asking, as if it had been dropped
+    assert properties["filepath"].is_skip_save
+
+
+def test_shortcuts_have_the_whole_row_for_their_names():
+    layout = MagicMock()
+    sections.draw_shortcuts(layout)
+    assert layout.column.return_value.use_property_split is False
 
 
 def test_the_pie_has_eight_entries_that_exist():

@@ -39,7 +39,8 @@ class KINFLOW_OT_apply_sequence(bpy.types.Operator):
         scene.frame_start, scene.frame_end = min(frames), max(frames)
         choice.select_only(context, armature)
         scene.frame_set(min(frames))
-        state.message = f"{len(good)} {'frames' if self.motion else 'poses'} keyed on a new body"
+        what = "frame" if self.motion else "pose"
+        state.message = f"{len(good)} {what}{'s'[: len(good) != 1]} keyed on a new body"
         if others:
             state.message += f", beside {others[0]}"
         if missing := len(results) - len(good):

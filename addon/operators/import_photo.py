@@ -1,5 +1,6 @@
 """Open a photo."""
 
+import os
 from pathlib import Path
 
 import bpy
@@ -19,6 +20,10 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
     bl_label = "Open Photo"
     bl_options = {"REGISTER", "UNDO"}
 
+    # not kept: the next press would open the last photo again, without asking
+    filepath: bpy.props.StringProperty(
+        name="File Path", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
     filter_glob: bpy.props.StringProperty(
         default="*" + SUFFIXES.replace(";", ";*"), options={"HIDDEN"}
     )
@@ -37,4 +42,7 @@ class KINFLOW_OT_import_photo(bpy.types.Operator, ImportHelper):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:
             return self.execute(context)
+        photo = choice.chosen(context).photo
+        if photo is not None and photo.kinflow.path:
+            self.filepath = str(Path(bpy.path.abspath(photo.kinflow.path)).parent) + os.sep
         return super().invoke(context, event)

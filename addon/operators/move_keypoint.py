@@ -128,7 +128,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         return photos.people_by_key(context.scene).get(self._key, (None, None))[1]
 
     def _name(self, person: bpy.types.PropertyGroup) -> str:
-        return person.keypoints[self.index].name.replace("_", " ")
+        return person.keypoints[self.index].name.replace("_", " ").title()
 
     def _place(self, person: bpy.types.PropertyGroup, x: float, y: float) -> None:
         point, (from_x, from_y, *_) = person.keypoints[self.index], self._before[self.index]
@@ -167,7 +167,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         self._refits += 1
         self._apply(context, result)
         context.scene.kinflow.message = (
-            f"{self._name(person)} moved, {self._refits} refits, {result.keypoint_error_px:.1f} px"
+            f"{self._name(person)} moved: fitted again, {result.keypoint_error_px:.1f} px"
         )
         redraw(context)
 

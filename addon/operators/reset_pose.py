@@ -10,7 +10,7 @@ class KINFLOW_OT_reset_pose(BodyOperator, bpy.types.Operator):
     """Stand upright on the floor, in a pose to begin from"""
 
     bl_idname = "kinflow.reset_pose"
-    bl_label = "Mean Pose"
+    bl_label = "Reset Pose"
 
     pose: bpy.props.EnumProperty(name="Pose", items=standing.ITEMS)
 

@@ -6,13 +6,14 @@ Everything is found by pointer, so that names, copies and further photos change 
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import bpy
 
 from kinflow.records import Camera
 
-from . import body
+from . import body, viewport
 
 APART = 10.0  # m from one photo's place to the next, so that no camera sees another's bodies
 
@@ -36,15 +37,23 @@ def open_photo(scene: bpy.types.Scene, path: Path, name: str = "") -> bpy.types.
     # a file's name need not be text
     name = (name or path.stem).encode("utf-8", "replace").decode()
     if photo is None or len(photo.kinflow.people) or len(photo.objects):
-        places = [p.kinflow.place for p in all_photos(scene)]
+        place = _free_place(scene)
         photo = bpy.data.collections.new(name)
         scene.collection.children.link(photo)
         photo.kinflow.is_photo = True
-        photo.kinflow.place = max(places, default=-APART) + APART
+        photo.kinflow.place = place
     photo.name, photo.kinflow.path = name, str(path)
     photo.kinflow.image = None
     scene.kinflow.photo = photo
     return photo
+
+
+def _free_place(scene: bpy.types.Scene) -> float:
+    """Along X, m: beside the other photos, and where no body stands around the photo's camera."""
+    bodies = [obj for obj in body.find_bodies() if scene in obj.users_scene]
+    taken = {round(obj.matrix_world.translation.x / APART) for obj in bodies}
+    last = max((round(p.kinflow.place / APART) for p in all_photos(scene)), default=-1)
+    return APART * next(number for number in count(last + 1) if number not in taken)
 
 
 def find(scene: bpy.types.Scene, session_uid: int) -> bpy.types.Collection | None:
@@ -106,11 +115,13 @@ def use_camera(scene: bpy.types.Scene, photo: bpy.types.Collection) -> None:
     found, camera, render = camera_of(photo), camera_record(photo), scene.render
     if found is None or camera is None:
         return
-    scene.camera = found
+    is_another, scene.camera = scene.camera != found, found
     render.resolution_x, render.resolution_y = camera.width, camera.height
     render.resolution_percentage = 100
     render.pixel_aspect_x = max(1.0, camera.fy / camera.fx)
     render.pixel_aspect_y = max(1.0, camera.fx / camera.fy)
+    if is_another:  # else the zoom is the user's own
+        viewport.fill_camera_views(render)
 
 
 def bodies_of(photo: bpy.types.Collection) -> list[bpy.types.Object]:

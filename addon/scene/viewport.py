@@ -62,6 +62,14 @@ def here(context: bpy.types.Context) -> list[Viewport]:
     return viewports(context.window)
 
 
+def fill_camera_views(render: bpy.types.RenderSettings) -> None:
+    """Every viewport that looks through the scene's camera shows all of what that sees."""
+    for window in bpy.context.window_manager.windows:
+        for each in viewports(window):
+            if each.view.view_perspective == "CAMERA" and not each.space.use_local_camera:
+                fill_with_photo(each, render)
+
+
 def free_part(viewport: Viewport) -> Free:
     """What the sidebar, tools and headers, which lie upon a viewport, leave free of it."""
     region = viewport.region

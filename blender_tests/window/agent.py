@@ -30,10 +30,16 @@ def view(kind="VIEW_3D"):
     return window, area, {region.type: region for region in area.regions}
 
 
+def areas(kind):
+    """All areas of a kind, in all windows."""
+    windows = bpy.context.window_manager.windows
+    return [area for window in windows for area in window.screen.areas if area.type == kind]
+
+
 def override(region="WINDOW", kind="VIEW_3D"):
     window, area, regions = view(kind)
-    keys = {"window": window, "screen": window.screen, "area": area, "region": regions[region]}
-    return bpy.context.temp_override(**keys)
+    # without the screen: that of the preferences or a file browser cannot be overridden
+    return bpy.context.temp_override(window=window, area=area, region=regions[region])
 
 
 def where():
@@ -55,19 +61,6 @@ def on_screen(window, x, y):
     """A place of a window, from its bottom, as one of the screen, from its top."""
     height = bpy.context.window_manager.windows[0].height  # the first one fills the screen
     return [window.x + x, height - 1 - (window.y + y)]
-
-
-def sidebar(tab):
-    """Opens the sidebar at a tab. -> whether it is there."""
-    _, area, regions = view()
-    space, region = area.spaces.active, regions["UI"]
-    if not space.show_region_ui:
-        space.show_region_ui = True
-    area.tag_redraw()
-    if region.width > 1 and region.active_panel_category != tab:
-        with contextlib.suppress(AttributeError, TypeError):  # until it is drawn for the first time
-            region.active_panel_category = tab
-    return region.width > 1 and region.active_panel_category == tab
 
 
 def hovered(region, kind):
@@ -123,26 +116,6 @@ def watch_menu(name):
     getattr(bpy.types, name).append(count)
 
 
-def asset_window(library):
-    """Opens a window with an asset browser that shows a library; lasts several rounds."""
-    bpy.ops.wm.window_new()
-    window = bpy.context.window_manager.windows[-1]
-    area = max(window.screen.areas, key=lambda area: area.width * area.height)
-    area.ui_type = "ASSETS"
-    for _ in range(50):
-        yield
-        if area.spaces.active.params is not None:
-            break
-    area.spaces.active.params.asset_library_reference = library
-
-
-def close_windows():
-    """Closes every window but the first, the preferences among them."""
-    for window in list(bpy.context.window_manager.windows)[1:]:
-        with bpy.context.temp_override(window=window):
-            bpy.ops.wm.window_close()
-
-
 def evaluate(code):
     names.update(C=bpy.context)
     try:
@@ -193,7 +166,7 @@ def tick():
     return 0.5
 
 
-names.update(view=view, box=box, find=find, sidebar=sidebar, hovered=hovered, watch_menu=watch_menu)
-names.update(drawn=drawn, asset_window=asset_window, close_windows=close_windows)
+names.update(view=view, box=box, find=find, hovered=hovered, watch_menu=watch_menu)
+names.update(drawn=drawn, areas=areas)
 bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(tick, first_interval=0.5, persistent=True)

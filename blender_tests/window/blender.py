@@ -45,10 +45,6 @@ class BlenderWindow:
                 stderr=subprocess.STDOUT,
             )
         self._wait_for(self._folder / "ready", READY_WITHIN)
-        # no window manager: the keyboard goes where it is told
-        window = self.screen.xdotool("search", "--onlyvisible", "--class", "blender").split()
-        if window:
-            self.screen.xdotool("windowfocus", window[0])
 
     def __enter__(self) -> BlenderWindow:
         return self
@@ -111,6 +107,23 @@ class BlenderWindow:
         self.screen.button(False, button)
         self.rest()
 
+    def click_with(self, key: str, place: Place) -> None:
+        """Clicks while a key is held."""
+        self.point(place)
+        self.screen.xdotool("keydown", key)
+        self.click(place)
+        self.screen.xdotool("keyup", key)
+        self.rest()
+
+    def write(self, place: Place, text: str) -> None:
+        """Fills a text field."""
+        self.point(place)
+        self.screen.double_click()
+        self.rest()
+        self.key("ctrl+a")
+        self.type(text)
+        self.key("Return")
+
     def drag(self, place: Place, way: Place, steps: int = 12) -> None:
         """Presses, moves by small steps, releases."""
         self.point(place)
@@ -132,11 +145,6 @@ class BlenderWindow:
 
     # -- finding --------------------------------------------------------------------------------
 
-    def sidebar(self, tab: str) -> None:
-        """Opens the viewport's sidebar at a tab."""
-        self.wait_until(f"sidebar({tab!r})", SLOW)
-        self.rest()
-
     def find(self, name: str, **where: object) -> Place:
         """Where a button is, by its property or operator (the agent's `find`)."""
         words = "".join(f", {key}={value!r}" for key, value in where.items())
@@ -146,6 +154,17 @@ class BlenderWindow:
     def press(self, name: str, **where: object) -> None:
         """Clicks the button of a property or an operator."""
         self.click(self.find(name, **where))
+
+    def find_soon(self, name: str, **where: object) -> Place:
+        """The same, of what is still to be drawn."""
+        until = time.monotonic() + SLOW
+        while True:
+            try:
+                return self.find(name, **where)
+            except WindowError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.3)
 
     def view_middle(self) -> Place:
         """The middle of the 3D viewport."""
@@ -172,10 +191,13 @@ class BlenderWindow:
                 break
         else:
             raise WindowError(f"No menu is open right of {start}.")
-        x = x + 20
-        for y in range(start[1] - 2 * ROW, start[1] + reach[1], ROW):
-            if name in self._copied((x, y)):
-                return x, y + ROW // 2
+        return self.row(name, (x + 20, start[1] - 2 * ROW), reach[1])
+
+    def row(self, name: str, start: Place, reach: int = 120) -> Place:
+        """The place of an operator's row in the open menu under a place, or around it."""
+        for y in range(start[1], start[1] + reach, ROW):
+            if name in self._copied((start[0], y)):
+                return start[0], y + ROW // 2
         raise WindowError(f"The open menu has no {name}.")
 
     def _copied(self, place: Place) -> str:

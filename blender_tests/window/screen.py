@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-STARTS_WITHIN, SETTLES_WITHIN = 30.0, 8.0  # seconds
+X11 = Path(__file__).with_name("x11.py")
+SETTLES_WITHIN = 8.0  # seconds
 
 
 class WindowError(Exception):
@@ -47,8 +48,9 @@ class Screen:
     """One virtual screen. Places are px from its top left corner."""
 
     def __init__(self, size: tuple[int, int], blender: str) -> None:
-        self.size, self.environment = size, os.environ.copy()
-        self._xdotool, self._import = tool("xdotool", blender), tool("import", blender)
+        self.size, self.environment, self._focused = size, os.environ.copy(), ""
+        self._blender = blender
+        self._xdotool, self._import = self.tool("xdotool"), self.tool("import")
         read, write = os.pipe()
         shape = f"{size[0]}x{size[1]}x24"
         words = ["-displayfd", str(write), "-screen", "0", shape, "-nolisten", "tcp", "-noreset"]
@@ -66,6 +68,12 @@ class Screen:
         self.environment["DISPLAY"] = f":{number}"
         for name in ("WAYLAND_DISPLAY", "XAUTHORITY"):
             self.environment.pop(name, None)
+        self._x11 = [*tool("python3", blender), str(X11)]
+        self._tell("name")
+
+    def tool(self, name: str) -> list[str]:
+        """A program of the screen's system. Raises WindowError where it is not installed."""
+        return tool(name, self._blender)
 
     def xdotool(self, *words: object) -> str:
         """Runs it. -> what it prints."""
@@ -73,8 +81,32 @@ class Screen:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         return done.stdout.strip()
 
+    def _tell(self, *words: object) -> None:
+        command = [*self._x11, *map(str, words)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise WindowError(f"{words[0]}: {(done.stdout + done.stderr).strip()}")
+
     def move(self, x: int, y: int) -> None:
-        self.xdotool("mousemove", x, y)
+        """The keyboard follows the mouse from window to window: there is no window manager."""
+        told = self.xdotool("mousemove", x, y, "getmouselocation", "--shell").splitlines()
+        under = next((w.removeprefix("WINDOW=") for w in told if w.startswith("WINDOW=")), "")
+        if under and under != self._focused:
+            self.xdotool("windowfocus", under)
+            self._focused = under
+
+    def close_window(self) -> None:
+        """What the cross in the title bar of the window under the mouse does."""
+        self._tell("close", self._focused)
+        self._focused = ""
+
+    def drop(self, place: tuple[int, int], file: Path) -> None:
+        """Drops a file of another program onto the window under the mouse."""
+        self._tell("drop", self._focused, *place, file)
+
+    def wheel(self, rows: int) -> None:
+        """Scrolls what is under the mouse: down, or up where it is below 0."""
+        self.xdotool("click", "--repeat", abs(rows), "--delay", 30, 5 if rows > 0 else 4)
 
     def move_by(self, x: int, y: int) -> None:
         """Relative: Blender warps the pointer while a slider is held."""
