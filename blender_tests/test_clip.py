@@ -1,6 +1,9 @@
 """A clip on the timeline: one floor, feet that stay, markers, sparse keys, frames fitted again."""
 
 from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+from time import perf_counter
 
 import bpy
 import numpy as np
@@ -8,7 +11,19 @@ import pytest
 from conftest import SAMPLES, shown_photo, shown_vertices
 
 from addon import compat, session
-from addon.scene import body, camera, clip_picture, keypoints, latent, motion, pose, sparse, touches
+from addon.operators.clip_job import key_of
+from addon.scene import (
+    body,
+    camera,
+    clip_picture,
+    keypoints,
+    keys,
+    latent,
+    motion,
+    pose,
+    sparse,
+    touches,
+)
 from addon.scene.choice import chosen
 from addon.scene.clip import Fitted, Refitted, said_of
 from addon.scene.frames import Viewpoint
@@ -25,6 +40,7 @@ GRAVITY = gravity_of(-12.0, 3.0)
 STILL = range(8, 20)  # the left foot stands, the body goes on over it
 
 
+@lru_cache
 def made_result(row, status="converged"):
     """A body that walks before a camera that is pitched and rolled: over STILL the left leg turns
     about the foot, which stays where it is."""
@@ -105,8 +121,8 @@ def keys_of(rig):
             for index in range(count):
                 curve = compat.curve_of(rig, bone.path_from_id(name), index)
                 if curve is not None:
-                    keys = [tuple(point.co) for point in curve.keyframe_points]
-                    found[bone.name, name, index] = np.array(keys)
+                    points = [tuple(point.co) for point in curve.keyframe_points]
+                    found[bone.name, name, index] = np.array(points)
     return found
 
 
@@ -119,8 +135,6 @@ def refit(rows, change, **options):
 
 
 def session_key():
-    from addon.operators.clip_job import key_of
-
     return key_of(chosen(bpy.context))
 
 
@@ -170,9 +184,9 @@ def test_sliders_follow_the_frames_of_a_clip():
 
 def test_every_frame_has_a_key_and_sparse_keys_stay_within_their_tolerance():
     every = key_clip()
-    assert {len(keys) for keys in keys_of(every).values()} == {FRAMES}
+    assert {len(found) for found in keys_of(every).values()} == {FRAMES}
     rig = key_clip(keys="SPARSE", angle=np.radians(1), distance=0.005)
-    counts = {len(keys) for keys in keys_of(rig).values()}
+    counts = {len(found) for found in keys_of(rig).values()}
     assert len(counts) == 1 and 2 <= counts.pop() < FRAMES / 2
     place = rig.location - every.location
     for row in range(FRAMES):
@@ -192,7 +206,7 @@ def test_sparse_keys_are_where_a_motion_turns_and_lines_between_them_are_near_it
     kept = sparse.needed(track, sparse.Tolerance(np.radians(1), 0.01))
     assert kept[0] == 0 and kept[-1] == 59 and min(abs(k - 30) for k in kept) <= 1
     assert len(kept) < 8
-    for a, b in zip(kept[:-1], kept[1:], strict=True):
+    for a, b in pairwise(kept):
         if b - a > 1:
             dots = np.abs((track.between(a, b)[0] * turns[a + 1 : b]).sum(-1)).clip(0, 1)
             assert 2 * np.arccos(dots).max() <= np.radians(1)
@@ -213,7 +227,8 @@ def test_contacts_are_markers_and_a_second_run_replaces_its_own_alone():
 
 
 def test_heel_and_ball_are_one_foot_and_a_frame_without_anybody_is_no_contact():
-    results = [made_result(row) for row in range(6)]
+    bare = np.zeros(len(CONTACT_NAMES), np.float32)
+    results = [replace(made_result(0), contacts=bare.copy()) for _ in range(6)]
     for row, name in ((1, "right_heel"), (2, "right_ball"), (4, "right_ball"), (5, "seat")):
         results[row].contacts[CONTACT_NAMES.index(name)] = 0.7
     assert touches.is_down(results, "right_foot").tolist() == [0, 1, 1, 1, 1, 0]
@@ -241,18 +256,18 @@ def test_a_refit_changes_the_keys_of_its_frames_and_nothing_else_and_undo_takes_
     after = keys_of(rig)
     frames = before["pelvis", "location", 0][:, 0]
     outside = (frames < FIRST + rows[0]) | (frames > FIRST + rows[-1])
-    for name, keys in before.items():
+    for name, known in before.items():
         np.testing.assert_array_equal(after[name][:, 0], frames)
-        np.testing.assert_array_equal(after[name][outside], keys[outside])
+        np.testing.assert_array_equal(after[name][outside], known[outside])
         if name[0] not in ("left_elbow", "right_elbow"):
-            np.testing.assert_allclose(after[name], keys, atol=1e-5)
+            np.testing.assert_allclose(after[name], known, atol=1e-5)
     curve = "left_elbow", "rotation_quaternion", 1
     assert np.abs(after[curve] - before[curve])[~outside, 1].max() > 0.05
     assert chosen(bpy.context).person.version == 1
     bpy.ops.ed.undo()
     rig = body.find_bodies()[0]
-    for name, keys in keys_of(rig).items():
-        np.testing.assert_array_equal(keys, before[name])
+    for name, found in keys_of(rig).items():
+        np.testing.assert_array_equal(found, before[name])
     person = shown_photo().kinflow.people[0]
     assert person.version == 0
     clip = session.clips[session_key()]
@@ -347,16 +362,41 @@ def test_files_that_are_no_one_sequence_stay_a_still():
 
 
 def test_three_hundred_frames_are_keyed_in_a_moment():
-    from time import perf_counter
-
+    view = Viewpoint.above_floor(GRAVITY, FLOOR)
     results = [made_result(row % FRAMES) for row in range(300)]
-    begin = perf_counter()
-    some = motion.Motion.of(results, [Viewpoint.above_floor(GRAVITY, FLOOR)] * 300, np.zeros(3))
     bpy.ops.kinflow.add_body()
     rig = bpy.context.active_object
-    from addon.scene import keys
-
     begin = perf_counter()
-    keys.write(rig, some, np.arange(300))
-    print("KEYED", perf_counter() - begin)
+    keys.write(rig, motion.Motion.of(results, [view] * 300, np.zeros(3)), np.arange(300))
+    # key by key it takes half a minute
     assert perf_counter() - begin < 5
+
+
+def test_a_clip_is_fitted_pinned_and_fitted_again_by_the_engine(tmp_path):
+    image = bpy.data.images.load(str(SAMPLES / "punch.png"))
+    width, height = image.size
+    pixels = np.array(image.pixels[:], np.float32).reshape(height, width, 4)
+    names = [f"walk_{row:02d}.png" for row in range(6)]
+    for row, name in enumerate(names):
+        out = bpy.data.images.new("frame", width, height)
+        out.pixels[:] = np.roll(pixels, 4 * row, axis=1).ravel()
+        out.filepath_raw, out.file_format = str(tmp_path / name), "PNG"
+        out.save()
+    bpy.context.scene.frame_set(1)
+    files = [{"name": name} for name in names]
+    fit = bpy.ops.kinflow.fit_sequence
+    assert fit("EXEC_DEFAULT", directory=str(tmp_path), files=files) == {"FINISHED"}
+    rig, scene = bpy.context.active_object, bpy.context.scene
+    person = chosen(bpy.context).person
+    assert "6 frames keyed" in scene.kinflow.message and len(person.keypoints) == 33
+    before = keys_of(rig)
+    clip = session.clips[session_key()]
+    assert bpy.ops.kinflow.pin_contact(contact="left_hand", first=2, last=3) == {"FINISHED"}
+    assert len(clip.versions) == 2 and clip.versions[1][2].contacts[2] == pytest.approx(1)
+    scene.frame_set(3)
+    point = person.keypoints[15]
+    done = bpy.ops.kinflow.move_keypoint(index=15, x=point.x + 60, y=point.y - 60)
+    assert done == {"FINISHED"} and person.version == 2
+    after = keys_of(rig)
+    assert all(np.array_equal(after[name][:, 0], before[name][:, 0]) for name in before)
+    assert any(np.abs(after[name] - before[name]).max() > 0.01 for name in before)
