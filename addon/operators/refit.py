@@ -10,6 +10,7 @@ from .. import preferences, session
 from ..scene import camera, choice, keypoints, photos
 from ..scene.parameters import as_shown
 from . import usable
+from .clip_job import OF_CLIPS, is_clips, key_of
 from .common import EngineJob, needs
 
 
@@ -24,7 +25,8 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         current = choice.chosen(context)
         fitted = current.person is not None and key_of(current) in session.results
-        return needs(cls, fitted, "Fit this person first") and super().poll(context)
+        sentence = OF_CLIPS if is_clips(current) else "Fit this person first"
+        return needs(cls, fitted, sentence) and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         self._key = key_of(choice.chosen(context))
@@ -35,11 +37,6 @@ class KINFLOW_OT_refit(EngineJob, bpy.types.Operator):
             return self._fail(context, KinflowError(value.message))
         session.results[self._key] = value
         return bpy.ops.kinflow.apply_fit("EXEC_DEFAULT", True, keys=self._key)
-
-
-def key_of(current: choice.Choice) -> str:
-    """What the session knows the chosen person by."""
-    return photos.key_of(current.photo, current.person)
 
 
 def submit_refit(context: bpy.types.Context) -> Job:

@@ -32,6 +32,7 @@ _CLASSES = (
     pose_panel.KINFLOW_PT_more_axes,
     shape_panel.KINFLOW_PT_shape,
     output_panel.KINFLOW_PT_animation,
+    output_panel.KINFLOW_PT_clip,
     engine_panel.KINFLOW_PT_engine,
     pie_menu.KINFLOW_MT_pie,
     photo_panel.KINFLOW_FH_photo,
