@@ -5,6 +5,7 @@
     python3 build.py test [--slow] [--all-blenders] [PYTEST ARGUMENTS]
     python3 build.py addon               dist/: the Blender extension, its index.json, the wheel
     python3 build.py docs                site/: the pages, from the guides and the docstrings
+    python3 build.py lines               every command line of the pages, in an empty folder
     python3 build.py bench NAME ...      benchmarks (NAME --help)
     python3 build.py fuzz --minutes N    damaged files and frames against every reader
     python3 build.py prior ...           kinflow prior ...

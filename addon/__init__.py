@@ -3,7 +3,7 @@
 from . import keymap, operators, preferences, properties, session, ui
 from .engine import installation
 from .headless import command_line
-from .scene import hand_posed, settle
+from .scene import clip_keypoints, hand_posed, settle
 
 # The order is the registration's: preferences first, because operators ask them; properties before
 # what shows them.
@@ -13,6 +13,7 @@ _MODULES = (
     session,
     hand_posed,
     settle,
+    clip_keypoints,
     operators,
     ui,
     keymap,

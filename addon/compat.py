@@ -26,3 +26,23 @@ def prepare_cycles(scene: bpy.types.Scene, samples: int) -> None:
     scene.cycles.device = "CPU"
     scene.cycles.samples = samples
     scene.cycles.use_denoising = False
+
+
+def curve_of(owner: bpy.types.ID, path: str, index: int) -> bpy.types.FCurve | None:
+    """The curve that animates a property of a data-block; None where it is not animated.
+
+    From Blender 4.4 on an action has a slot for each data-block, and from 5.0 on curves there only.
+    """
+    animation = owner.animation_data
+    action = animation.action if animation is not None else None
+    if action is None:
+        return None
+    slot = getattr(animation, "action_slot", None)
+    if slot is None:
+        return action.fcurves.find(path, index=index) if hasattr(action, "fcurves") else None
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot)
+            if bag is not None and (found := bag.fcurves.find(path, index=index)) is not None:
+                return found
+    return None

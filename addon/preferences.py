@@ -4,6 +4,7 @@ import bpy
 
 from . import sections
 from .engine import find, installation
+from .wrapped import draw_wrapped
 
 MODULE = __package__
 
@@ -63,8 +64,8 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "engine_python")
         found = find.last_found(self.engine_python)
-        layout.label(text=found.sentence, icon="CHECKMARK" if found.path else "INFO")
-        self._draw_install(layout)
+        draw_wrapped(layout, context, found.sentence, "CHECKMARK" if found.path else "INFO")
+        self._draw_install(context, layout)
         layout.prop(self, "device")
         layout.prop(self, "prior")
         box = layout.box()
@@ -72,7 +73,7 @@ class KinflowPreferences(bpy.types.AddonPreferences):
         sections.draw_pose_library(box)
         sections.draw_shortcuts(layout.box())
 
-    def _draw_install(self, layout: bpy.types.UILayout) -> None:
+    def _draw_install(self, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
         box = layout.box()
         progress = installation.current.progress if installation.current else None
         if installation.running():
@@ -80,7 +81,7 @@ class KinflowPreferences(bpy.types.AddonPreferences):
             box.operator("kinflow.cancel_install", icon="CANCEL")
             return
         if progress is not None and progress.error:
-            box.label(text=f"{progress.error} {progress.hint}".strip(), icon="ERROR")
+            draw_wrapped(box, context, f"{progress.error} {progress.hint}", "ERROR")
         box.prop(self, "install_folder")
         box.prop(self, "base_python")
         box.prop(self, "install_kind", expand=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .scene import body, choice, hand_posed, latent, limbs, pins, pose, settle
+from .scene import body, choice, hand_posed, latent, limbs, pins, pose, settle, touches
 
 SLIDERS = 12
 
@@ -26,8 +26,20 @@ class KinflowKeypoint(bpy.types.PropertyGroup):
     )
 
 
+class KinflowContact(bpy.types.PropertyGroup):
+    """What a person touches the floor with, and keeps there, in frames of the timeline."""
+
+    contact: bpy.props.EnumProperty(name="Contact", items=touches.ITEMS)
+    first: bpy.props.IntProperty(name="First Frame")
+    last: bpy.props.IntProperty(name="Last Frame")
+
+
 class KinflowPerson(bpy.types.PropertyGroup):
-    """Somebody whom the detector found."""
+    """Somebody whom the detector found.
+
+    Of a clip: shown_row, whose keypoints these are (-1: of none); version of its results; contacts
+    that are pinned; marks, when it touches the floor, as JSON, and whether markers show them.
+    """
 
     uid: bpy.props.StringProperty()
     keypoint_set: bpy.props.StringProperty(default="blazepose33")
@@ -35,12 +47,17 @@ class KinflowPerson(bpy.types.PropertyGroup):
     box: bpy.props.FloatVectorProperty(size=4)
     confidence: bpy.props.FloatProperty()
     body: bpy.props.PointerProperty(type=bpy.types.Object)
+    shown_row: bpy.props.IntProperty(default=-1)
+    version: bpy.props.IntProperty()
+    contacts: bpy.props.CollectionProperty(type=KinflowContact)
+    marks: bpy.props.StringProperty()
+    has_markers: bpy.props.BoolProperty()
 
 
 class KinflowHypothesis(bpy.types.PropertyGroup):
-    """A minimum of the fit: parameters as JSON, shown by its energy."""
+    """A minimum of the fit: parameters as JSON; the best is the one of the least energy."""
 
-    energy: bpy.props.FloatProperty(name="Energy")
+    energy: bpy.props.FloatProperty()
     error_px: bpy.props.FloatProperty(name="Keypoint Error")
     data: bpy.props.StringProperty()
 
@@ -55,9 +72,10 @@ def _person_chosen(self: bpy.types.PropertyGroup, index: int) -> None:
 
 
 class KinflowPhoto(bpy.types.PropertyGroup):
-    """On every collection, empty unless `is_photo`."""
+    """On every collection, empty unless `is_photo`. clip_length: in frames, 0 for a photo."""
 
     is_photo: bpy.props.BoolProperty()
+    clip_length: bpy.props.IntProperty()
     path: bpy.props.StringProperty(name="Photo", subtype="FILE_PATH")
     image: bpy.props.PointerProperty(type=bpy.types.Image)
     camera: bpy.props.PointerProperty(type=bpy.types.Object)
@@ -110,6 +128,11 @@ class KinflowScene(bpy.types.PropertyGroup):
         name="Seed",
         description="The same number gives the same sample; it moves on with every sample",
         min=0,
+    )
+    contact: bpy.props.EnumProperty(
+        name="Contact",
+        description="What stays on the floor in these frames",
+        items=touches.ITEMS,
     )
     job_text: bpy.props.StringProperty()
     job_fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")
@@ -223,6 +246,7 @@ for _page in latent.PAGE_NAMES:
 
 _CLASSES = (
     KinflowKeypoint,
+    KinflowContact,
     KinflowPerson,
     KinflowHypothesis,
     KinflowPhoto,
@@ -237,7 +261,9 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Collection.kinflow = bpy.props.PointerProperty(type=KinflowPhoto)
     bpy.types.Scene.kinflow = bpy.props.PointerProperty(type=KinflowScene)
-    bpy.types.Object.kinflow = bpy.props.PointerProperty(type=KinflowBody)
+    bpy.types.Object.kinflow = bpy.props.PointerProperty(
+        type=KinflowBody, override={"LIBRARY_OVERRIDABLE"}
+    )
 
 
 def unregister() -> None:

@@ -9,13 +9,18 @@ from kinflow.records import FitResult, Observation
 
 from . import preferences
 from .engine import find
+from .scene.clip import Clip, Fitted, Refitted
 from .scene.pull import Drag
 
 _engine: Engine | None = None
 # masks and whole results, by `scene.photos.key_of`
 observations: dict[str, Observation] = {}
 results: dict[str, FitResult] = {}
-sequence: list[FitResult | None] = []
+# what a sequence job found, until it is keyed; clips that were keyed, by `scene.photos.key_of`
+sequence: Fitted | None = None
+clips: dict[str, Clip] = {}
+# results of some rows of a clip, until they are keyed
+refitted: Refitted | None = None
 running_job: Job | None = None
 # the pull that is going on
 pulled: Drag | None = None
@@ -60,13 +65,13 @@ def close() -> None:
 @persistent
 def _forget(*_: object) -> None:
     """Another file: what was asked for and found belongs to the one before."""
-    global running_job, pulled
+    global running_job, pulled, sequence, refitted
     if _engine is not None and running_job is not None and not running_job.done:
         _engine.cancel(running_job)
-    running_job = pulled = None
+    running_job = pulled = sequence = refitted = None
     observations.clear()
     results.clear()
-    sequence.clear()
+    clips.clear()
 
 
 def register() -> None:

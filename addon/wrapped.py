@@ -12,7 +12,7 @@ def draw_wrapped(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
 ) -> None:
     """A label of as many lines as the region's width asks for."""
-    scale = context.preferences.system.ui_scale
+    scale = context.preferences.system.ui_scale or 1.0  # 0 where nothing was drawn yet
     width = context.region.width if context.region is not None else 400
     room = width / scale - _MARGIN - (_ICON if icon != "NONE" else 0)
     lines = textwrap.wrap(text, max(16, int(room / _PER_LETTER)))

@@ -147,6 +147,23 @@ def test_closing_the_preferences_does_not_end_the_installation(
     assert Path(python).is_file()
 
 
+def test_two_blenders_that_install_at_once_each_keep_their_own(
+    request_of_a_small_engine, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KINFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(installation.os, "getpid", lambda: 41)
+    others = installation.Installation(request_of_a_small_engine)
+    monkeypatch.setattr(installation.os, "getpid", lambda: 42)
+    mine = installation.Installation(request_of_a_small_engine)
+    end = time.monotonic() + 60
+    while mine.progress.fraction < 0.1 and not mine.poll() and time.monotonic() < end:
+        time.sleep(0.02)
+    others.cancel()
+    progress = wait_for(mine)
+    assert progress.error == "" and Path(progress.python).is_file()
+    assert len(made_in(request_of_a_small_engine)) == 1
+
+
 def test_cancelling_ends_the_worker_and_takes_away_what_it_made(request_of_a_small_engine):
     running = installation.Installation(request_of_a_small_engine)
     end = time.monotonic() + 30

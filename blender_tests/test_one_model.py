@@ -10,6 +10,7 @@ from conftest import SAMPLES, put_fits, shown_photo, shown_vertices
 from addon import session
 from addon.scene import body, bones, camera, clip_files, latent, photos, pose, settle, standing
 from addon.scene.choice import chosen
+from addon.scene.clip import Fitted
 from kinflow.mocap.clip import mirror_pose
 
 
@@ -288,8 +289,8 @@ def test_files_say_whether_they_are_a_motion(names, motion):
 
 
 def key_sequence(results, motion):
-    session.sequence[:] = results
-    return bpy.ops.kinflow.apply_sequence(source=str(SAMPLES / "punch.png"), motion=motion, step=2)
+    session.sequence = Fitted([str(SAMPLES / "punch.png")], results, [None] * len(results))
+    return bpy.ops.kinflow.apply_sequence(motion=motion, step=2)
 
 
 def test_a_sequence_sets_the_range_selects_its_rig_stays_on_the_floor_and_says_that_it_adds(

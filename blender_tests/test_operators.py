@@ -1,6 +1,7 @@
 """Photo to body through the operators, with the real engine process."""
 
 import sys
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -10,7 +11,9 @@ from conftest import SAMPLES, shown_photo
 from addon import session
 from addon.headless.photo import fit_photo
 from addon.headless.studio import Output
+from addon.operators.common import EngineJob
 from addon.scene import body
+from kinflow.errors import CancelledError
 
 
 def test_open_find_and_fit_make_a_body():
@@ -114,3 +117,23 @@ def test_every_modal_operator_tidies_up_when_blender_ends_it():
     assert {cls.bl_idname for cls in modal} >= {"kinflow.fit", "kinflow.move_keypoint"}
     for cls in modal:
         assert any(inspect.isfunction(vars(c).get("cancel")) for c in cls.__mro__), cls
+
+
+def test_esc_in_find_people_ends_the_engines_work_too():
+    engine, waiting = session.engine(), EngineJob()
+    engine.call("device_info")
+    job = engine.submit("observe", photo=[str(SAMPLES / "punch.png")] * 200)
+    while job.fraction == 0 and not job.done:
+        engine.poll(0.05)
+    waiting._job = session.running_job = job
+    pressed = SimpleNamespace(type="ESC", value="PRESS")
+    assert waiting.modal(bpy.context, pressed) == {"CANCELLED"}
+    assert not session.busy() and bpy.context.scene.kinflow.message == "Cancelled"
+    answer = engine.submit("device_info")  # the engine takes one after the other
+    for _ in range(200):
+        engine.poll(0.1)
+        if answer.done:
+            break
+    assert answer.done
+    with pytest.raises(CancelledError):
+        job.result()

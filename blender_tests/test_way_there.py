@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from conftest import SAMPLES, shown_photo, shown_vertices
+from drawn_panels import drawn
 
 from addon import keymap, pose_library, preferences, sections, session
 from addon.engine import find, self_test
@@ -21,29 +22,6 @@ SAVED = "way_there.blend"
 def armature():
     bpy.ops.kinflow.add_body()
     return body.find_bodies()[0]
-
-
-class Layout:
-    """Notes what a panel draws: operators by name, labels by their words."""
-
-    def __init__(self):
-        self.operators, self.words = [], []
-
-    def __getattr__(self, name):
-        return lambda *a, **k: self
-
-    def operator(self, name, **options):
-        self.operators.append(name)
-        return SimpleNamespace()
-
-    def label(self, text="", **options):
-        self.words.append(text)
-
-
-def drawn(panel) -> Layout:
-    layout = Layout()
-    panel.draw(SimpleNamespace(layout=layout), bpy.context)
-    return layout
 
 
 def test_where_the_engine_is_missing_its_panel_and_the_photos_lead_to_the_preferences(monkeypatch):

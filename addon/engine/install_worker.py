@@ -1,6 +1,6 @@
 """Makes the engine's environment. Standard library only: a process of its own, outside Blender.
 
-    python -I install_worker.py --locks DIR --folder DIR --wheel kinflow-….whl [--cuda]
+    python -I install_worker.py --locks DIR --target DIR --wheel kinflow-….whl [--cuda]
     python -I install_worker.py --locks DIR --into PYTHON [--cuda]     only the libraries
 
 Prints one JSON object a line: {"step", "fraction"}, at the end {"python"} or {"error", "hint"}.
@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,11 +147,11 @@ def install_libraries(python: str, locks: Path, cuda: bool, folder: Path) -> Non
         run_step(step, folder)
 
 
-def new_environment(folder: Path, cuda: bool) -> Path:
-    """An empty folder of its own name below `folder`. Raises InstallError."""
+def make_folder(target: Path, cuda: bool) -> None:
+    """Makes an empty folder, where there is room for the engine. Raises InstallError."""
     if sys.version_info < (3, 11):  # noqa: UP036 - whichever Python the user chose
         raise InstallError(f"This is Python {sys.version.split()[0]}.", "Choose one from 3.11 on.")
-    target = folder / f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder = target.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free, needed = shutil.disk_usage(folder).free, NEEDED_BYTES[cuda]
@@ -164,12 +163,11 @@ def new_environment(folder: Path, cuda: bool) -> Path:
         target.mkdir()
     except OSError as error:
         raise InstallError(*explain(f"{error}")) from error
-    return target
 
 
-def install(folder: Path, locks: Path, wheel: Path, cuda: bool) -> Path:
-    """Makes a new environment below `folder`; returns its Python. Raises InstallError."""
-    target = new_environment(folder.absolute(), cuda)
+def install(target: Path, locks: Path, wheel: Path, cuda: bool) -> Path:
+    """Makes a new environment at `target`; returns its Python. Raises InstallError."""
+    make_folder(target, cuda)
     try:
         say(step="making the environment", fraction=0.02)
         run([sys.executable, "-I", "-m", "venv", str(target)], target)
@@ -195,7 +193,7 @@ def main() -> int:
     )
     parser.add_argument("--locks", type=Path, required=True)
     parser.add_argument("--into", help="Python of an environment that exists")
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--target", type=Path)
     parser.add_argument("--wheel", type=Path)
     parser.add_argument("--cuda", action="store_true")
     options = parser.parse_args()
@@ -205,7 +203,7 @@ def main() -> int:
             install_libraries(options.into, locks, options.cuda, locks)
             say(python=options.into)
         else:
-            made = install(options.folder, options.locks, options.wheel, options.cuda)
+            made = install(options.target.absolute(), options.locks, options.wheel, options.cuda)
             say(python=str(made))
         return 0
     except InstallError as error:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +75,10 @@ class Request:
     locks: Path
     cuda: bool = False
 
-    def command(self) -> list[str]:
-        """The worker's command line."""
+    def command(self, target: Path) -> list[str]:
+        """The worker's command line, for an environment at `target`."""
         worker = [self.python, "-I", str(HERE / "install_worker.py"), "--locks", str(self.locks)]
-        where = ["--folder", str(self.folder), "--wheel", str(self.wheel)]
+        where = ["--target", str(target), "--wheel", str(self.wheel)]
         return [*worker, *where, *(["--cuda"] if self.cuda else [])]
 
 
@@ -85,12 +86,15 @@ class Installation:
     """One run of the worker, polled; nothing here waits unless asked to."""
 
     def __init__(self, request: Request) -> None:
-        self.folder, self.progress = request.folder, Progress("starting")
+        self.progress = Progress("starting")
         self.ended = False
-        self.before = set(self.folder.glob("engine-*"))
+        # names of this Blender's own: another one may be installing too
+        name = f"engine-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self._target = request.folder / name
         log_folder = cache_folder() / "logs"
         log_folder.mkdir(parents=True, exist_ok=True)
-        self.log, self._lines = log_folder / "install.log", log_folder / "install.jsonl"
+        self.log = log_folder / f"install-{os.getpid()}.log"
+        self._lines = self.log.with_suffix(".jsonl")
         self._read = 0
         # a group of its own, so that cancelling ends pip too
         group = (
@@ -100,7 +104,7 @@ class Installation:
         )
         with open(self.log, "wb") as log, open(self._lines, "wb") as lines:
             self.process = subprocess.Popen(
-                request.command(),
+                request.command(self._target),
                 stdout=lines,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -140,9 +144,8 @@ class Installation:
             else:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for made in set(self.folder.glob("engine-*")) - self.before:
-            if not (made / COMPLETE).is_file():
-                shutil.rmtree(made, ignore_errors=True)
+        if not (self._target / COMPLETE).is_file():
+            shutil.rmtree(self._target, ignore_errors=True)
 
 
 # the last one, also when it has ended: the preferences show how

@@ -7,6 +7,7 @@ from kinflow.client import Job
 from .. import preferences, session
 from ..scene import choice, keypoints, look, photos
 from . import usable
+from .clip_job import OF_CLIPS
 from .common import PEOPLE_FIRST, EngineJob, needs
 
 
@@ -28,7 +29,9 @@ class KINFLOW_OT_fit(EngineJob, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         photo = choice.chosen(context).photo
         found = photo is not None and len(photo.kinflow.people)
-        return needs(cls, found, PEOPLE_FIRST) and super().poll(context)
+        is_photo = found and not photo.kinflow.clip_length
+        sentence = OF_CLIPS if found else PEOPLE_FIRST
+        return needs(cls, is_photo, sentence) and super().poll(context)
 
     def send(self, context: bpy.types.Context) -> Job:
         state, current = context.scene.kinflow, choice.chosen(context)

@@ -1,5 +1,6 @@
 """Several photos, or a video, to keyframes: one motion or single poses, by the files."""
 
+from math import radians
 from pathlib import Path
 
 import bpy
@@ -10,7 +11,9 @@ from kinflow.client import Job
 from kinflow.errors import KinflowError
 
 from .. import preferences, session
-from ..scene import clip_files
+from ..scene import clip_files, sparse
+from ..scene.clip import Fitted
+from .apply_sequence import KEYS
 from .common import EngineJob
 
 SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
@@ -47,6 +50,38 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
         default=1,
         min=1,
     )
+    keys: bpy.props.EnumProperty(name="Keys", description="Which frames of a motion", items=KEYS)
+    angle: bpy.props.FloatProperty(
+        name="Angle Tolerance",
+        description="How far sparse keys may leave a bone turned from the motion",
+        subtype="ANGLE",
+        default=sparse.Tolerance.angle,
+        min=radians(0.1),
+        soft_max=radians(10),
+    )
+    distance: bpy.props.FloatProperty(
+        name="Distance Tolerance",
+        description="How far sparse keys may leave a joint from where it is in the motion",
+        subtype="DISTANCE",
+        default=sparse.Tolerance.distance,
+        min=0.001,
+        soft_max=0.1,
+    )
+    markers: bpy.props.BoolProperty(
+        name="Contact Markers",
+        description="Mark on the timeline when feet, hands, knees and seat touch the floor",
+        default=True,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split, layout.use_property_decorate = True, False
+        for name in ("kind", "step", "markers", "keys"):
+            layout.prop(self, name)
+        column = layout.column()
+        column.active = self.keys == "SPARSE"
+        column.prop(self, "angle")
+        column.prop(self, "distance")
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.files:
@@ -67,19 +102,29 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
             raise KinflowError("No photo was chosen.", "Choose several photos of one person.")
         by_files = self.kind == "FILES" and clip_files.are_one_motion(names)
         self._motion = by_files or self.kind == "MOTION"
-        self._source = str(folder / names[0])
+        self._paths = [str(folder / name) for name in names]
         return session.engine().submit(
             "fit_sequence",
-            photos=[str(folder / name) for name in names],
+            photos=self._paths,
             prior=preferences.get("prior"),
             device=preferences.get("device"),
             losses=["ka", "ba"] if context.scene.kinflow.use_parts else ["ka"],
             smooth=self._motion,
-            mesh=True,
+            # of a long clip they would fill the memory
+            mesh=not self._motion,
         )
 
-    def finish(self, context: bpy.types.Context, value: list) -> set[str]:
-        session.sequence = value
-        return bpy.ops.kinflow.apply_sequence(
-            "EXEC_DEFAULT", True, source=self._source, motion=self._motion, step=self.step
+    def finish(self, context: bpy.types.Context, value: dict) -> set[str]:
+        session.sequence = Fitted(self._paths, **value)
+        done = bpy.ops.kinflow.apply_sequence(
+            "EXEC_DEFAULT",
+            True,
+            motion=self._motion,
+            step=self.step,
+            keys=self.keys,
+            angle=self.angle,
+            distance=self.distance,
+            markers=self.markers,
         )
+        session.sequence = None
+        return done

@@ -8,8 +8,10 @@ from kinflow.records import FITTED, FitResult
 
 from .. import session
 from ..scene import camera, choice, keypoints, limbs, photos
+from ..scene.clip import AROUND
 from ..scene.photo_view import nearest_keypoint, photo_view
 from .apply_fit import show_result
+from .clip_job import clip_of
 from .common import AT_WORK, PEOPLE_FIRST, POLL_SECONDS, needs, redraw
 from .refit import submit_refit
 
@@ -58,6 +60,7 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             return {"CANCELLED"}
         self._place(person, self.x, self.y)
         if self._key not in session.results:
+            self._refit_clip(context, "EXEC_DEFAULT")
             return {"FINISHED"}
         try:
             self._show(context, session.engine().wait(submit_refit(context)))
@@ -103,6 +106,8 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
             if self._moved and not self._refits:
                 context.scene.kinflow.message = f"{self._name(person)} moved; press Fit"
             self._end(context)
+            if self._moved:
+                self._refit_clip(context, "INVOKE_DEFAULT")
             return {"FINISHED"} if self._moved else {"CANCELLED"}
         return {"RUNNING_MODAL"}
 
@@ -176,6 +181,18 @@ class KINFLOW_OT_move_keypoint(bpy.types.Operator):
         armature = photos.body_of_person(person)
         if armature is not None and result.status in FITTED:
             show_result(armature, result, camera.viewpoint(photo))
+
+    def _refit_clip(self, context: bpy.types.Context, how: str) -> None:
+        """In a clip the frames around this one follow."""
+        clip, person = clip_of(choice.chosen(context)), self._person(context)
+        if clip is None or person.shown_row < 0:
+            return
+        frame = clip.frame_of(person.shown_row)
+        try:
+            bpy.ops.kinflow.refit_span(how, first=frame - AROUND, last=frame + AROUND)
+        except RuntimeError as error:
+            # the keypoint stays where it was put; only the body could not follow
+            self.report({"WARNING"}, str(error))
 
     def _end(self, context: bpy.types.Context) -> None:
         if self._timer is not None:

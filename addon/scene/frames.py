@@ -55,6 +55,10 @@ class Viewpoint:
         """Root rotation in the camera frame -> of the T-posed Blender body in the world. (3, 3)."""
         return self.turn @ global_orient @ BODY_TO_BLENDER.T
 
+    def from_root(self, rotation: np.ndarray) -> np.ndarray:
+        """Undoes `root`."""
+        return self.turn.T @ rotation @ BODY_TO_BLENDER
+
 
 def body_points(points: np.ndarray) -> np.ndarray:
     """Body frame -> Blender. (..., 3) m."""

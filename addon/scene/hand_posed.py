@@ -98,8 +98,8 @@ def _after_evaluation(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Non
 
 
 @persistent
-def _after_change(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -> None:
-    """Of a frame, and after undo and redo: bodies of the scene."""
+def _after_change(*_: object) -> None:
+    """Of a frame, and after undo, redo and opening a file: bodies of the scenes."""
     if not bpy.app.is_job_running("RENDER"):
         for armature in body.find_bodies():
             _follow(armature)
@@ -116,6 +116,7 @@ _HANDLERS = {
     "frame_change_post": _after_change,
     "undo_post": _after_change,
     "redo_post": _after_change,
+    "load_post": _after_change,
 }
 
 

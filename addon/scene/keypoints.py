@@ -22,23 +22,36 @@ def store_people(photo: bpy.types.Collection, people: list[Observation]) -> None
     state.people.clear()
     for observation in people:
         person = add_person(photo)
-        person.keypoint_set = observation.keypoint_set
-        person.confidence = float(np.mean(observation.confidence))
-        if observation.box is not None:
-            person.box = [float(v) for v in observation.box]
-        for name, (x, y), confidence in zip(
-            KEYPOINT_NAMES[observation.keypoint_set],
-            observation.keypoints,
-            observation.confidence,
-            strict=True,
-        ):
-            point = person.keypoints.add()
-            point.name, point.confidence = name, float(confidence)
-            point.x, point.y = float(x), float(y)
+        write(person, observation)
         session.observations[photos.key_of(photo, person)] = observation
     state.last_person = 0
     camera = next((o.camera for o in people if o.camera), None)
     state.camera_json = json.dumps(camera.to_dict()) if camera else ""
+
+
+def write(person: bpy.types.PropertyGroup, observation: Observation) -> None:
+    """What is seen of somebody, as properties. Which keypoints are off stays, where there were as
+    many before."""
+    names = KEYPOINT_NAMES[observation.keypoint_set]
+    person.keypoint_set = observation.keypoint_set
+    person.confidence = float(np.mean(observation.confidence))
+    if observation.box is not None:
+        person.box = [float(v) for v in observation.box]
+    if len(person.keypoints) != len(names):
+        person.keypoints.clear()
+        for name in names:
+            person.keypoints.add().name = name
+    for name, values in zip("xy", observation.keypoints.T, strict=True):
+        person.keypoints.foreach_set(name, np.ascontiguousarray(values))
+    person.keypoints.foreach_set("confidence", np.array(observation.confidence))
+
+
+def read(person: bpy.types.PropertyGroup) -> tuple[np.ndarray, np.ndarray]:
+    """A person's keypoints (K, 2) px and confidence (K,), whether they are on or off."""
+    x, y, confidence = np.empty((3, len(person.keypoints)), np.float32)
+    for name, values in (("x", x), ("y", y), ("confidence", confidence)):
+        person.keypoints.foreach_get(name, values)
+    return np.stack((x, y), -1), confidence
 
 
 def add_person(photo: bpy.types.Collection) -> bpy.types.PropertyGroup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import bpy
 import numpy as np
@@ -12,10 +12,12 @@ from mathutils import Vector
 from kinflow import records
 from kinflow.bodies.arrays import default_body_arrays
 from kinflow.core.arrays import numpy_namespace as xp
-from kinflow.core.rotations import axis_angle_to_matrix
-from kinflow.records import PriorId
+from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from kinflow.records import FitResult, PriorId
 
-from . import frames, latent, pose
+from . import frames, latent, pose, pull
+
+SAME = 1e-3  # of a rotation matrix' entries
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,27 @@ def apply_parameters(
     turn = view.root(axis_angle_to_matrix(xp, parameters.global_orient))
     turn = np.array(world.to_3x3().normalized()) @ turn
     pose.set_root(armature, turn, np.array(world @ Vector(view.points(pelvis))))
+
+
+def as_shown(result: FitResult, armature: bpy.types.Object, view: frames.Viewpoint) -> FitResult:
+    """A result as the body now stands, be it posed by hand, by sliders or by another hypothesis;
+    the place stays the result's. What nobody has changed keeps every digit.
+    """
+    shown = pull.read_pose(armature)
+    axes = np.array(armature.matrix_world.to_3x3().normalized())
+    root = frames.body_rotation(axis_angle_to_matrix(xp, shown.global_orient))
+    changed = {
+        "body_pose": axis_angle_to_matrix(xp, shown.body_pose),
+        "global_orient": view.from_root(axes @ root),
+    }
+    for name, rotations in list(changed.items()):
+        before = axis_angle_to_matrix(xp, np.asarray(getattr(result, name), float))
+        if np.abs(rotations - before).max() < SAME:
+            del changed[name]
+    values = {n: matrix_to_axis_angle(xp, r).astype(np.float32) for n, r in changed.items()}
+    if "body_pose" in changed:
+        prior = latent.prior_of(armature)
+        values |= {"z": prior.encode(changed["body_pose"][None])[0], "prior": prior.id}
+    if not np.allclose(shown.betas, result.betas, atol=SAME):
+        values["betas"] = shown.betas.astype(np.float32)
+    return replace(result, **values) if values else result

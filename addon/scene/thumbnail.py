@@ -11,9 +11,10 @@ def keep(image: bpy.types.Image) -> None:
     Left to Blender, a preview is drawn when it is first shown, from the whole photo, and is not in
     the file. Nothing happens where Blender cannot read the photo.
     """
+    kind = "MOVIE" if image.source == "MOVIE" else "IMAGE"
     collection = bpy.utils.previews.new()
     try:
-        small = collection.load("photo", bpy.path.abspath(image.filepath), "IMAGE")
+        small = collection.load("photo", bpy.path.abspath(image.filepath), kind)
         size = tuple(small.image_size)
         if not min(size):
             return

@@ -16,6 +16,7 @@ from . import (
     pull_gizmos,
     pull_panel,
     pull_tool,
+    shape_panel,
 )
 
 # panels in the order of work, a sub-panel after its parent
@@ -29,8 +30,9 @@ _CLASSES = (
     pull_panel.KINFLOW_PT_pull,
     pose_panel.KINFLOW_PT_sample,
     pose_panel.KINFLOW_PT_more_axes,
-    pose_panel.KINFLOW_PT_shape,
+    shape_panel.KINFLOW_PT_shape,
     output_panel.KINFLOW_PT_animation,
+    output_panel.KINFLOW_PT_clip,
     engine_panel.KINFLOW_PT_engine,
     pie_menu.KINFLOW_MT_pie,
     photo_panel.KINFLOW_FH_photo,

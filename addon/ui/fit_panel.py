@@ -4,6 +4,7 @@ import bpy
 
 from ..operators.common import active_body
 from ..scene import closeness, hypothesis_pictures, look
+from ..wrapped import draw_wrapped
 from .sidebar import SidebarPanel
 
 SCALE = 5.0  # of a picture, in rows of the panel
@@ -20,7 +21,7 @@ class KINFLOW_PT_fit(SidebarPanel, bpy.types.Panel):
         _draw_look(layout, context)
         armature = active_body(context)
         if armature is not None and len(armature.kinflow.hypotheses):
-            layout.label(text=closeness.sentence(armature))
+            draw_wrapped(layout, context, closeness.sentence(armature))
             if len(armature.kinflow.hypotheses) > 1:
                 _draw_hypotheses(layout, context, armature)
 

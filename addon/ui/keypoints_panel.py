@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..operators.clip_job import is_clips
 from ..operators.common import PEOPLE_FIRST
 from ..operators.usable import nothing_to_fit
 from ..scene import limbs
@@ -20,7 +21,8 @@ class KINFLOW_PT_keypoints(SidebarPanel, bpy.types.Panel):
             layout.label(text=PEOPLE_FIRST)
             return
         layout.prop(state, "show_keypoints")
-        layout.operator("kinflow.refit", icon="FILE_REFRESH")
+        refit = "refit_span" if is_clips(chosen(context)) else "refit"
+        layout.operator(f"kinflow.{refit}", icon="FILE_REFRESH")
         if nothing_to_fit(person):
             layout.label(text="Every limb is off: nothing to fit", icon="INFO")
         layout.label(text="Use in fits:")

@@ -1,13 +1,10 @@
-"""Pose sliders, presets, blending; sampling; further axes; shape sliders."""
+"""Pose sliders, presets, blending; sampling; further axes."""
 
 import bpy
-
-from kinflow.bodies.arrays import default_body_arrays
 
 from ..operators.common import active_body, active_rig
 from ..properties import SLIDERS
 from ..scene import limbs, standing
-from ..scene.body import shape_remark
 from ..scene.latent import PAGE_SIZE, axis_label, preset_folder, prior_of, rarity
 from ..wrapped import draw_wrapped
 from .sidebar import BodyPanel, SidebarPanel
@@ -98,17 +95,5 @@ class KINFLOW_PT_more_axes(BodyPanel, bpy.types.Panel):
         last = min(first + PAGE_SIZE, prior_of(armature).dim)
         name = f"latent_{state.page - 1}"
         for axis in range(max(SLIDERS, first), last):
-            text = f"Direction {axis + 1}"
+            text = axis_label(armature.kinflow.prior, axis)
             column.prop(armature.kinflow, name, index=axis - first, text=text, slider=True)
-
-
-class KINFLOW_PT_shape(BodyPanel, bpy.types.Panel):
-    bl_label = "Shape"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        column, remark = self.layout.column(align=True), shape_remark(active_body(context))
-        if remark:
-            draw_wrapped(self.layout, context, remark, "INFO")
-        column.enabled = not remark
-        for index, name in enumerate(default_body_arrays().shape_names):
-            column.prop(active_body(context).kinflow, "betas", index=index, text=name, slider=True)

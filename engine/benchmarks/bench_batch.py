@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 
 from kinflow.batch.journal import NAME as JOURNAL
 from kinflow.commands.bench import BenchBatch
-from kinflow.commands.common import say
+from kinflow.terminal import progress, say
 
 SAMPLES = Path(__file__).parent.parent.parent / "blender_tests" / "samples"
 LONGEST = 512
@@ -86,10 +86,13 @@ def whole_run(photos: Path, out: Path, search: str, count: int) -> tuple[float, 
     process, peaks = start(photos, out, search), [0.0] * 5
 
     def watch() -> None:
-        while process.poll() is None:
-            at = min(4, 5 * photos_done(out) // count)
-            peaks[at] = max(peaks[at], memory_of(process.pid))
-            time.sleep(0.5)
+        with progress("Fitting", count, "photos") as show:
+            while process.poll() is None:
+                done = photos_done(out)
+                show(done / count, "")
+                at = min(4, 5 * done // count)
+                peaks[at] = max(peaks[at], memory_of(process.pid))
+                time.sleep(0.5)
 
     began = time.perf_counter()
     watcher = threading.Thread(target=watch)

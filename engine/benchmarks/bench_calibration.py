@@ -18,6 +18,7 @@ from kinflow import observe
 from kinflow.commands.bench import BenchCalibration
 from kinflow.paths import cache_folder
 from kinflow.perception.calibration import share_within
+from kinflow.terminal import counted
 
 from .render_scenes import HIDDEN, KINDS, OUT, SHOWN
 from .renders import Render, load_renders
@@ -83,7 +84,7 @@ def run(options: BenchCalibration) -> dict[str, float]:
 def measure(renders: Sequence[Render]) -> Keypoints:
     """Observes; keypoints beyond the rim are no evidence and left out."""
     columns = []
-    for render in renders:
+    for render in counted(renders, "Observing", "photos"):
         people = observe(render.path)
         whose = render.match([p.keypoints for p in people])
         for true, index in zip(render.people, whose, strict=True):

@@ -23,6 +23,7 @@ from kinflow.core.terms.parts import part_alignment
 from kinflow.drawing.zbuffer import part_iou, part_map, rasterise, visible_vertices
 from kinflow.fitting.config import NEAR_START, FitConfig
 from kinflow.priors.arrays import load_prior_arrays
+from kinflow.terminal import counted
 
 from .baselines import load_baselines
 from .baselines.linear import Mixture
@@ -83,7 +84,7 @@ class Entry:
         """The weight of the lowest MPJPE on validation poses."""
         errors = [
             joint_errors([r.joints for r in self.fit(trial.people, w)], trial.joints)[0].mean()
-            for w in WEIGHTS
+            for w in counted(WEIGHTS, f"{self.name}: weights", "weights")
         ]
         return WEIGHTS[int(np.argmin(errors))]
 

@@ -32,6 +32,7 @@ from kinflow.posing import Effector, Floor, IKResult, Pose, Pull, feet_on_floor,
 from kinflow.posing.problem import Limits, Weights
 from kinflow.posing.solve import Means, solve_with, walked
 from kinflow.priors.arrays import PosePrior, load_prior_arrays
+from kinflow.terminal import counted
 
 from .baselines import load_baselines
 from .baselines.limits import JointLimits
@@ -89,7 +90,7 @@ def rivals() -> dict[str, Rival]:
 def score(rival: Rival, weights: Weights, asked: Sequence[Question]) -> np.ndarray:
     """Errors by MEASURES, then seconds. -> (4, N)."""
     rows = []
-    for question in asked:
+    for question in counted(asked, "Solving", "questions"):
         result = rival.solve(question, weights)
         world = rig().posed(Pose.of(result)).world[0]
         rows.append((*question.errors(result.joints, world), result.seconds))
@@ -200,7 +201,7 @@ def print_drags(poses: Poses, count: int, seed: int) -> dict[str, float]:
     """Scripted drags from held-out poses that stand on a floor."""
     random = np.random.default_rng(seed)
     drags = []
-    for i in range(count):
+    for i in counted(range(count), "Dragging", "drags"):
         pose, root = poses.pose[random.integers(len(poses.pose))], np.zeros(3)
         start = Pose(matrix_to_axis_angle(xp, pose.astype(np.float64)), root)
         low = rig().contact_places(start)[:, 1].min()

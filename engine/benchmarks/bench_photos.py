@@ -18,6 +18,7 @@ import numpy as np
 from kinflow.commands.bench import BenchPhotos
 from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.paths import cache_folder
+from kinflow.terminal import counted
 
 from .render_scenes import KINDS
 from .renders import Render, load_renders
@@ -87,7 +88,7 @@ def measure(
 ) -> dict[str, Errors]:
     """Observes and fits by one version."""
     everybody: dict[str, list[np.ndarray]] = {name: [] for name in rows}
-    for render in renders:
+    for render in counted(renders, "Observing and fitting", "photos"):
         task = {"photo": str(render.path), "camera": render.truth["camera"]}
         answer = version.ask(task | {"fits": list(rows.values())})
         whose = render.match([np.array(p["keypoints"]) for p in answer["people"]])

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from kinflow.commands.bench import BenchRegressor
-from kinflow.commands.common import say
 from kinflow.guessing.network import Regressor, load_regressor, save_regressor
 from kinflow.paths import cache_folder
+from kinflow.terminal import say
 from kinflow.training.regressor.evaluate import Score, score
 from kinflow.training.regressor.stages import OTHER_CASTING, OTHER_STYLE, captured_poses
 from kinflow.training.regressor.supervised import SupervisedConfig, Training, train_supervised

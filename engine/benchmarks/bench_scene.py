@@ -20,6 +20,7 @@ from kinflow.commands.bench import BenchScene
 from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.gravity import gravity_of, pitch_and_roll
 from kinflow.paths import cache_folder
+from kinflow.terminal import counted
 
 from .renders import Render, load_renders
 from .versions import ENGINE, Version
@@ -84,7 +85,7 @@ def run(options: BenchScene) -> dict[str, float]:
 def measure(version: Version, renders: Sequence[Render]) -> Rows:
     """Observes and fits by one version."""
     photo, posture, measures, camera, covered = [], [], [], [], []
-    for number, render in enumerate(renders):
+    for number, render in enumerate(counted(renders, "Observing and fitting", "photos")):
         answer = version.ask({"photo": str(render.path), "camera": render.truth["camera"]})
         whose = render.match([np.array(p["keypoints"]) for p in answer["people"]])
         fits, truth = answer["fits"], render.truth

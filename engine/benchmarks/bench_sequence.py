@@ -1,165 +1,154 @@
-"""kinflow bench sequence: captured clips as a detector would see them, by frames and as a whole.
+"""kinflow bench sequence: captured motions that stand, as a detector would see them.
 
-Keypoints with Gaussian noise that is new in every frame, 6 % missing, and limbs that are not seen
-for a while. Acceleration error: mean norm of the difference of accelerations of pelvis-aligned
-joints, mm a frame squared.
+Noise of which half lasts from frame to frame, 6 % of the keypoints missing, limbs that are not seen
+for a while (`motions`). Beside the fit of the whole: every frame by itself, the same calmed by One
+Euro and by Savitzky and Golay with the constants that are best on validation motions, and with
+--old CHECKOUT that version's fit of the whole, in the same run. What was fitted is kept in --folder
+(by default in the cache), so that a run that was cut off goes on.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-import array_api_compat.torch as xp
 import numpy as np
-import torch
-from torch import Tensor
 
-from kinflow import Camera, FitResult, Observation, fit, load_body
-from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.commands.bench import BenchSequence
-from kinflow.core.rotations import axis_angle_to_matrix
-from kinflow.core.skeleton import METRIC_JOINTS
-from kinflow.core.terms.smoothness import SmoothWeights
-from kinflow.fitting.sequence import SequenceConfig, fit_sequence
+from kinflow.paths import cache_folder
+from kinflow.terminal import counted
 
-from .make_clips import DATA, FRAMES
-from .tables import interval, joint_errors
+from .motion_errors import MEASURES, UNITS, Fitted, errors
+from .motions import Motion, Seen, load_motions
+from .smoothing import ONE_EURO, SAVITZKY, one_euro, savitzky_golay, smoothed
+from .tables import interval
+from .versions import ENGINE, Version
 
-SIZE, FOCAL = 480, 640.0
-CAMERA = Camera(FOCAL, FOCAL, SIZE / 2, SIZE / 2, SIZE, SIZE)
-LIMBS = ((7, 9), (8, 10), (13, 15), (14, 16))  # of COCO's: elbow and wrist, knee and ankle
-SCALES = (0.2, 0.5, 1.0)
-BASE = "frame by frame"
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Observations of T frames and the true joints (T, 24, 3) m in the camera's frame."""
-
-    people: list[Observation]
-    joints: np.ndarray
+WORKER = (Path(__file__).parent / "sequence_worker.py").read_text("utf-8")
+SHOWN = ("mpjpe", "acceleration", "skate", "float", "sinking", "f1")
+Ways = dict[str, Callable[[Motion], Fitted]]
 
 
-def load_clips(name: str, noise: float, seed: int) -> list[Clip]:
-    """Captured clips before a camera, with keypoints as a detector would find them."""
-    random = np.random.default_rng(seed)
-    with np.load(DATA / name) as data:
-        columns = [torch.from_numpy(data[k]) for k in ("pose", "global_orient", "transl")]
-    return [_observed(*clip, noise, random) for clip in zip(*columns, strict=True)]
+class Fits:
+    """Versions of kinflow at work, and what they have fitted."""
 
+    def __init__(self, options: BenchSequence) -> None:
+        self.folder = options.folder or cache_folder() / "sequence"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._threads, self._versions = options.threads, dict[Path, Version]()
+        self.seconds: dict[str, list[float]] = {}
 
-def _observed(
-    pose: Tensor, root: Tensor, transl: Tensor, noise: float, random: np.random.Generator
-) -> Clip:
-    joints, points = _before_camera(pose, root, transl, random)
-    count = len(pose)
-    missing = random.random((count, 17)) < 0.06
-    confidence = np.where(missing, 0.0, random.uniform(0.6, 1.0, (count, 17)))
-    for limb in LIMBS:
-        if random.random() < 0.5:
-            start = random.integers(0, count - 12)
-            confidence[start : start + random.integers(4, 12), list(limb)] = 0
-    pixels = CAMERA.project(points) + noise * random.normal(size=(count, 17, 2))
-    pairs = zip(pixels, confidence, strict=True)
-    return Clip([Observation(p, c, "coco17", CAMERA) for p, c in pairs], joints)
-
-
-def _before_camera(
-    pose: Tensor, root: Tensor, transl: Tensor, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (T, 24, 3) and COCO's keypoints (T, 17, 3) of somebody who is seen whole all the time.
-
-    Of a random shape, turned any way about the vertical. Axis-angles (T, 23, 3), (T, 3); m.
-    """
-    yaw = random.uniform(0, 2 * np.pi)
-    turns = torch.tensor([[0.1, 0.0, 0.0], [np.pi, 0.0, 0.0], [0.0, yaw, 0.0]])
-    first, second, third = axis_angle_to_matrix(xp, turns.float())
-    view = first @ second @ third
-    betas = torch.from_numpy(random.normal(0, 0.8, (1, 10)).astype(np.float32))
-    body = load_body()
-    vertices, joints = body(
-        view @ axis_angle_to_matrix(xp, root),
-        axis_angle_to_matrix(xp, pose),
-        betas.expand(len(pose), -1),
-        (transl - transl.mean(0)) @ view.T,
-    )
-    reach = float(vertices[..., :2].abs().amax() * FOCAL / (0.46 * SIZE))
-    away = torch.tensor([0.0, 0.0, reach + float(-vertices[..., 2].min())])
-    points = keypoint_regressor(body, "coco17")(joints, vertices) + away
-    return (joints + away).numpy(), points.double().numpy()
-
-
-def errors(results: list[FitResult], truth: np.ndarray) -> tuple[float, float, float]:
-    """MPJPE, PA-MPJPE (mm) and acceleration error (mm a frame squared) of one clip."""
-    joints = np.stack([r.joints for r in results])
-    plain, aligned = joint_errors(joints, truth).mean(1)
-    apart = _acceleration(joints) - _acceleration(truth)
-    return float(plain), float(aligned), 1e3 * float(np.linalg.norm(apart, axis=-1).mean())
-
-
-def _acceleration(joints: np.ndarray) -> np.ndarray:
-    """About the pelvis. (T, 24, 3) -> (T - 2, 22, 3)."""
-    return np.diff((joints - joints[:, :1])[:, list(METRIC_JOINTS)], 2, axis=0)
-
-
-def scaled(scale: float) -> SequenceConfig:
-    """The usual smoothness with all deviations scaled."""
-    usual = vars(SmoothWeights())
-    return SequenceConfig(smooth=SmoothWeights(**{k: v * scale for k, v in usual.items()}))
-
-
-def best_scale(trial: list[Clip]) -> float:
-    """The scale of the lowest MPJPE on validation clips."""
-    means = {}
-    for scale in SCALES:
-        way = partial(fit_sequence, losses=("ka",), device="cpu", config=scaled(scale))
-        means[scale] = np.mean([errors(way(c.people), c.joints)[0] for c in trial])
-    text = ", ".join(f"{s}: {v:.1f} mm" for s, v in means.items())
-    print(f"validation MPJPE by scale of the deviations: {text}")
-    return min(SCALES, key=lambda scale: means[scale])
+    def of(self, motion: Motion, checkout: Path, name: str, whole: bool) -> Fitted:
+        """Somebody's frames, as one sequence or each by itself."""
+        task = {"people": [p.to_json() for p in motion.people], "whole": whole}
+        mark = hashlib.sha256(json.dumps([name, task]).encode()).hexdigest()[:16]
+        kept = self.folder / f"{mark}.json"
+        if not kept.exists():
+            if checkout not in self._versions:
+                self._versions[checkout] = Version(checkout, WORKER, threads=self._threads)
+            kept.write_text(json.dumps(self._versions[checkout].ask(task)))
+        answer = json.loads(kept.read_text())
+        per_frame = 1e3 * answer["seconds"] / len(motion.people)
+        self.seconds.setdefault(name, []).append(per_frame)
+        parameters = {k: np.array(v) for k, v in answer["parameters"].items()}
+        return Fitted.of(parameters, (np.array(answer["gravity"]), answer["floor"]))
 
 
 def run(options: BenchSequence) -> dict[str, float]:
-    """Prints the table; the smoothness is picked on validation clips."""
-    torch.set_num_threads(options.threads)
-    best = best_scale(load_clips("validation_clips.npz", options.noise, options.seed + 1))
-    clips = load_clips("heldout_clips.npz", options.noise, options.seed)
-    print(
-        f"{len(clips)} held-out clips of {FRAMES} frames, {options.noise} px noise, "
-        f"{options.threads} thread(s)"
-    )
-    print(
-        f"{'':>15} {'MPJPE mm':>20} {'vs frames':>23} {'PA mm':>7} {'acceleration mm':>20} "
-        f"{'vs frames':>23} {'ms a frame':>10}"
-    )
-    usual = {"losses": ("ka",), "device": "cpu"}
-    ways: dict[str, Callable[[list[Observation]], list[FitResult]]] = {
-        BASE: partial(fit, **usual),
-        "one shape": partial(fit, shared_betas=True, **usual),
-        "sequence": partial(fit_sequence, config=scaled(best), **usual),
+    """Prints the tables; returns this version's means."""
+    fits = Fits(options)
+    alone = partial(fits.of, checkout=ENGINE.parent, name="frame by frame", whole=False)
+    trial = load_motions("validation_motions.npz", Seen(options.noise, options.seed + 1))
+    euro, polynomial = _best(trial, alone)
+    ways: Ways = {
+        "frame by frame": alone,
+        "One Euro": lambda m: _calm(alone(m), partial(one_euro, cutoff=euro[0], beta=euro[1])),
+        "Savitzky-Golay": lambda m: _calm(
+            alone(m), partial(savitzky_golay, window=polynomial[0], order=polynomial[1])
+        ),
     }
-    answer, base = {}, None
-    for name, way in ways.items():
-        started = time.perf_counter()
-        table = np.array([errors(way(clip.people), clip.joints) for clip in clips])
-        ms = 1e3 * (time.perf_counter() - started) / (FRAMES * len(clips))
-        print_row(name, table, base, ms)
-        base = table if base is None else base
-        answer |= {f"{name} mpjpe": float(table[:, 0].mean())}
-        answer |= {f"{name} acceleration": float(table[:, 2].mean())}
-    return answer
+    if options.old is not None:
+        ways["old sequence"] = partial(
+            fits.of, checkout=options.old, name=f"old {options.old}", whole=True
+        )
+    name = f"sequence {_version()}"
+    ways["sequence"] = partial(fits.of, checkout=ENGINE.parent, name=name, whole=True)
+    motions = load_motions("heldout_motions.npz", Seen(options.noise, options.seed))
+    rows = {way: _table(call, motions, way) for way, call in ways.items()}
+    _print(rows, motions, fits)
+    return dict(zip(MEASURES, np.nanmean(rows["sequence"], axis=0).tolist(), strict=True))
 
 
-def print_row(name: str, table: np.ndarray, base: np.ndarray | None, ms: float) -> None:
-    """Errors of every clip (N, 3), and their paired differences from the base's."""
-    clip = np.arange(len(table))
-    plain, jitter = (interval(table[:, k], clip) for k in (0, 2))
-    versus = ["" if base is None else interval(table[:, k] - base[:, k], clip) for k in (0, 2)]
-    print(
-        f"{name:>15} {plain:>20} {versus[0]:>23} {table[:, 1].mean():>7.1f} {jitter:>20} "
-        f"{versus[1]:>23} {ms:>10.0f}",
-        flush=True,
+def _version() -> str:
+    """Of the code that fits sequences, so that kept fits of another are not taken for its own."""
+    files = sorted((ENGINE / "kinflow").glob("fitting/**/*.py")) + sorted(
+        (ENGINE / "kinflow").glob("core/**/*.py")
     )
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:12]
+
+
+def _table(call: Callable[[Motion], Fitted], motions: list[Motion], way: str) -> np.ndarray:
+    """MEASURES of every motion (N, 8)."""
+    found = [errors(call(motion), motion) for motion in counted(motions, way, "motions")]
+    return np.array([[one[name] for name in MEASURES] for one in found])
+
+
+def _calm(frames: Fitted, way: Callable[[np.ndarray], np.ndarray]) -> Fitted:
+    return Fitted.of(smoothed(frames.parameters, way), (frames.gravity, frames.floor))
+
+
+def _best(trial: list[Motion], alone: Callable[[Motion], Fitted]) -> tuple[tuple, tuple]:
+    """The rivals' constants of the least mean MPJPE on validation motions."""
+    frames = [alone(m) for m in trial]
+    chosen = []
+    for way, grid, names in (
+        (one_euro, ONE_EURO, ("cutoff", "beta")),
+        (savitzky_golay, SAVITZKY, ("window", "order")),
+    ):
+        means = {}
+        for constants in grid:
+            call = partial(way, **dict(zip(names, constants, strict=True)))
+            found = [errors(_calm(f, call), m) for f, m in zip(frames, trial, strict=True)]
+            means[constants] = np.mean([[e["mpjpe"], e["skate"]] for e in found], axis=0)
+        said = ", ".join(f"{c}: {v[0]:.1f} mm, skate {v[1]:.1f}" for c, v in means.items())
+        print(f"validation, {way.__name__}: {said}")
+        chosen.append(min(grid, key=lambda c: means[c][0]))
+    return chosen[0], chosen[1]
+
+
+def _print(rows: dict[str, np.ndarray], motions: list[Motion], fits: Fits) -> None:
+    frames = sum(len(m.people) for m in motions)
+    clip = np.arange(len(motions))
+    print(f"{len(motions)} held-out motions, {frames} frames; {', '.join(MEASURES)}: {UNITS}")
+    truth = np.array([_standing(m) for m in motions])
+    print(
+        f"the truth itself: skate {np.nanmean(truth[:, 0]):.1f}, sinking {truth[:, 1].mean():.1f}"
+    )
+    for way, table in rows.items():
+        cells = []
+        for name in SHOWN:
+            column = table[:, MEASURES.index(name)]
+            known = np.isfinite(column)
+            scale = 100 if name == "f1" else 1
+            cells.append(f"{name} {interval(scale * column[known], clip[known])}")
+        key = next((k for k in fits.seconds if k.startswith(way.split()[0])), "")
+        speed = f", {np.median(fits.seconds[key]):.0f} ms a frame" if key in fits.seconds else ""
+        print(f"{way:>15}: {', '.join(cells)}{speed}", flush=True)
+    for kind in dict.fromkeys(m.kind for m in motions):
+        which = np.array([m.kind == kind for m in motions])
+        print(f"  {kind}: ", end="")
+        for way in ("frame by frame", *[w for w in rows if w.endswith("sequence")]):
+            means = dict(zip(MEASURES, np.nanmean(rows[way][which], axis=0), strict=True))
+            print(f"{way}: {means['mpjpe']:.0f} mm, skate {means['skate']:.1f}; ", end="")
+        print()
+
+
+def _standing(motion: Motion) -> tuple[float, float]:
+    """Skate and sinking of the truth, mm."""
+    steps = np.linalg.norm(np.diff(motion.soles, axis=0), axis=-1)[motion.stands]
+    below = (motion.soles @ motion.gravity).max(1) - motion.floor
+    skate = 1e3 * float(steps.mean()) if steps.size else float("nan")
+    return skate, 1e3 * float(np.maximum(below, 0).mean())

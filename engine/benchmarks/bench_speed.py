@@ -18,6 +18,7 @@ import torch
 from kinflow import FitResult, Observation, fit
 from kinflow.commands.bench import BenchSpeed
 from kinflow.fitting.config import FitConfig
+from kinflow.terminal import counted
 
 from .baselines import load_baselines
 from .synthetic import Truths, make_people
@@ -37,7 +38,7 @@ class Stopwatch:
     def run(self, name: str, people: list[Observation], call: Callable[[Observation], Any]) -> list:
         """Calls for everybody by themselves; prints the row. -> the results."""
         times, results = [], []
-        for person in people:
+        for person in counted(people, name, "photos"):
             started = time.perf_counter()
             results.append(call(person))
             times.append(time.perf_counter() - started)

@@ -23,6 +23,7 @@ from kinflow.core.skeleton import METRIC_JOINTS
 from kinflow.errors import InvalidInputError
 from kinflow.mocap.augment import HAND_NOISE
 from kinflow.priors.arrays import SHIPPED, PriorArrays, load_prior_arrays
+from kinflow.terminal import counted
 from kinflow.training.data import clip_interval
 
 from .baselines import load_baselines
@@ -136,7 +137,7 @@ def best_strength(solver: Solver, name: str, validation: np.ndarray) -> Strength
 def score(solver: Solver, poses: np.ndarray, validation: np.ndarray, draws: int) -> Scores:
     """Every task with its weight from the validation poses; completions also by draws."""
     started, errors, weights, best_of = time.perf_counter(), {}, {}, []
-    for name in TASKS:
+    for name in counted(TASKS, "Solving", "tasks"):
         strength = weights[name] = best_strength(solver, name, validation)
         task = make_task(name, solver.body, poses)
         answer = solver.most_likely(task, strength, RANDOM_STARTS)

@@ -16,6 +16,7 @@ from .environment import (
     kinflow,
     venv_python,
 )
+from .lines import lines
 from .lock import lock
 from .pages import docs
 from .testing import test
@@ -58,7 +59,7 @@ def prior(arguments: list[str]) -> int:
 
 COMMANDS = {
     function.__name__: function
-    for function in (demo, test, addon, docs, bench, fuzz, prior, gallery, lock)
+    for function in (demo, test, addon, docs, bench, fuzz, prior, gallery, lock, lines)
 }
 
 

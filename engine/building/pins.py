@@ -18,6 +18,7 @@ ENGINE_PINS = (
     "platformdirs==4.14.8",
     "scipy==1.17.1",
     "tqdm==4.70.1",
+    "pygltflib==1.16.5",
     "ai-edge-litert==2.3.0",
     # the last that pip installs beyond Python 3.10: uv does not heed upper limits of Pythons
     "backports-strenum==1.2.8",
@@ -35,6 +36,11 @@ UV = "uv==0.13.9"
 RAY = "ray==2.60.0"  # for the slow tests alone
 PYTEST = "pytest==9.2.0"
 BLENDER_NEEDS = ("array-api-compat", "platformdirs")  # pure wheels that the zip carries
+# what the tests in other Blenders need beside it, to write glTF
+GLTF_NEEDS = (
+    *("pygltflib", "dataclasses-json", "deprecated", "marshmallow", "mypy-extensions"),
+    *("packaging", "typing-extensions", "typing-inspect", "wrapt"),
+)
 TEST_PINS = (
     PYTEST,
     "hypothesis==6.170.15",

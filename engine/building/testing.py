@@ -24,7 +24,7 @@ from .environment import (
     venv_python,
     venv_version,
 )
-from .pins import BLENDER_NEEDS, BPY_PYTHON, OTHER_BPY, PYTEST, RAY
+from .pins import BLENDER_NEEDS, BPY_PYTHON, GLTF_NEEDS, OTHER_BPY, PYTEST, RAY
 
 CHECKED = ("engine", "addon", "blender_tests", "docs", "build.py")
 SLOW, EVERYWHERE = "--slow", "--all-blenders"
@@ -97,7 +97,7 @@ def test_release(release: str, marker: list[str]) -> int:
     make_venv(folder)
     install_bpy(folder, release)
     ensure(folder, "pytest", PYTEST, lambda: pip(folder, "install", PYTEST))
-    names = (*BLENDER_NEEDS, "setuptools")
+    names = (*BLENDER_NEEDS, *GLTF_NEEDS, "setuptools")
     ensure(folder, "libraries", locked(*names), lambda: pip_locked(folder, "install", names))
     install_kinflow(folder)
     say(f"\n== blender_tests on bpy {release}")

@@ -86,3 +86,21 @@ def make_amass(rng: Random) -> dict[str, bytes]:
         "gender": np.array("neutral"),
     }
     return {"x.npz": npz(rng, arrays, rng.randrange(1, 3))}
+
+
+def make_motion(rng: Random) -> dict[str, bytes]:
+    """A motion in one of the kinds of .npz that are told from their names, or a .bvh."""
+    kinds = (
+        {"global_orient": np.ones((3, 3)), "body_pose": np.ones((3, 69)), "up": np.array("y")},
+        {"global_orient": np.ones((3, 3)), "body_pose": np.ones((3, 63)), "betas": np.ones(10)},
+        {
+            "pred_smpl_params/body_pose": np.tile(np.eye(3), (3, 23, 1, 1)),
+            "pred_cam_t": np.ones((3, 3)),
+        },
+        {"pose_world": np.ones((3, 72)), "trans_world": np.ones((3, 3)), "betas": np.ones((3, 10))},
+        {"poses": np.ones((3, 165)), "trans": np.ones((3, 3)), "gender": np.array("male")},
+    )
+    kind = rng.randrange(len(kinds) + 1)
+    if kind == len(kinds):
+        return {"x.bvh": damage_text(rng, _bvh()).encode("utf-8", "surrogatepass")}
+    return {"x.npz": npz(rng, dict(kinds[kind]), rng.randrange(1, 3))}

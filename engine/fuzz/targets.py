@@ -10,7 +10,9 @@ from random import Random
 from PIL import Image
 
 from kinflow.bodies.files import load_body_arrays
-from kinflow.mocap import read_amass, read_amc, read_bvh
+from kinflow.formats import read_motion
+from kinflow.formats.amass import read_amass
+from kinflow.mocap import read_amc, read_bvh
 from kinflow.perception.formats import read_observations, read_part_map
 from kinflow.perception.models import read_card
 
@@ -23,7 +25,7 @@ from .bodies import (
     read_fit,
     read_prior,
 )
-from .motion import make_amass, make_amc, make_bvh
+from .motion import make_amass, make_amc, make_bvh, make_motion
 from .photos import (
     make_card,
     make_keypoints,
@@ -67,6 +69,7 @@ TARGETS = {
     "bvh": Target(make_bvh, _reader(read_bvh, "x.bvh", "x.bvh.gz")),
     "amc": Target(make_amc, _reader(read_amc, "x.amc", "x.asf")),
     "amass": Target(make_amass, _reader(read_amass, "x.npz")),
+    "motion": Target(make_motion, _reader(read_motion, "x.npz", "x.bvh")),
     "photo": Target(make_photo, read_photos),
     "part-map": Target(make_part_map, _reader(read_part_map, "x.png")),
     "keypoints": Target(make_keypoints, _reader(read_observations, "x.json")),

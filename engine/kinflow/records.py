@@ -17,6 +17,7 @@ from .observations import KEYPOINT_SETS, Camera, NumpyArray, Observation, has_sh
 from .userfiles import MALFORMED, read_npz, replacing
 
 __all__ = [
+    "CONTACT_NAMES",
     "FITTED",
     "KEYPOINT_SETS",
     "Camera",
@@ -28,11 +29,14 @@ __all__ = [
     "PriorId",
     "pinhole",
 ]
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 MAX_RESULT_MB = 256
-FITTED = ("converged", "max_iterations")
-"""Statuses of a fit that can be shown."""
+FITTED = ("converged", "max_iterations", "filled")
+"""Statuses of a fit that can be shown; "filled": a frame of a clip that follows those beside it."""
 STATUSES = (*FITTED, "too_few_keypoints", "failed")
+_ENDS = ("heel", "ball", "hand", "knee")
+CONTACT_NAMES = (*(f"{side}_{end}" for side in ("left", "right") for end in _ENDS), "seat")
+"""What may touch the floor in a clip."""
 
 
 class PriorId(NamedTuple):
@@ -81,6 +85,9 @@ class FitResult(Parameters):
     camera was held, so it was taken as level. pitch_range: the camera's pitch in degrees (above 0
     it looks up) lies between these in nine cases of ten; None where it is stated or assumed.
     All people of a photo have the same of these.
+
+    contacts: how likely each of CONTACT_NAMES touches the floor, 0 to 1, in a frame of a clip;
+    empty (0,) without a clip or a floor.
     """
 
     camera: Camera
@@ -104,6 +111,7 @@ class FitResult(Parameters):
     floor: float | None = None
     camera_assumed: bool = True
     pitch_range: tuple[float, float] | None = None
+    contacts: NumpyArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .npz without pickles. Raises AssetError where it cannot be written."""
@@ -137,10 +145,12 @@ class FitResult(Parameters):
         }
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> FitResult:
-        """Reads what `save` wrote. Raises AssetError naming what is wrong; never unpickles."""
+    def load(path: str | os.PathLike[str] | bytes) -> FitResult:
+        """Reads what `save` wrote, or the bytes of `to_npz`; never unpickles. Raises AssetError
+        naming what is wrong."""
         again = "Give a .npz that kinflow wrote, or fit again."
         arrays = read_npz(path, MAX_RESULT_MB, None, again)
+        path = "A fit" if isinstance(path, bytes) else path
         try:
             header = json.loads(bytes(arrays.pop("header")))
             if header["kinflow_kind"] != "fit" or header["format_version"] != RESULT_VERSION:
@@ -191,7 +201,8 @@ class FitResult(Parameters):
 
 _OPTIONAL = ("part_iou", "mask_iou", "unusual", "floor")
 _HYPOTHESIS_ARRAYS = ("global_orient", "body_pose", "betas", "transl", "z", "joints")
-_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", "keypoint_errors_px", "gravity")
+_OF_FRAME = ("keypoint_errors_px", "gravity", "contacts")
+_RESULT_ARRAYS = (*_HYPOTHESIS_ARRAYS, "vertices", "faces", *_OF_FRAME)
 
 
 def _shaped(array: NumpyArray, name: str) -> NumpyArray:

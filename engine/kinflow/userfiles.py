@@ -25,8 +25,9 @@ MAX_LINE, MAX_LINES = 1 << 20, 5_000_000
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a file whose container is whole and whose contents are wrong makes its reader raise."""
 _MB = 1 << 20
+_NUMBERS, _TEXT = "biuf", "US"
 _NUMPY_HEADER = re.compile(
-    r"\{'descr': '([<>|=]?[biuf?]\d{0,2})', 'fortran_order': (True|False), "
+    r"\{'descr': '([<>|=]?[biuf?]\d{0,2}|[<>|=]?[US]\d{1,4})', 'fortran_order': (True|False), "
     r"'shape': \(([\d, ]*)\),? ?\}\s*"
 )
 _WHY = {
@@ -138,11 +139,15 @@ def numbered_lines(raw: bytes, path: str | os.PathLike) -> Iterator[tuple[int, s
 
 
 def array_of(
-    data: bytes | memoryview, dtype: str | np.dtype, shape: tuple[int, ...], fortran: bool = False
+    data: bytes | memoryview,
+    dtype: str | np.dtype,
+    shape: tuple[int, ...],
+    fortran: bool = False,
+    kinds: str = _NUMBERS,
 ) -> np.ndarray:
-    """A read-only array of numbers whose bytes are all there. Raises ValueError."""
+    """A read-only array whose bytes are all there. Raises ValueError."""
     kind = np.dtype(dtype)
-    if kind.kind not in "biuf" or len(shape) > 8 or min(shape, default=0) < 0:
+    if kind.kind not in kinds or len(shape) > 8 or min(shape, default=0) < 0:
         raise ValueError("an array of an unexpected kind")
     # one dimension of 0 must not hide another that overflows
     if max(shape, default=0) > 1 << 40 or math.prod(shape) * kind.itemsize != len(data):
@@ -150,17 +155,34 @@ def array_of(
     return np.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C")
 
 
-def read_npz(
-    path: str | os.PathLike, default_mb: int, names: Collection[str] | None, hint: str
-) -> dict[str, np.ndarray]:
-    """Read-only arrays of numbers of an .npz, by name; only `names` where they are stated.
-
-    Arrays of Python objects (pickles), of text and of records are left out and never opened.
-    Raises AssetError.
-    """
-    result = {}
+def npz_names(path: str | os.PathLike, hint: str) -> list[str]:
+    """Names of the arrays of an .npz. Raises AssetError."""
     with (
         open_regular(path, hint=hint) as stream,
+        parsing(path, hint, kind=".npz"),
+        zipfile.ZipFile(stream) as archive,
+    ):
+        return [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+
+
+def read_npz(
+    path: str | os.PathLike | bytes,
+    default_mb: int,
+    names: Collection[str] | None,
+    hint: str,
+    text: Collection[str] = (),
+) -> dict[str, np.ndarray]:
+    """Read-only arrays of numbers of an .npz (a path, or what stands in one), by name; only `names`
+    where they are stated.
+
+    Arrays of Python objects (pickles), of records, and of text whose name is not in `text` are left
+    out and never opened. Raises AssetError.
+    """
+    result = {}
+    file = io.BytesIO(path) if isinstance(path, bytes) else open_regular(path, hint=hint)
+    path = "A fit" if isinstance(path, bytes) else path
+    with (
+        file as stream,
         parsing(path, hint, kind=".npz"),
         zipfile.ZipFile(stream) as archive,
     ):
@@ -170,15 +192,16 @@ def read_npz(
         check_size(sum(m.file_size for m in fields.values()), default_mb, f"{path}, unpacked,")
         for name, member in fields.items():
             with parsing(f"{path}: field '{name}'", hint):
-                array = _member(archive, member)
+                array = _member(archive, member, name in text)
             if array is not None:
                 result[name] = array
     return result
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray | None:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, text: bool) -> np.ndarray | None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("compressed in a way that numpy does not use")
+    kinds = _NUMBERS + _TEXT if text else _NUMBERS
     with archive.open(member) as stream:
         start = stream.read(8)
         if start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
@@ -186,10 +209,10 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray | N
         length = int.from_bytes(stream.read(2 if start[6] == 1 else 4), "little")
         header = stream.read(min(length, 1 << 16)).decode("latin1")
         match = _NUMPY_HEADER.fullmatch(header)
-        if match is None:
+        if match is None or (not text and match[1].strip("<>|=")[0] in _TEXT):
             if not header.startswith("{'descr': "):
                 raise ValueError("its header is none of numpy")
             return None
         dtype, fortran, shape = match.groups()
         sizes = tuple(int(n) for n in shape.split(",") if n.strip())
-        return array_of(stream.read(), dtype, sizes, fortran == "True")
+        return array_of(stream.read(), dtype, sizes, fortran == "True", kinds)

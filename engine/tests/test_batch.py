@@ -59,13 +59,21 @@ def test_a_broken_photo_is_a_row_of_the_report_and_not_the_end(whole):
 def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bytes(crowd, whole, tmp_path):
     sources = list_sources(*crowd)
     with pytest.raises(CancelledError):
-        # in the second unit: the first has eight of the twelve photos
-        run(sources, tmp_path, QUICK, workers=1, progress=lambda share, text: share < 8.5 / 12)
+        # asked to stop from the first photo on, the run ends with the first unit of eight
+        run(sources, tmp_path, QUICK, workers=1, progress=lambda share, text: False)
     assert len(list(tmp_path.glob("*.npz"))) == 7
     (tmp_path / "03.0.npz.journal-unfinished").write_bytes(b"half")
     outcome = run(sources, tmp_path, QUICK, workers=1)
     assert outcome.done == 12 and digest(tmp_path) == digest(whole)
     assert run(sources, tmp_path, QUICK, workers=1).done == 0
+
+
+def test_progress_is_told_at_the_start_and_photo_by_photo(crowd, tmp_path):
+    sources = list_sources(crowd[0][:4], crowd[1][:4])
+    shares: list[float] = []
+    run(sources, tmp_path, QUICK, progress=lambda share, text: shares.append(share))
+    # photos of a unit as they are looked at, and the unit when it is done
+    assert shares == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_other_settings_are_refused_and_restart_begins_again(crowd, whole, tmp_path):

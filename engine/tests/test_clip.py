@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from kinflow import KinflowError, Observation
 from kinflow.batch.clip import run_clip
 from kinflow.batch.sources import list_sources
 from kinflow.batch.work import Settings
+from kinflow.fitting.sequence import SequenceConfig, fit_windows
 from kinflow.perception.formats import read_observations
 
 SETTINGS = Settings(losses=("ka",), overlay=False, start="rotations")
@@ -46,10 +48,41 @@ def test_a_clip_is_done_once_and_leaves_nothing_of_who_is_gone(frames, tmp_path)
     frames[3].with_suffix(".json").write_text("[]")
     frames[0].touch()
     again = run_clip(sources, out, SETTINGS)
-    assert _results(out) == [f"{frame.stem}.0.npz" for frame in frames if frame != frames[3]]
-    assert list(again.failed) == [str(frames[3])] and again.people == 6
+    assert _results(out) == [f"{frame.stem}.0.npz" for frame in frames]
+    assert not again.failed and again.people == 7
     with open(out / "report.csv", newline="", encoding="utf-8") as stream:
-        assert [row["status"] for row in csv.DictReader(stream)].count("failed") == 1
+        rows = list(csv.DictReader(stream))
+    assert [row["status"] for row in rows].index("filled") == 3 and "Not seen" in rows[3]["message"]
+    assert not (out / "clip.sqlite").exists()
+
+
+class Killed(BaseException):
+    """As a kill: nothing catches it."""
+
+
+def test_a_clip_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(
+    frames, tmp_path, monkeypatch
+):
+    sources, looked = list_sources(frames), []
+    one, two = tmp_path / "whole", tmp_path / "cut"
+    windows = partial(fit_windows, config=SequenceConfig(window=4, tail=1))
+    monkeypatch.setattr("kinflow.batch.clip.fit_windows", windows)
+    run_clip(sources, one, SETTINGS)
+
+    def until(stop: float, share: float, text: str) -> None:
+        looked.append(text)
+        if share > stop:
+            raise Killed
+
+    for stop in (0.3, 0.95):
+        with pytest.raises(Killed):
+            run_clip(sources, two, SETTINGS, partial(until, stop))
+    last = [text for text in looked if text.startswith("frame ")]
+    assert len(last) == len(frames) + 1  # each once, and the one at which it was stopped
+    run_clip(sources, two, SETTINGS)
+    assert {p.name: p.read_bytes() for p in one.glob("*.npz")} == {
+        p.name: p.read_bytes() for p in two.glob("*.npz")
+    }
 
 
 def test_a_clip_of_nobody_is_a_sentence(frames, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -15,6 +16,8 @@ from crowd import make_crowd
 import kinflow
 from kinflow.cli import main
 from kinflow.commands import table
+from kinflow.terminal import counted
+from kinflow.training.synthetic import Crowd, make_people
 
 KINFLOW = [sys.executable, "-m", "kinflow.cli"]
 
@@ -58,6 +61,7 @@ def test_version_is_told(capsys):
     [
         (["fti"], "kinflow fit?"),
         (["prior", "smaple"], "kinflow prior sample?"),
+        (["sample"], "kinflow prior sample?"),
         (["fit", "--sarch", "quick", "a.jpg"], "--search?"),
         (["fit", "--no-ovrlay", "a.jpg"], "--no-overlay?"),
         (["train", "regressor", "--weak.stps", "2"], "--weak.steps?"),
@@ -94,6 +98,13 @@ def test_a_mistyped_path_ends_before_anything_starts_and_names_the_like(words, t
     assert f"There is no file {tmp_path}/00.pgn. Did you mean {tmp_path}/00.png?" in captured.err
     assert len(captured.err.splitlines()) == 1
     assert json.loads(captured.out)["error"]["code"] == "invalid_input"
+
+
+def test_an_overlay_of_no_fit_is_refused_and_writes_nothing(tmp_path, capsys):
+    photos, _ = make_crowd(tmp_path, 1)
+    assert main(["overlay", str(photos[0]), "--out", str(tmp_path / "o.png")]) == 2
+    assert "No fit was given" in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()
 
 
 def test_a_mistyped_folder_is_named_too(tmp_path, capsys):
@@ -163,6 +174,27 @@ def test_a_terminal_shows_rate_and_time_left(tmp_path):
     assert "0/2" in shown and "photos/s" in shown and " left" in shown
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_overlay_has_a_bar(tmp_path, monkeypatch):
+    words = [*_fit_words(tmp_path, 1), "--no-sheet"]
+    assert main(words) == 0
+    monkeypatch.setattr("sys.stderr", terminal := _Terminal())
+    assert main(["overlay", words[1], str(tmp_path / "o/00.0.npz"), "--out", words[1]]) == 0
+    assert "Drawing 0/1 people |" in terminal.getvalue()
+
+
+def test_trainings_have_a_bar(body, monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := _Terminal())
+    make_people(body, Crowd(2))
+    assert "Drawing people 0/2 people |" in terminal.getvalue()
+    assert list(counted(range(2), "Training", "steps")) == [0, 1]
+    assert "Training 0/2 steps |" in terminal.getvalue()
+
+
 def test_a_pipe_gets_what_was_written_and_where_and_no_bar(tmp_path, capsys):
     assert main(_fit_words(tmp_path, 2)) == 0
     errors = capsys.readouterr().err
@@ -194,3 +226,10 @@ def test_sample_and_overlay_say_what_they_wrote(tmp_path, capsys):
     words = [str(tmp_path / "00.png"), str(tmp_path / "o" / "00.0.npz"), "--out", str(drawn)]
     assert main(["overlay", *words]) == 0
     assert f"Written: {drawn}" in capsys.readouterr().err and drawn.is_file()
+
+
+@pytest.mark.parametrize("command", ["fit", "convert", "pose", "observe", "body info"])
+def test_help_does_not_call_nothing_a_default(command, capsys):
+    assert main([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "default: None" not in shown and "default: )" not in shown

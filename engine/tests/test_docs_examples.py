@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,8 @@ import pytest
 from kinflow.commands import table
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("README.md", "engine/README.md", "addon/README.md", "docs/command-line.md")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
-
-
-def blocks(name: str, language: str) -> list[str]:
-    """Code of one language in a page."""
-    text = (ROOT / name).read_text("utf-8")
-    return [code for kind, code in BLOCK.findall(text) if kind == language]
+sys.path.insert(0, str(ROOT / "engine"))
+from building.lines import GUIDES, Line, blocks, lines_of, without_unreached_index  # noqa: E402
 
 
 def run_example(code: str, page: str, names: dict) -> int:
@@ -64,9 +59,9 @@ def command_lines() -> list[tuple[str, list[str]]]:
     """Every `kinflow ...` line of the guides, as words."""
     found = []
     for page in GUIDES:
-        for line in "\n".join(blocks(page, "")).splitlines():
-            for part in line.split("&&"):
-                words = shlex.split(part, comments=True)
+        for line in lines_of(page):
+            for part in line.text.split("&&"):
+                words = shlex.split(part.partition(" > ")[0], comments=True)
                 if words[:1] == ["kinflow"]:
                     found.append((page, words[1:]))
     return found
@@ -76,3 +71,20 @@ def command_lines() -> list[tuple[str, list[str]]]:
 def test_every_command_of_the_guides_has_options_that_exist(page, words, monkeypatch):
     monkeypatch.setattr(table, "_run", lambda command, entry: 0)
     assert table.call(words) == 0, page
+
+
+def test_every_line_of_a_page_is_run_but_those_that_say_why_not(tmp_path):
+    text = "```\nkinflow doctor  # all\n\n# not run here: no index\nuv pip\n# note\nls\n```\n"
+    text += "```python\nx\n```\n"
+    (tmp_path / "page.md").write_text(text)
+    assert list(lines_of("page.md", tmp_path)) == [
+        Line("page.md", "kinflow doctor  # all"),
+        Line("page.md", "uv pip", "no index"),
+        Line("page.md", "ls"),
+    ]
+
+
+def test_an_index_that_is_not_reached_is_left_out_of_its_line(capsys):
+    line = "pip install . --extra-index-url https://nowhere.invalid/whl/cpu && kinflow setup"
+    assert without_unreached_index(line) == "pip install . && kinflow setup"
+    assert "nowhere.invalid is not reached" in capsys.readouterr().out

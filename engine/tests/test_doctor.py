@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +129,12 @@ def test_setup_asks_somebody_at_a_terminal(answer, changed, noted, monkeypatch):
     monkeypatch.setattr(system.sys.stderr, "isatty", lambda: True)
     assert main(["setup", "--json"]) == 0
     assert (_noted() == sys.executable) is changed
+
+
+def test_another_name_of_this_python_is_no_other_installation(noted):
+    engine_note().write_text(json.dumps({"python": str(Path(sys.executable).with_name("python3"))}))
+    assert main(["setup"]) == 0
+    assert _noted() == sys.executable
 
 
 def test_setup_replaces_an_engine_that_is_gone(noted):

@@ -17,7 +17,9 @@ from test_mocap import ASF, write_bvh
 
 from kinflow.bodies.smpl_files import read_smpl
 from kinflow.errors import AssetError, InvalidInputError, KinflowError, PhotoError
-from kinflow.mocap import read_amass, read_amc, read_bvh
+from kinflow.formats import read_motion
+from kinflow.formats.amass import read_amass
+from kinflow.mocap import read_amc, read_bvh
 from kinflow.perception import photos
 from kinflow.perception.formats import read_observations, read_part_map, write_observations
 from kinflow.perception.photos import read_photo, write_upright
@@ -32,6 +34,7 @@ READERS = {
     "bvh": (read_bvh, "x.bvh"),
     "bvh.gz": (read_bvh, "x.bvh.gz"),
     "amass": (read_amass, "x.npz"),
+    "motion": (read_motion, "x.npz"),
     "tensors": (read_tensors, "x.safetensors"),
     "body": (read_smpl, "x.pkl"),
     "fit": (FitResult.load, "x.npz"),

@@ -9,7 +9,7 @@ from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.rotations import axis_angle_to_matrix, euler_to_matrix
 from kinflow.core.skeleton import JOINT_INDEX
 from kinflow.errors import AssetError, InvalidInputError
-from kinflow.mocap import mirror_pose, read_amass, read_amc, read_bvh
+from kinflow.mocap import mirror_pose, read_amc, read_bvh
 from kinflow.mocap.shoulders import share_shoulder_motion
 
 
@@ -130,32 +130,6 @@ def test_no_bytes_break_the_bvh_reader_otherwise(tmp_path, junk, place):
     path.write_bytes(raw[:place] + junk + raw[place + len(junk) :])
     with contextlib.suppress(AssetError, InvalidInputError):
         read_bvh(path)
-
-
-def test_amass_is_turned_to_y_up(tmp_path):
-    poses = np.zeros((3, 156))
-    poses[:, :3] = [np.pi / 2, 0, 0]  # AMASS: an upright person is turned a quarter about x
-    poses[1, 3 * JOINT_INDEX["left_knee"]] = 0.7
-    np.savez(
-        tmp_path / "a.npz",
-        poses=poses,
-        trans=np.tile([0.0, 0.0, 1.0], (3, 1)),
-        mocap_framerate=60.0,
-    )
-    clip = read_amass(tmp_path / "a.npz")
-    assert np.allclose(clip.global_orient[0], np.eye(3), atol=1e-6)
-    assert np.allclose(clip.transl[0], [0, 1, 0])
-    assert np.allclose(
-        clip.body_pose[1, JOINT_INDEX["left_knee"] - 1],
-        axis_angle_to_matrix(xp, np.array([0.7, 0, 0])),
-        atol=1e-6,
-    )
-
-
-def test_amass_of_wrong_shape_names_the_field(tmp_path):
-    np.savez(tmp_path / "a.npz", poses=np.zeros((3, 10)))
-    with pytest.raises(AssetError, match="poses"):
-        read_amass(tmp_path / "a.npz")
 
 
 ASF = (

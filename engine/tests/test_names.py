@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from systems import posix
 
 from kinflow import KinflowError
 from kinflow.batch.journal import Journal
-from kinflow.batch.sources import list_sources
+from kinflow.batch.sources import list_sources, read_frames
 from kinflow.batch.work import Finished
 
 
@@ -49,6 +51,25 @@ def test_no_two_photos_share_a_name_not_even_on_a_disk_that_ignores_case(tmp_pat
 def test_a_name_that_leaves_no_room_for_a_suffix_is_cut_short(tmp_path):
     (source,) = list_sources(_files(tmp_path, "\u00e9" * 120 + ".jpg"))
     assert len(os.fsencode(source.stem)) <= 200 and source.stem.startswith("\u00e9")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".wmv", "WMV2"), (".flv", "FLV1"), (".MP4", "mp4v")]
+)
+def test_videos_of_other_endings_are_frames_too(tmp_path, suffix, codec):
+    path = tmp_path / f"v{suffix}"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 25, (64, 48))
+    for grey in (0, 90, 180):
+        writer.write(np.full((48, 64, 3), grey, np.uint8))
+    writer.release()
+    sources = list_sources([path])
+    assert [source.frame for source in sources] == [0, 1, 2]
+    assert all(image.shape == (48, 64, 3) for image in read_frames(sources))
+
+
+def test_folders_show_the_photos_of_phones(tmp_path):
+    _files(tmp_path, "a/1.HEIC", "a/2.avif", "a/3.heif", "a/4.jpg", "a/5.pdf")
+    assert _stems(list_sources([tmp_path / "a"])) == ["1", "2", "3", "4"]
 
 
 def test_one_photo_under_two_paths_is_one_photo(tmp_path, monkeypatch):

@@ -56,6 +56,7 @@ def test_keypoints_are_fitted_where_torch_cannot_be_imported(tmp_path):
         "bodies.tables",
         "bodies.keypoints",
         "posing",
+        "formats",
         "priors.arrays",
         "priors.axes",
         "fitting.fit",

@@ -17,8 +17,6 @@ from kinflow.core.rotations import axis_angle_to_matrix, geodesic_angle
 from kinflow.core.skeleton import JOINT_INDEX, PARENTS
 from kinflow.errors import InvalidInputError
 from kinflow.mocap import read_bvh
-from kinflow.mocap.bvh_writer import write_bvh
-from kinflow.mocap.clip import Clip
 from kinflow.posing import Floor, Pose, Pull, feet_on_floor, standing
 from kinflow.posing.rig import rig_of
 from kinflow.priors.arrays import load_prior_arrays
@@ -229,29 +227,6 @@ def test_another_prior_poses_too(start):
     assert len(result.z) == load_prior_arrays("light-aa").dim and result.reached[0] < 1e-3
 
 
-def test_a_bvh_is_read_as_it_was_written(tmp_path):
-    random = np.random.default_rng(0)
-    turns = axis_angle_to_matrix(xp, random.normal(size=(4, 24, 3)))
-    clip = Clip("four", 24.0, turns[:, 0], turns[:, 1:], random.normal(size=(4, 3)))
-    write_bvh(tmp_path / "four.bvh", clip, BODY.J_template)
-    again = read_bvh(tmp_path / "four.bvh")
-    np.testing.assert_allclose(again.body_pose, clip.body_pose, atol=1e-6)
-    np.testing.assert_allclose(again.global_orient, clip.global_orient, atol=1e-6)
-    np.testing.assert_allclose(again.transl, clip.transl, atol=1e-6)
-    assert again.fps == pytest.approx(24, rel=1e-6)
-
-
-def test_a_bvh_of_right_angles_is_read_as_it_was_written(tmp_path):
-    turns = axis_angle_to_matrix(xp, np.tile([np.pi / 2, 0.0, 0.0], (1, 24, 1)))
-    turns = turns @ axis_angle_to_matrix(xp, np.tile([0.0, 0.4, 0.0], (1, 24, 1)))
-    write_bvh(
-        tmp_path / "one.bvh",
-        Clip("one", 30.0, turns[:, 0], turns[:, 1:], np.zeros((1, 3))),
-        BODY.J_template,
-    )
-    np.testing.assert_allclose(read_bvh(tmp_path / "one.bvh").body_pose, turns[:, 1:], atol=1e-5)
-
-
 def test_the_command_writes_the_pose_in_three_forms(tmp_path, capsys):
     files = [str(tmp_path / f"pose{suffix}") for suffix in (".npz", ".obj", ".bvh")]
     words = ["pose", "--effector", "left_wrist=0.3,1.2,0.4", "--look", "head=0.3,1.2,0.4"]
@@ -298,3 +273,10 @@ def test_the_command_goes_on_from_a_fit_stood_upright(tmp_path):
 def test_the_command_says_what_it_does_not_understand(words, capsys):
     assert main(["pose", *words]) == 1
     assert KinflowError.__name__ not in capsys.readouterr().err
+
+
+def test_a_joint_that_is_not_there_leads_to_those_that_may_be_meant(capsys):
+    assert main(["pose", "--effector", "hand=0,1,0"]) == 1
+    assert "Did you mean left_hand or right_hand?" in capsys.readouterr().err
+    assert main(["pose", "--effector", "left_wirst=0,1,0"]) == 1
+    assert "Did you mean left_wrist" in capsys.readouterr().err

@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scenes import TERMS, on_a_floor, pulled, scene
+from scenes import COUNT, TERMS, on_a_floor, pulled, scene
 
 import kinflow.core.terms
+from kinflow.bodies.arrays import default_body_arrays
+from kinflow.bodies.contacts import contact_table, contacts
 from kinflow.bodies.model import torch_backend
-from kinflow.core.arrays import numpy_backend, to_numpy
-from kinflow.core.posterior import State
+from kinflow.core.arrays import numpy_backend, pick, to_numpy
+from kinflow.core.points import NUM_TURNS
+from kinflow.core.posterior import ONE_PERSON, Problem, State
+from kinflow.core.terms.contacts import Contacts, Firmness
 from kinflow.core.terms.keypoints import Keypoints
-from kinflow.core.terms.smoothness import Smoothness, SmoothWeights
+from kinflow.core.terms.smoothness import Smoothness
+from kinflow.fitting.sequence.captured import captured_scales
 
 TORCH64, NUMPY64 = torch_backend(dtype=torch.float64), numpy_backend(np.float64)
 PRIORS = ("light", "light-aa", "light-rotmat", "realnvp")
@@ -103,61 +108,104 @@ def test_single_precision_is_kept_from_state_to_step(make):
 
 def test_every_file_of_terms_is_tested_here():
     files = {p.stem for p in Path(kinflow.core.terms.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "robust"} == {*TERMS, "smoothness"} - {"mask"}
+    assert files - {"__init__", "robust"} == {*TERMS, "smoothness", "contacts"} - {"mask"}
 
 
-def motion(backend) -> tuple[Smoothness, State]:
-    """Five frames of which one is missing."""
-    from kinflow.core.arrays import numpy_namespace as np_
-    from kinflow.core.rotations import axis_angle_to_matrix
-
+def motion(backend) -> tuple[Problem, State, dict[str, Smoothness | Contacts]]:
+    """Five frames of somebody on a floor, of which one is missing, and what ties them."""
     random = np.random.default_rng(0)
-    turns = 0.4 * random.normal(size=(5, 3)).cumsum(0)
-    arrays = (
-        random.normal(size=(5, 138)),
-        axis_angle_to_matrix(np_, turns),
-        np.zeros((5, 10)),
-        random.normal(size=(5, 3)),
+    one = on_a_floor(scene(backend), backend)
+    rows = backend.asarray(np.resize(np.arange(COUNT), 5))
+    problem = replace(one.problem.pick(rows), terms=())
+    state = pick(one.state, rows)
+    way = backend.asarray(0.05 * random.normal(size=(5, 3)))
+    state = replace(state, transl=state.transl + way)
+    body = default_body_arrays()
+    table = contact_table(body, backend)
+    shares = backend.asarray(random.uniform(size=(2, 5, len(contacts(body)))))
+    times = backend.asarray(np.array([0.0, 1, 3, 4, 5]))
+    smooth = Smoothness(backend.asarray(captured_scales()), times)
+    return (
+        problem,
+        state,
+        {
+            "smoothness": smooth,
+            "contacts": Contacts(table, Firmness(0.2, 0.1, 0.3), *shares),
+        },
     )
-    frames = backend.asarray(np.array([0.0, 1, 3, 4, 5]))
-    return Smoothness(SmoothWeights(), frames), State(*map(backend.asarray, arrays))
 
 
-def test_slopes_of_the_smoothness_equal_autograd():
-    from kinflow.core.rotations import axis_angle_to_matrix
-
-    xp = TORCH64.xp
-    term, state = motion(TORCH64)
-    links = term.rows(xp, state)
-
-    def energy(z, turn, transl):
-        root = axis_angle_to_matrix(xp, turn) @ state.root
-        return term.energy(xp, State(z, root, state.betas, transl)).sum()
-
-    zero = torch.full((5, 3), 1e-9, dtype=torch.float64)
-    wanted = torch.autograd.functional.jacobian(energy, (state.z, zero, state.transl))
-    linear = torch.zeros(5, 141, dtype=torch.float64)
-    turn = torch.zeros(5, 3, dtype=torch.float64)
-    for i in range(3):
-        linear[i : i + 3] += links.coefficients[:, i, None] * links.linear / links.deviation
-        turn[i : i + 3] += (links.turn_slopes[:, i].mT @ links.turn[..., None])[..., 0]
-    torch.testing.assert_close(linear[:, :138], wanted[0])
-    torch.testing.assert_close(linear[:, 138:], wanted[2])
-    torch.testing.assert_close(turn, wanted[1], atol=1e-4, rtol=1e-5)
+def moved_by(problem, state, own, camera):
+    """By the latent, the root's turn, betas and the place (5, D + 16), gravity and floor (5, 3)."""
+    dim = state.z.shape[-1]
+    state = problem.moved(state, own[:, :dim], own[:, dim : dim + 16])
+    more = {"gravity": state.more["gravity"] + camera[:, :2]}
+    return replace(state, more=more | {"floor": state.more["floor"] + camera[:, 2:]})
 
 
-def test_the_smoothness_in_numpy_is_that_in_torch():
-    values = [to_numpy(t.energy(b.xp, s)) for b in (TORCH64, NUMPY64) for t, s in (motion(b),)]
-    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
+def columns_of(problem, posed, rows, more):
+    """Rows (T, R, WIDTH) -> by what `moved_by` moves."""
+    xp, turns = problem.xp, rows[..., :NUM_TURNS].reshape((*rows.shape[:2], -1, 3))
+    world = posed.skeleton.world
+    by_latent = problem.decoder.pull_back(xp, posed.trace, world, turns[:, :, 1:])
+    blank = torch.zeros((*rows.shape[:2], 1), dtype=torch.float64)
+    camera = more.get("gravity", torch.cat((blank, blank), -1)), more.get("floor", blank)
+    return torch.cat((by_latent, turns[:, :, 0], rows[..., NUM_TURNS:], *camera), -1)
+
+
+@pytest.mark.parametrize("name", ["smoothness", "contacts"])
+def test_what_ties_frames_gives_the_gradient_that_autograd_gives(name):
+    problem, state, ties = motion(TORCH64)
+    problem, tie = replace(problem, unknowns=ONE_PERSON), ties[name]
+    xp, posed = problem.xp, problem.posed(state)
+    links, columns = tie.links(xp, posed), 0
+    by_feature = columns_of(problem, posed, links.rows, {})
+    found = torch.zeros(5, by_feature.shape[-1], dtype=torch.float64)
+    for i in range(links.coefficients.shape[1]):
+        rows = slice(i, i + len(links.residual))
+        pull = links.coefficients[:, i, None] * links.weight * links.residual
+        found[rows] += (by_feature[rows].mT @ pull[..., None])[..., 0]
+    if name == "contacts":
+        heights = tie.rows(xp, posed)
+        columns = columns_of(problem, posed, heights.rows, heights.more)
+        found += (columns.mT @ heights.residual[..., None])[..., 0]
+
+    def energy(own, camera):
+        return tie.value(xp, problem.posed(moved_by(problem, state, own, camera))).sum()
+
+    size = state.z.shape[-1] + 16
+    still = (torch.zeros(5, size).double(), torch.zeros(5, 3).double())
+    exact = torch.cat(torch.autograd.functional.jacobian(energy, still), -1)
+    torch.testing.assert_close(found, exact, atol=1e-5 * float(exact.abs().max()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["smoothness", "contacts"])
+def test_what_ties_frames_is_the_same_in_numpy_and_torch(name):
+    values = []
+    for backend in (TORCH64, NUMPY64):
+        problem, state, ties = motion(backend)
+        posed = problem.posed(state)
+        links = ties[name].links(backend.xp, posed)
+        values.append([to_numpy(a) for a in (ties[name].value(backend.xp, posed), links.rows)])
+    for one, other in zip(*values, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
 
 
 def test_an_even_motion_costs_nothing_whatever_the_gaps():
-    term, state = motion(NUMPY64)
-    frames = term.frames[:, None]
-    even = State(
-        2.0 * frames * np.ones(138) - 1,
-        np.tile(np.eye(3), (5, 1, 1)),
-        state.betas,
-        0.1 * frames * np.ones(3),
-    )
-    assert term.energy(NUMPY64.xp, even).max() < 1e-18
+    problem, state, ties = motion(NUMPY64)
+    frames = ties["smoothness"].times[:, None]
+    first = pick(state, np.zeros(5, int))
+    even = replace(first, transl=0.1 * frames * np.ones(3))
+    assert ties["smoothness"].value(problem.xp, problem.posed(even)).max() < 1e-18
+
+
+def test_a_punch_costs_far_less_than_by_its_square():
+    problem, state, ties = motion(NUMPY64)
+    still = pick(state, np.zeros(5, int))
+    cost = []
+    for size in (0.05, 0.5):
+        way = np.zeros((5, 3))
+        way[2] = size
+        posed = problem.posed(replace(still, transl=still.transl + way))
+        cost.append(ties["smoothness"].value(problem.xp, posed).sum())
+    assert cost[1] < 2 * cost[0]

@@ -35,3 +35,15 @@ def test_people_without_a_keypoint_in_common_are_two():
     assert separation(first, second) == float("inf")
     assert [len(t) for t in track([[first], [second]])] == [1, 1]
     assert [len(t) for t in track([[], [first], []])] == [1]
+
+
+def test_who_is_hidden_as_two_cross_comes_out_on_the_other_side():
+    frames = [[_person(12.0 * t), _person(200 - 12.0 * t)] for t in range(18)]
+    for t in range(7, 11):  # one stands before the other
+        frames[t] = frames[t][:1]
+    tracks = track(frames)
+    assert [len(one) for one in tracks] == [18, 14]
+    assert _places(tracks)[1] == [200 - 12 * t for t in range(18) if not 7 <= t < 11]
+    assert tracks[1].gaps == {11: 6}
+    whole, people = tracks[1].whole()
+    assert whole == list(range(18)) and not people[8].usable.any()

@@ -1,50 +1,92 @@
-"""Sources as the frames of one clip: found, tracked, and each person solved as one motion."""
+"""Sources as the frames of one clip: looked at in order, tracked, each person solved as a motion.
+
+What is known stands in a `Spool`, so that neither the clip's length nor its masks fill the memory,
+and a run that was cut off goes on from the frame or the window that it had come to.
+"""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import CancelledError, KinflowError
-from ..fitting.sequence import Track, fit_sequence, track
+from ..fitting.sequence import Track, fit_windows, track
 from ..records import FitResult, Observation
 from .journal import Journal
-from .sources import Source, read_frames
+from .sources import Image, Source, read_frames
+from .spool import Spool
 from .stream import Outcome, Progress, settings_of, silent
-from .work import Settings, check_settings, failed, finish, fit_options, observe_source
+from .work import Finished, Settings, check_settings, failed, finish, fit_options, observe_source
 
 MIN_FRAMES = 5
+SEEING, FITTING = 0.6, 0.3  # shares of a clip's time
 UNTRACKED = "Nobody here was tracked for long enough."
 
 
+@dataclass(frozen=True)
+class Followed(Sequence[Observation]):
+    """What is seen of a track in every frame from its first to its last, with the masks that the
+    spool keeps, read when they are asked for.
+
+    places: which of a frame's people this is; gaps: frames behind one, and the last before it."""
+
+    frames: list[int]
+    bare: list[Observation]
+    places: dict[int, int]
+    gaps: dict[int, int]
+    spool: Spool
+
+    @staticmethod
+    def of(one: Track, spool: Spool) -> Followed:
+        """A track."""
+        places = dict(zip(one.frames, one.places, strict=True))
+        return Followed(*one.whole(), places, one.gaps, spool)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return replace(self, frames=self.frames[index], bare=self.bare[index])
+        frame = self.frames[index]
+        if frame not in self.places:
+            return self.bare[index]
+        return self.spool.people(frame)[self.places[frame]]
+
+
 def observe_clip(
-    sources: Sequence[Source], settings: Settings, progress: Progress
-) -> tuple[list[list[Observation]], dict[str, str]]:
-    """People of every frame, and the reason for each frame that shows nobody or is unreadable."""
-    people, reasons = [], {}
-    for index, (source, image) in enumerate(zip(sources, read_frames(sources), strict=True)):
+    sources: Sequence[Source], settings: Settings, progress: Progress, spool: Spool
+) -> None:
+    """Looks at every frame that was not looked at yet, in order, and keeps who is there."""
+    begin = spool.frames
+    rest = sources[begin:]
+    for index, (source, image) in enumerate(zip(rest, read_frames(rest), strict=True), begin):
         if progress(index / len(sources), f"frame {index + 1} of {len(sources)}") is False:
             raise CancelledError("The fit was cancelled.")
-        in_frame, reason = observe_source(source, image, settings)
-        if reason:
-            reasons[source.key] = reason
-        if "ba" not in settings.losses:  # the masks of a long clip would fill the memory
-            in_frame = [replace(person, mask=None) for person in in_frame]
-        people.append(in_frame)
-    return people, reasons
+        people, reason = observe_source(source, image, settings)
+        if "ba" not in settings.losses:
+            people = [replace(person, mask=None, parts=None) for person in people]
+        spool.add_frame(index, people, reason)
 
 
-def fit_track(one: Track, settings: Settings, progress: Progress) -> list[FitResult]:
-    """One tracked person as one motion, seen with the median of the frames' focal lengths."""
-    cameras = [p.camera for p in one.people if p.camera is not None]
+def fit_track(
+    seen: Followed, settings: Settings, progress: Progress, known: Sequence[FitResult] = ()
+) -> Iterator[list[FitResult]]:
+    """One tracked person as one motion, seen with the median of the frames' focal lengths.
+
+    known: results of the first windows. -> results, a window at a time."""
+    cameras = [p.camera for p in seen.bare if p.camera is not None]
     camera = None
     if cameras:
         fx, fy = np.median([(c.fx, c.fy) for c in cameras], axis=0)
         camera = replace(cameras[0], fx=float(fx), fy=float(fy))
     options = fit_options(settings) | {"camera": camera, "progress": progress}
-    return fit_sequence(one.people, frames=one.frames, **options)
+    return fit_windows(seen, frames=seen.frames, known=known, **options)
 
 
 def run_clip(
@@ -56,8 +98,8 @@ def run_clip(
 ) -> Outcome:
     """Fits everybody who is seen in at least MIN_FRAMES frames.
 
-    Writes <stem>.<person>.npz a frame, overlays and report.csv. A clip is solved as a whole, so it
-    begins again when it was cut off. Raises KinflowError where nobody is found.
+    Writes <stem>.<person>.npz a frame, overlays and report.csv. A run that was cut off goes on from
+    the frame or the window that it had come to. Raises KinflowError where nobody is found.
     """
     started = time.perf_counter()
     check_settings(settings)
@@ -65,7 +107,10 @@ def run_clip(
         named = journal.name(sources)
         done = 0 if all(journal.has(source) for source in named) else len(named)
         if done:
-            _fit_clip(journal, named, settings, progress)
+            stamps = [[source.key, source.stamp()] for source in named]
+            with Spool(out, settings_of(settings, frames=stamps)) as spool:
+                _fit_clip(journal, spool, named, settings, progress)
+                spool.remove()
         people, reasons = journal.write_report(named)
         kinds = journal.kinds(named)
     seconds = time.perf_counter() - started
@@ -73,35 +118,70 @@ def run_clip(
 
 
 def _fit_clip(
-    journal: Journal, sources: Sequence[Source], settings: Settings, progress: Progress
+    journal: Journal,
+    spool: Spool,
+    sources: Sequence[Source],
+    settings: Settings,
+    progress: Progress,
 ) -> None:
     """Finds, tracks and fits, then journals frame by frame."""
-    frames, reasons = observe_clip(sources, settings, _share_of(progress, 0.0, 0.6))
-    tracks = [t for t in track(frames) if len(t) >= min(MIN_FRAMES, len(sources))]
+    observe_clip(sources, settings, _share_of(progress, 0.0, SEEING), spool)
+    tracks = [t for t in track(spool) if len(t) >= min(MIN_FRAMES, len(sources))]
     if not tracks:
         raise KinflowError(
             "Nobody was found in enough frames.",
             f"Give a clip that shows one person in at least {MIN_FRAMES} frames.",
         )
-    fitted: dict[int, list[tuple[int, tuple[Observation, FitResult]]]] = {}
-    for number, one in enumerate(tracks):
-        begin, length = 0.6 + 0.3 * number / len(tracks), 0.3 / len(tracks)
-        fitting = _share_of(progress, begin, length, f"person {number + 1}: ")
-        results = fit_track(one, settings, fitting)
-        for frame, person, result in zip(one.frames, one.people, results, strict=True):
-            # what depends on the clock alone would make two runs differ
-            fitted.setdefault(frame, []).append((number, (person, replace(result, timings={}))))
-    for index, (source, image) in enumerate(zip(sources, read_frames(sources), strict=True)):
+    everybody = [Followed.of(one, spool) for one in tracks]
+    for number, one in enumerate(everybody):
+        begin, length = SEEING + FITTING * number / len(tracks), FITTING / len(tracks)
+        _fit_one(spool, number, one, settings, _share_of(progress, begin, length, number))
+    pairs = zip(sources, read_frames(sources), strict=True)
+    for index, photo in enumerate(pairs):
         progress(0.9 + 0.1 * index / len(sources), "writing")
-        if index in fitted:
-            finished = finish(source, image, fitted[index], settings)
-        else:
-            finished = failed(source, reasons.get(source.key, UNTRACKED))
-        journal.commit({source.key: finished}, [source])
+        finished = _finished(spool, index, everybody, photo, settings)
+        journal.commit({photo[0].key: finished}, photo[:1])
 
 
-def _share_of(progress: Progress, begin: float, length: float, prefix: str = "") -> Progress:
+def _fit_one(
+    spool: Spool, number: int, seen: Followed, settings: Settings, progress: Progress
+) -> None:
+    """What is not fitted yet of a track, window by window."""
+    done = spool.count(number)
+    for window in fit_track(seen, settings, progress, spool.results(number)):
+        # what depends on the clock alone would make two runs differ
+        spool.add_results(number, done, [replace(result, timings={}) for result in window])
+        done += len(window)
+
+
+def _finished(
+    spool: Spool,
+    index: int,
+    everybody: Sequence[Followed],
+    photo: tuple[Source, Image],
+    settings: Settings,
+) -> Finished:
+    """Rows and files of a frame: everybody who is tracked through it, seen or not."""
+    people = []
+    for number, one in enumerate(everybody):
+        row = index - one.frames[0]
+        if not 0 <= row < len(one):
+            continue
+        result = spool.fit(number, row)
+        if index in one.gaps:
+            said = f"Taken for who was last seen in frame {one.gaps[index] + 1}."
+            result = replace(result, message=f"{result.message} {said}".strip())
+        people.append((number, (one[row], result)))
+    if people:
+        return finish(*photo, people, settings)
+    return failed(photo[0], spool.reason(index) or UNTRACKED)
+
+
+def _share_of(
+    progress: Progress, begin: float, length: float, person: int | None = None
+) -> Progress:
     """Progress of a step that is `length` of the whole."""
+    prefix = "" if person is None else f"person {person + 1}: "
 
     def report(share: float, text: str) -> bool | None:
         return progress(begin + length * share, prefix + text)

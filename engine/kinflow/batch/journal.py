@@ -271,8 +271,7 @@ class Journal:
     def _drop_page(self) -> None:
         """A page of earlier results goes; a user's own of that name stays."""
         with contextlib.suppress(FileNotFoundError), open(self.folder / PAGE, "rb") as stream:
-            ours = stream.read(len(MARK)) == MARK.encode()
-            if ours:
+            if stream.read(len(MARK)) == MARK.encode():
                 (self.folder / PAGE).unlink()
 
     def _thumbnail(self, line: ReportLine) -> bytes:

@@ -20,6 +20,7 @@ _TEMPLATE = Path(__file__).parents[1] / "assets" / "report.html"
 _STATUS = {
     "converged": "fitted",
     "max_iterations": "fitted, not settled",
+    "filled": "not seen, filled",
     "too_few_keypoints": "too little seen",
     "failed": "no fit",
 }

@@ -13,9 +13,10 @@ import numpy as np
 
 from ..errors import InvalidInputError, PhotoError
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 PHOTO_SUFFIXES |= {".heic", ".heif", ".avif"}  # with the extra kinflow[heif]
 VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+VIDEO_SUFFIXES |= {".wmv", ".3gp", ".flv"}  # of .mpg, OpenCV does not know the length
 Image = np.ndarray | PhotoError | None  # a video's, (H, W, 3) uint8 RGB, or why not; else None
 LONGEST_STEM = 200  # bytes: file systems allow 255, and the results' suffixes come after it
 

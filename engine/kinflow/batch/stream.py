@@ -59,7 +59,7 @@ class _Pace:
     done: int = 0
 
     def looked_at(self, source: Source) -> None:
-        """People were looked for in a photo. Raises CancelledError where the user has enough."""
+        """People were looked for in a photo. A stop waits for its unit, or that would be lost."""
         self.seen.add(source.key)
         self.tell()
 
@@ -67,16 +67,16 @@ class _Pace:
         """A unit is done, whoever looked at it. Raises CancelledError."""
         self.done += len(answer)
         self.seen.update(answer)
-        self.tell()
+        if self.tell() is False:
+            raise CancelledError("The run was stopped; the same command goes on from here.")
 
-    def tell(self) -> None:
-        """Raises CancelledError."""
+    def tell(self) -> bool | None:
+        """-> False where the user has enough."""
         at = self.total - self.left + len(self.seen)
         rate = len(self.seen) / max(1e-6, time.perf_counter() - self.started)
         time_left = timedelta(seconds=round((self.total - at) / max(1e-6, rate)))
         text = f"{at} of {self.total} photos, {rate:.2f} photos/s, {time_left} left"
-        if self.progress(at / max(1, self.total), text if self.seen else "") is False:
-            raise CancelledError("The run was stopped; the same command goes on from here.")
+        return self.progress(at / max(1, self.total), text if self.seen else "")
 
 
 def run(

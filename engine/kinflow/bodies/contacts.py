@@ -64,6 +64,16 @@ def contacts(body: BodyArrays) -> tuple[Contact, ...]:
     return tuple(found)
 
 
+def contact_names(body: BodyArrays) -> tuple[str, ...]:
+    """Of each of `contacts`, as results tell them: a foot's first point is its heel."""
+    limbs = [contact.limb for contact in contacts(body)]
+    names = []
+    for number, limb in enumerate(limbs):
+        foot = "ball" if limb in limbs[:number] else "heel"
+        names.append(limb.replace("foot", foot))
+    return tuple(names)
+
+
 @lru_cache(maxsize=16)
 def contact_table(body: BodyArrays, backend: Backend) -> PointTable:
     """For posing `contacts`."""

@@ -5,10 +5,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ..errors import KinflowError
-from .common import Common
+from .common import UNSET, Common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class BenchFit(Common):
     """px of keypoint noise on a 480 px photo."""
     validation: int = 60
     """Validation poses for picking each prior's weight."""
-    priors: tuple[str, ...] = ()
+    priors: Annotated[tuple[str, ...], UNSET] = ()
     """Only these."""
     threads: int = 2
 
@@ -49,13 +49,13 @@ class BenchCuda(Common):
 class BenchPhotos(Common):
     """Renders with known truth through detector and fitter."""
 
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """A set of engine/benchmarks/render_people.py; by default the held-out one in the cache."""
-    old: Path | None = None
+    old: Annotated[Path | None, UNSET] = None
     """Another checkout, measured beside this one."""
-    kinds: tuple[Literal["whole", "cut", "occluded", "crowd"], ...] = ()
+    kinds: Annotated[tuple[Literal["whole", "cut", "occluded", "crowd"], ...], UNSET] = ()
     """Only these."""
-    count: int | None = None
+    count: Annotated[int | None, UNSET] = None
     """Renders of each kind; by default all."""
     threads: int = 2
 
@@ -64,11 +64,11 @@ class BenchPhotos(Common):
 class BenchScene(Common):
     """Pitch, floor and people of photos before a camera that looks up or down."""
 
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """Renders of engine/benchmarks/render_ground.py; by default the cache."""
-    old: Path | None = None
+    old: Annotated[Path | None, UNSET] = None
     """Another checkout, measured beside this one."""
-    count: int | None = None
+    count: Annotated[int | None, UNSET] = None
     """Photos; by default all."""
     threads: int = 2
 
@@ -77,31 +77,42 @@ class BenchScene(Common):
 class BenchCalibration(Common):
     """Whether keypoints are as far off as their scales say, on renders with known truth."""
 
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """A set of engine/benchmarks/render_people.py; by default the held-out one in the cache."""
-    count: int | None = None
+    count: Annotated[int | None, UNSET] = None
     """Renders of each kind; by default all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchSequence(Common):
-    """Held-out clips, frame by frame and as a whole."""
+    """Held-out motions that stand on a floor, frame by frame and as a whole."""
 
-    noise: float = 3.0
-    """px of keypoint noise on a 480 px photo."""
-    threads: int = 2
+    noise: float = 0.008
+    """Deviation of the keypoints' noise, in shares of the person's height."""
+    threads: int = 1
+    old: Path | None = None
+    """Another checkout, measured in the same run."""
+    folder: Path | None = None
+    """Where fits are kept; by default in the cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchLength(Common):
+    """Seconds and memory of long clips."""
+
+    frames: tuple[int, ...] = (300, 3000, 9000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchBatch(Common):
     """A thousand photos: rate, memory, the same bytes after kills."""
 
-    photos: Path | None = None
+    photos: Annotated[Path | None, UNSET] = None
     """Folder of photos to make them from; by default the sample photos of the tests."""
     count: int = 1000
     kills: int = 5
     search: Literal["thorough", "quick"] = "thorough"
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """Where to work; by default a temporary folder."""
 
 
@@ -122,10 +133,10 @@ class BenchIk(Common):
 class BenchRegressor(Common):
     """The regressor's ways of training, with ever fewer labels."""
 
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """Drawn people and trained networks are kept here; by default the cache."""
     seeds: int = 3
-    only_seed: int | None = None
+    only_seed: Annotated[int | None, UNSET] = None
     """Train for this seed alone, and print nothing: several processes may share the work."""
     steps: int = 2400
     """Of full supervision."""
@@ -140,7 +151,7 @@ class BenchRegressor(Common):
 
 _KINDS = (
     *(BenchFit, BenchSpeed, BenchCuda, BenchPhotos, BenchScene, BenchCalibration),
-    *(BenchSequence, BenchBatch, BenchIk, BenchRegressor),
+    *(BenchSequence, BenchLength, BenchBatch, BenchIk, BenchRegressor),
 )
 BENCHES = {kind.__name__.removeprefix("Bench").lower(): kind for kind in _KINDS}
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from .common import Common, make_room_for, say, say_written
+from ..terminal import say
+from .common import UNSET, Common, make_room_for, say_written
 from .inputs import INPUT
 
 
@@ -14,7 +15,7 @@ from .inputs import INPUT
 class BodyInfo(Common):
     """Say what a body file holds."""
 
-    file: Annotated[Path | None, tyro.conf.Positional] = field(default=None, metadata=INPUT)
+    file: Annotated[Path | None, tyro.conf.Positional, UNSET] = field(default=None, metadata=INPUT)
     """An SMPL file; without, the free body."""
 
 

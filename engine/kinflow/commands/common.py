@@ -1,9 +1,6 @@
-"""What every command shares: its common options, messages and progress."""
+"""What every command shares: its common options, and what it says of files."""
 
-import contextlib
-import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -11,10 +8,10 @@ from typing import Annotated, Any, ClassVar
 import tyro
 
 from ..errors import InvalidInputError
+from ..terminal import say
 
-Show = Callable[[float, str], None]
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}{elapsed}<{remaining}"
-_COUNTING_BAR = "{desc} {n:.0f}/{total:.0f} |{bar}| {rate_fmt}, {remaining} left"
+UNSET = tyro.conf.arg(help_behavior_hint="")
+"""Of an option that is nothing by default: its help need not say so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +22,9 @@ class Common:
     """
 
     grouped: ClassVar[bool] = False
-    json: bool = False
+    json: Annotated[bool, UNSET] = False
     """Print one machine-readable line at the end."""
-    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
+    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"], help_behavior_hint="")] = False
     """Say nothing but errors."""
     device: str = "auto"
     """Where to compute: auto, cpu or cuda."""
@@ -37,35 +34,6 @@ class Common:
 
 class UsageError(InvalidInputError):
     """The words of the command line are wrong: nothing was begun, and the exit code is 2."""
-
-
-@dataclass
-class _Voice:
-    """Whether news are spoken; of this process, as its standard error is."""
-
-    quiet: bool = False
-
-
-_voice = _Voice()
-
-
-def set_quiet(quiet: bool) -> None:
-    """Whether `say` and `progress` are silent from now on."""
-    _voice.quiet = quiet
-
-
-def say(text: str) -> None:
-    """A line of news for the user, beside the output that others read; none with --quiet."""
-    if not _voice.quiet:
-        warn(text)
-
-
-def warn(text: str) -> None:
-    """A line that --quiet does not silence: what went wrong."""
-    from tqdm import tqdm
-
-    tqdm.write(text, file=sys.stderr)
-    sys.stderr.flush()
 
 
 def say_written(paths: Iterable[Any]) -> None:
@@ -79,43 +47,3 @@ def say_written(paths: Iterable[Any]) -> None:
 def make_room_for(path: Path) -> None:
     """Makes the folder of a file that is about to be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def progress(label: str, count: int = 0, unit: str = "") -> Iterator[Show]:
-    """A bar with rate and time left on a terminal's standard error; silent where it is piped.
-
-    count: of what is done one by one, each a `unit`; without, the bar shows the share and the
-    message. The share of the first call was done before, and does not count for the rate.
-    """
-    from tqdm import tqdm
-
-    total, size = float(count or 1), shutil.get_terminal_size()
-    bar = tqdm(
-        desc=label,
-        total=total,
-        unit=f" {unit}",
-        disable=True if _voice.quiet else None,
-        file=sys.stderr,
-        leave=False,
-        smoothing=0,
-        # of a terminal that does not know its own, tqdm would draw nothing
-        ncols=size.columns - 1,
-        nrows=size.lines,
-        bar_format=_COUNTING_BAR if count else _BAR,
-    )
-    begun = False
-
-    def show(share: float, message: str) -> None:
-        nonlocal begun
-        if not begun:
-            begun, bar.initial = True, share * total
-        if not count and message:
-            bar.set_postfix_str(f"{message}  ", refresh=False)
-        bar.update(share * total - bar.n)
-
-    try:
-        with bar:
-            yield show
-    finally:
-        bar.close()

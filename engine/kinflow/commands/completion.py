@@ -24,7 +24,14 @@ _CHANGES: dict[str, dict[str, str]] = {
         '== "__TYRO_COMPLETE_FILES__" ]]': '== "__TYRO_COMPLETE_FILES__" || -z "$completions" ]]',
     },
     "fish": {
-        "= __TYRO_COMPLETE_FILES__": '= __TYRO_COMPLETE_FILES__; or test -z "$results"',
+        # fish asks without the word that is being typed, and is answered with every option
+        '            printf "%s\\n" $line\n        end\n': (
+            '            printf "%s\\n" $line\n        end\n'
+            "        if test (count $words) -ge 2\n"
+            '            and not string match -q -- "-*" (commandline -ct)\n'
+            "            __fish_complete_path (commandline -ct)\n"
+            "        end\n"
+        ),
     },
 }
 

@@ -11,7 +11,8 @@ from ..batch.sources import Source, list_sources
 from ..batch.stream import Outcome, run
 from ..batch.work import Settings
 from ..errors import CancelledError, InvalidInputError
-from .common import Common, progress, say, warn
+from ..terminal import progress, say, warn
+from .common import UNSET, Common
 from .inputs import INPUT
 
 SHOWN_FAILURES = 100
@@ -49,9 +50,9 @@ class Looking:
     """Finding people."""
 
     search: Annotated[Literal["auto", "thorough", "quick"], tyro.conf.arg(help=_SEARCH)] = "auto"
-    models: tuple[Path, ...] = field(default=(), metadata=INPUT)
+    models: Annotated[tuple[Path, ...], UNSET] = field(default=(), metadata=INPUT)
     """Your own detectors instead of the default one: descriptions (.toml) of ONNX models."""
-    observations: tuple[Path, ...] = field(default=(), metadata=INPUT)
+    observations: Annotated[tuple[Path, ...], UNSET] = field(default=(), metadata=INPUT)
     """No detector: keypoint files (OpenPose, COCO or kinflow JSON), one a photo."""
 
 
@@ -59,17 +60,17 @@ class Looking:
 class Known:
     """What you know of people and camera; the rest is estimated."""
 
-    sex: Literal["female", "male"] | None = None
+    sex: Annotated[Literal["female", "male"] | None, UNSET] = None
     """Of everybody."""
-    age: Literal["child", "teen", "adult"] | None = None
+    age: Annotated[Literal["child", "teen", "adult"] | None, UNSET] = None
     """Age group of everybody."""
     level: bool = False
     """The camera was held level: the same as --pitch 0 --roll 0."""
-    pitch: float | None = None
+    pitch: Annotated[float | None, UNSET] = None
     """Degrees that the camera looks up (below 0: down)."""
-    roll: float | None = None
+    roll: Annotated[float | None, UNSET] = None
     """Degrees that the camera is turned clockwise."""
-    fov: float | None = None
+    fov: Annotated[float | None, UNSET] = None
     """How wide the lens sees: degrees from the photo's left edge to its right one."""
 
 
@@ -96,7 +97,7 @@ class Many:
     """Fit everything again, whatever the folder holds."""
     retry_failed: bool = False
     """Also try those photos again that failed before."""
-    ray: str | None = None
+    ray: Annotated[str | None, UNSET] = None
     """Spread the photos over a Ray cluster: its address, or "local"."""
 
 
@@ -104,7 +105,7 @@ class Many:
 class Method:
     """How it is done, in the terms of the paper (Zanfir et al., ECCV 2020)."""
 
-    body: Path | None = field(default=None, metadata=INPUT)
+    body: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
     """Your own SMPL file instead of the free body."""
     prior: Annotated[str, tyro.conf.arg(help=_PRIOR)] = "light"
     start: Annotated[Literal["both", "rotations", "regressor"], tyro.conf.arg(help=_START)] = "both"
@@ -120,7 +121,9 @@ class Fit(Common):
 
     grouped: ClassVar[bool] = True
     photos: Annotated[
-        list[Path], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER|VIDEO ...")
+        list[Path],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="PHOTO|FOLDER|VIDEO ...", help_behavior_hint=""),
     ] = field(default_factory=list, metadata=INPUT)
     """Photos, folders, patterns in quotes ('shots/*.jpg'), or videos."""
     out: Path = Path("out")

@@ -28,14 +28,20 @@ def check_words(program: str, entry: Command | Group, words: Sequence[str], dept
 def _no_command(called: str, group: Group, word: str) -> tuple[str, str]:
     if word.startswith("-"):
         return f"Options come after a command, and {word} before it.", f"See {called} --help"
-    near = similar(word, list(group.commands))
+    near = similar(word, list(group.commands)) or _within(group, word)
     if near:
         hint = f"Did you mean {called} {near[0]}?"
     elif Path(word).exists() and "fit" in group.commands:
         hint = f"Did you mean {called} fit {word}?"
     else:
         hint = f"See them all: {called} --help"
-    return f"{called} has no command '{word}'.", f"{hint}"
+    return f"{called} has no command '{word}'.", hint
+
+
+def _within(group: Group, word: str) -> list[str]:
+    """A command of one of the groups, of just that name."""
+    groups = [(n, entry) for n, entry in group.commands.items() if isinstance(entry, Group)]
+    return [f"{name} {word}" for name, entry in groups if word in entry.commands]
 
 
 def _check_options(called: str, command: Command, words: Sequence[str]) -> None:

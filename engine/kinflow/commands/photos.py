@@ -13,7 +13,8 @@ from ..batch.sources import Source, list_sources
 from ..batch.work import nobody
 from ..errors import KinflowError
 from ..records import FitResult, Observation
-from .common import Common, make_room_for, progress, say, say_written, warn
+from ..terminal import progress, say, warn
+from .common import UNSET, Common, UsageError, make_room_for, say_written
 from .inputs import INPUT
 
 NAMES = "observed.sqlite"
@@ -24,16 +25,18 @@ class Observe(Common):
     """Find the people in photos; write keypoints and part maps."""
 
     photos: Annotated[
-        list[Path], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER ...")
+        list[Path],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="PHOTO|FOLDER ...", help_behavior_hint=""),
     ] = field(default_factory=list, metadata=INPUT)
     """Photos, folders, or patterns in quotes ('shots/*.jpg')."""
     out: Path = Path("out")
     """The folder for all that is written."""
-    fov: float | None = None
+    fov: Annotated[float | None, UNSET] = None
     """Horizontal field of view in degrees, where the photo does not say."""
     format: Literal["kinflow", "openpose", "coco"] = "kinflow"
     """Of the keypoint files; all are .json."""
-    models: tuple[Path, ...] = field(default=(), metadata=INPUT)
+    models: Annotated[tuple[Path, ...], UNSET] = field(default=(), metadata=INPUT)
     """Descriptions (.toml) of ONNX models to use instead of the default detector."""
     parts: bool = True
     """Label body parts on each person's mask."""
@@ -145,8 +148,11 @@ def run_overlay(command: Overlay) -> dict[str, Any]:
     from ..drawing.overlay import overlay
     from ..perception.photos import read_photo
 
+    if not command.fits:
+        raise UsageError("No fit was given.", "Name the .npz files that kinflow fit wrote.")
     fits = [FitResult.load(path) for path in command.fits]
-    drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits))
+    with progress("Drawing", len(fits), "people") as show:
+        drawn = Image.fromarray(overlay(read_photo(command.photo).rgb, fits, report=show))
     make_room_for(command.out)
     drawn.save(command.out)
     say_written([command.out])

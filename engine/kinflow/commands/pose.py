@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,28 +11,19 @@ import tyro
 
 from ..bodies.arrays import BodyArrays
 from ..bodies.files import load_body_arrays
-from ..bodies.tables import body_table, skin_table
-from ..core.arrays import numpy_namespace as xp
-from ..core.body import pose_skeleton, skin
-from ..core.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from ..core.skeleton import JOINT_NAMES
 from ..errors import InvalidInputError
-from ..gravity import upright_rotation
-from ..meshfile import write_obj
-from ..mocap import Clip
-from ..mocap.bvh_writer import write_bvh
+from ..formats import Motion, read_motion, write_motion
 from ..posing import Effector, Floor, IKResult, Pose, feet_on_floor, solve_ik, standing
-from ..posing.rig import BACKEND
 from ..priors.arrays import load_prior_arrays
-from ..records import FitResult
-from ..userfiles import read_npz, replacing
-from .common import Common, make_room_for, say_written, warn
-from .inputs import INPUT
+from ..terminal import warn
+from ..userfiles import replacing
+from .common import UNSET, Common, make_room_for, say_written
+from .inputs import INPUT, similar
 
 _ARRAYS = ("body_pose", "global_orient", "transl", "betas", "z", "joints", "reached")
-_FORMATS = (".npz", ".obj", ".bvh")
-_MAX_MB = 256
-_FPS = 30.0
-Named = Annotated[list[str], tyro.conf.UseAppendAction]
+_FORMATS = (".npz", ".obj", ".bvh", ".glb")
+Named = Annotated[list[str], tyro.conf.UseAppendAction, UNSET]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +40,20 @@ class PoseBody(Common):
     look: Named = field(default_factory=list)
     """A joint and the point that its front should face: head=0,1,2."""
     out: tuple[Path, ...] = (Path("pose.npz"),)
-    """Files to write: .npz, .obj (the mesh), .bvh (one frame)."""
-    start: Path | None = field(default=None, metadata=INPUT)
-    """An .npz of `kinflow fit` or `kinflow pose` to start from; by default the body stands."""
+    """Files to write: .npz, .obj (the mesh), .bvh (one frame), .glb (mesh and rig)."""
+    start: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
+    """A fit, a pose or a motion (its first frame) to start from; by default the body stands."""
     soft: bool = False
     """Go near the places instead of holding them within a millimetre."""
     feet: bool = True
     """Feet that stand on the floor stay where they are, unless they are told otherwise."""
-    lock: tuple[str, ...] = ()
+    lock: Annotated[tuple[str, ...], UNSET] = ()
     """Limbs (left_arm, right_leg, trunk, head) and joints that stay as they are."""
     floor: float = 0.0
     """Height of the floor, m."""
     prior: str = "light"
     """Which poses are natural: the prior's name or its file."""
-    body: Path | None = field(default=None, metadata=INPUT)
+    body: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
     """The user's own SMPL file instead of the free body."""
 
 
@@ -72,7 +62,7 @@ def run_pose(command: PoseBody) -> dict[str, Any]:
     floor, effectors = Floor(command.floor), _effectors(command)
     for path in command.out:
         if path.suffix not in _FORMATS:
-            raise InvalidInputError(f"{path} is no .npz, .obj or .bvh.", "Name such a file.")
+            raise InvalidInputError(f"{path} is no .npz, .obj, .bvh or .glb.", "Name such a file.")
     start = standing(body, prior, floor) if command.start is None else _read(command.start, body)
     busy = {e.joint for e in effectors}
     pins = feet_on_floor(start, floor, body) if command.feet else ()
@@ -121,43 +111,35 @@ def _parsed(text: str) -> tuple[str, np.ndarray]:
         raise InvalidInputError(
             f"'{text}' is no joint and three numbers.", "Write left_wrist=0.3,1.2,0.4"
         )
+    if joint not in JOINT_NAMES:
+        near = [name for name in JOINT_NAMES if joint and joint in name]
+        near = near or similar(joint, list(JOINT_NAMES))
+        hint = (
+            f"Did you mean {' or '.join(near)}?" if near else f"Joints: {', '.join(JOINT_NAMES)}."
+        )
+        raise InvalidInputError(f"There is no joint '{joint}'.", hint)
     return joint, values
 
 
 def _read(path: Path, body: BodyArrays) -> Pose:
-    """The pose of an .npz: a fit's stood upright on its floor. Raises AssetError."""
-    arrays = read_npz(path, _MAX_MB, None, "Give an .npz that kinflow wrote.")
-    if "header" not in arrays:
-        missing = sorted({"body_pose", "global_orient", "transl"} - arrays.keys())
-        if missing:
-            raise InvalidInputError(f"{path} holds no {missing[0]}.", "Give a pose of kinflow.")
-        return Pose.of(SimpleNamespace(**arrays))
-    fit = FitResult.load(path)
-    pose, turn = Pose.of(fit), upright_rotation(fit.gravity)
-    root = matrix_to_axis_angle(xp, turn @ axis_angle_to_matrix(xp, pose.global_orient))
-    pelvis = body.joints(pose.betas)[0]
-    place = turn @ (pelvis + pose.transl) + [0, fit.floor or 0.0, 0]
-    return replace(pose, global_orient=np.asarray(root), transl=place - pelvis)
-
-
-def _mesh(result: IKResult, body: BodyArrays) -> np.ndarray:
-    """-> vertices (V, 3) m."""
-    rotations = axis_angle_to_matrix(xp, _turns(result))[None]
-    skeleton = pose_skeleton(xp, body_table(body, BACKEND), rotations, result.betas[None])
-    return np.asarray(skin(xp, skin_table(body, BACKEND), skeleton)[0] + result.transl)
-
-
-def _turns(result: IKResult) -> np.ndarray:
-    return np.concatenate((result.global_orient[None], result.body_pose))
+    """The pose of a file, of a motion its first, upright: a fit's stands on its floor. Raises
+    AssetError or InvalidInputError."""
+    motion = read_motion(path, body=body)
+    motion = motion.with_up("y", body.joints(motion.betas)[0])
+    return Pose(
+        motion.body_pose[0].reshape(-1, 3),
+        motion.global_orient[0],
+        motion.transl[0],
+        motion.betas,
+    )
 
 
 def _write(path: Path, result: IKResult, body: BodyArrays) -> None:
     if path.suffix == ".npz":
+        arrays = {name: getattr(result, name) for name in _ARRAYS}
         with replacing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **{name: getattr(result, name) for name in _ARRAYS})
-    elif path.suffix == ".obj":
-        write_obj(path, _mesh(result, body), body.faces, "pose")
-    else:
-        rotations = axis_angle_to_matrix(xp, _turns(result))
-        clip = Clip(path.stem, _FPS, rotations[:1], rotations[None, 1:], result.joints[:1])
-        write_bvh(path, clip, body.joints(result.betas))
+            np.savez_compressed(stream, **arrays, up=np.array("y"))
+        return
+    pose = result.body_pose.reshape(1, -1)
+    motion = Motion(result.global_orient[None], pose, result.transl[None], result.betas)
+    write_motion(path, motion, body=body)

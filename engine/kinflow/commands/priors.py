@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from ..terminal import progress, say
 from ..userfiles import replacing
-from .common import Common, make_room_for, progress, say, say_written
+from .common import UNSET, Common, make_room_for, say_written
 from .inputs import INPUT
 
 
@@ -23,7 +24,7 @@ class PriorSample(Common):
     """How many poses."""
     temperature: float = 1.0
     """Below 1: nearer to the usual; above: further off."""
-    sheet: Path | None = None
+    sheet: Annotated[Path | None, UNSET] = None
     """Also draw them all on one picture (.png)."""
 
 
@@ -35,13 +36,13 @@ class PriorEval(Common):
     file's. Needs a checkout.
     """
 
-    poses: Path | None = field(default=None, metadata=INPUT)
+    poses: Annotated[Path | None, UNSET] = field(default=None, metadata=INPUT)
     """An .npz with pose (N, 69) axis-angle, clip (N,) and, optionally, performer (N,)."""
     per_clip: int = 3
     """Poses of each clip."""
     draws: int = 10
     """Answers drawn for the best of."""
-    priors: tuple[str, ...] = ()
+    priors: Annotated[tuple[str, ...], UNSET] = ()
     """Only these; a checkpoint's path too."""
 
 

@@ -11,7 +11,8 @@ import tyro
 
 from ..errors import KinflowError
 from ..paths import engine_note
-from .common import Common, say, warn
+from ..terminal import say, warn
+from .common import Common
 from .inputs import INPUT
 
 _FILE = (
@@ -29,7 +30,9 @@ class Setup(Common):
 
     detector: Literal["full", "heavy"] = "full"
     """The landmark network: heavy sees better and takes three times as long."""
-    file: Annotated[Path | None, tyro.conf.arg(help=_FILE)] = field(default=None, metadata=INPUT)
+    file: Annotated[Path | None, tyro.conf.arg(help=_FILE, help_behavior_hint="")] = field(
+        default=None, metadata=INPUT
+    )
     force: bool = False
     """Have Blender use the engine of this Python, whatever it uses now."""
 
@@ -65,7 +68,7 @@ def _note(force: bool) -> dict[str, Any]:
     """Notes this Python for Blender, unless it uses another one that is there and nobody agrees."""
     other = noted_engine()
     here = sys.executable
-    if other and Path(other).exists() and os.path.abspath(other) != os.path.abspath(here):
+    if other and Path(other).exists() and _environment(other) != _environment(here):
         say(f"Blender uses the engine of {other}.")
         if not force and not _agreed(f"Use that of {here} instead?"):
             say(f"That stays. To use the one of {here} instead: kinflow setup --force")
@@ -75,6 +78,11 @@ def _note(force: bool) -> dict[str, Any]:
     note.write_text(json.dumps({"python": here}), "utf-8")
     say(f"Blender will use the engine of {here}; noted in {note}")
     return {"python": here, "changed": other != here}
+
+
+def _environment(python: str) -> str:
+    """Where a Python lies: an environment has several names for its own."""
+    return os.path.normcase(os.path.dirname(os.path.abspath(python)))
 
 
 def noted_engine() -> str:

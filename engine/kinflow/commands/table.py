@@ -16,8 +16,9 @@ import tyro
 
 from .. import __version__
 from ..errors import CancelledError, KinflowError
-from . import bench, bodies, completion, fit, photos, pose, priors, system
-from .common import Common, UsageError, say, set_quiet, warn
+from ..terminal import say, set_quiet, warn
+from . import bench, bodies, completion, convert, fit, photos, pose, priors, system
+from .common import Common, UsageError
 from .entries import Command, Group
 from .inputs import check_inputs
 from .libraries import explained
@@ -63,6 +64,7 @@ _COMMANDS = Group(
         "overlay": Command(photos.Overlay, photos.run_overlay),
         "compare": Command(photos.Compare, photos.run_compare),
         "pose": Command(pose.PoseBody, pose.run_pose),
+        "convert": Command(convert.Convert, convert.run_convert),
         "prior": Group(
             "Pose priors: sample, export, train, evaluate.",
             {

@@ -193,12 +193,19 @@ class Problem:
             rows, residual = compress(xp, rows, residual)
         turns = rows[..., :NUM_TURNS].reshape((*rows.shape[:2], NUM_JOINTS, 3))
         by_latent = self.decoder.pull_back(xp, posed.trace, posed.skeleton.world, turns[:, :, 1:])
-        columns = self._columns()
-        by_name = [rows[..., columns[b.name]] for b in self.unknowns]
-        by_rest = xp.concat([rows[..., :0], *by_name], axis=-1)
+        by_rest = self._by_name(rows)
         quadratics = self._quadratics(state, [p for p in parts if isinstance(p, Quadratic)])
         damping = self._rest_damping(by_rest)
         return Linearisation(energy, residual, by_latent, by_rest, *quadratics, damping)
+
+    def rest_of(self, rows: Array, more: Mapping[str, Array]) -> Array:
+        """Rows (S, M, WIDTH), `more` of further blocks -> by all unknowns but the latent."""
+        return self._by_name(self._widened(rows, more))
+
+    def _by_name(self, rows: Array) -> Array:
+        columns = self._columns()
+        by_name = [rows[..., columns[b.name]] for b in self.unknowns]
+        return self.xp.concat([rows[..., :0], *by_name], axis=-1)
 
     def _rest_damping(self, by_rest: Array) -> Array | None:
         if not any(block.damping for block in self.unknowns):
@@ -217,18 +224,20 @@ class Problem:
 
     def _joined(self, parts: list[Rows]) -> tuple[Array, Array]:
         """Rows of all terms below each other, with the columns of every further block."""
-        xp, tables = self.xp, []
-        for part in parts:
-            columns = [part.rows]
-            for block in self.unknowns:
-                if block.name not in _COLUMNS:
-                    size = (*part.residual.shape, block.size)
-                    blank = part.more.get(block.name)
-                    columns.append(zeros_like(xp, size, part.rows) if blank is None else blank)
-            tables.append(columns[0] if len(columns) == 1 else xp.concat(columns, axis=-1))
+        xp, tables = self.xp, [self._widened(part.rows, part.more) for part in parts]
         if len(parts) == 1:
             return tables[0], parts[0].residual
         return xp.concat(tables, axis=1), xp.concat([p.residual for p in parts], axis=1)
+
+    def _widened(self, rows: Array, more: Mapping[str, Array]) -> Array:
+        """With the columns of every further block."""
+        columns = [rows]
+        for block in self.unknowns:
+            if block.name not in _COLUMNS:
+                blank = more.get(block.name)
+                size = (*rows.shape[:2], block.size)
+                columns.append(zeros_like(self.xp, size, rows) if blank is None else blank)
+        return columns[0] if len(columns) == 1 else self.xp.concat(columns, axis=-1)
 
     def _quadratics(
         self, state: State, parts: list[Quadratic]

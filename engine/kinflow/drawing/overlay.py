@@ -1,6 +1,6 @@
 """Fits over their photo."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +15,20 @@ MAX_PIXEL = 30_000
 _PALETTE = part_colours(12)[1:]
 
 
-def overlay(rgb: np.ndarray, results: Sequence[FitResult], opacity: float = 0.75) -> np.ndarray:
+def overlay(
+    rgb: np.ndarray,
+    results: Sequence[FitResult],
+    opacity: float = 0.75,
+    report: Callable[[float, str], object] = lambda share, text: None,
+) -> np.ndarray:
     """Meshes over the photo, nearer people in front, each in a tint.
 
-    rgb (H, W, 3) uint8 -> same shape.
+    rgb (H, W, 3) uint8 -> same shape. report: told the share that is drawn.
     """
     image = rgb
-    for index, result in sorted(enumerate(results), key=lambda pair: -float(pair[1].joints[0, 2])):
+    far_first = sorted(enumerate(results), key=lambda pair: -float(pair[1].joints[0, 2]))
+    for drawn, (index, result) in enumerate(far_first):
+        report(drawn / len(results), "")
         if result.status in ("failed", "too_few_keypoints"):
             continue
         scale = np.array([rgb.shape[1] / result.camera.width, rgb.shape[0] / result.camera.height])

@@ -34,7 +34,7 @@ CPU_BATCH = 16  # numpy gains nothing beyond
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """What is asked for, beside who: the same for every batch."""
 
     use_parts: bool
@@ -98,9 +98,9 @@ def fit(
         means = replace(means, config=replace(means.config, rotated_starts=starts != "regressor"))
         starts = None if starts == "rotations" else _guessed(people, cameras, means, device)
     stated = None if pitch is None and roll is None else Stated(pitch or 0.0, roll or 0.0)
-    task = _Task("ba" in losses, solver, shared_betas, seed, stated)
+    task = Task("ba" in losses, solver, shared_betas, seed, stated)
     everyone = Batch(people, cameras, who, starts)
-    results = _in_batches(everyone, means, task, progress or silent)
+    results = in_batches(everyone, means, task, progress or silent)
     elapsed = time.perf_counter() - began
     times = {"fit_s": elapsed / max(1, len(people)), "batch_s": elapsed}
     return [replace(r, timings=r.timings | times) for r in results]
@@ -155,8 +155,8 @@ def _with_focal(
             for i, lens in zip(rows, lenses, strict=True)
         ]
         everyone = Batch(bare, lenses, [Who()] * len(rows), starts)
-        task = _Task(False, "lm", False, 0)
-        return _in_batches(everyone, replace(means, config=quick), task, share(report, 0, 0))
+        task = Task(False, "lm", False, 0)
+        return in_batches(everyone, replace(means, config=quick), task, share(report, 0, 0))
 
     estimated = estimate_focal([cameras[i] for i in rows], fit_with)
     known = dict(zip(rows, estimated, strict=True))
@@ -174,7 +174,8 @@ def _guessed(
     return guess(people, cameras=cameras, body=body)
 
 
-def _in_batches(everyone: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
+def in_batches(everyone: Batch, means: Means, task: Task, report: Report) -> list[FitResult]:
+    """Everybody, a few photos at a time; results in the same order."""
     results: dict[int, FitResult] = {}
     for index, person in enumerate(everyone.people):
         if not usable(person):
@@ -195,7 +196,7 @@ def _in_batches(everyone: Batch, means: Means, task: _Task, report: Report) -> l
     return [results[i] for i in range(len(everyone))]
 
 
-def _careful(batch: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
+def _careful(batch: Batch, means: Means, task: Task, report: Report) -> list[FitResult]:
     """Everybody together; where that raises, one by one, so that who is the cause fails alone."""
     try:
         return _staged(batch, means, task, report)
@@ -216,7 +217,7 @@ def _careful(batch: Batch, means: Means, task: _Task, report: Report) -> list[Fi
     return singles
 
 
-def _staged(batch: Batch, means: Means, task: _Task, report: Report) -> list[FitResult]:
+def _staged(batch: Batch, means: Means, task: Task, report: Report) -> list[FitResult]:
     """The stages, one after the other."""
     people = gather(batch.people, batch.cameras, means, batch.who)
     people, candidates = begin(people, batch.starts)
@@ -235,7 +236,7 @@ def _staged(batch: Batch, means: Means, task: _Task, report: Report) -> list[Fit
     return results_of(search.people, search.solution, search.owner, views)
 
 
-def _refined(search: Search, photos: Photos, task: _Task, report: Report) -> Search:
+def _refined(search: Search, photos: Photos, task: Task, report: Report) -> Search:
     config = search.people.means.config
     if config.hypotheses:
         search = other_depths(search, iterations(report, 0.4, 0.05, "other depths"))

@@ -103,8 +103,9 @@ def results_of(
     offset = state.transl[:, None]
     keypoints = pose_points(xp, table, skeleton).places + offset
     axis_angle, joints = matrix_to_axis_angle(xp, rotations), skeleton.place + offset
-    solved = _Solved(solution, axis_angle, pose, joints, keypoints)
     groups = distinct(joints, solution.energy, to_numpy(owner))
+    told = _of_prior(means.prior, pose, np.isfinite(solution.energy), [g[0] for g in groups])
+    solved = _Solved(solution, axis_angle, pose, joints, keypoints, *told)
     views = views or [View()] * len(people)
     everybody = zip(people.observations, people.cameras, views, groups, strict=True)
     return [
@@ -115,13 +116,15 @@ def results_of(
 @dataclass(frozen=True)
 class _Solved:
     """Solutions of everybody, posed: axis_angle (S, 24, 3), pose (S, 23, 3, 3), joints (S, 24, 3)
-    and keypoints (S, K, 3) m in the camera's frame."""
+    and keypoints (S, K, 3) m in the camera's frame; log_prob (S,), and unusual (S,) of the best."""
 
     solution: Solution
     axis_angle: np.ndarray
     pose: np.ndarray
     joints: np.ndarray
     keypoints: np.ndarray
+    log_prob: np.ndarray
+    unusual: np.ndarray | None
 
 
 def _result(person: _Person, solved: _Solved, rows: Sequence[int]) -> FitResult:
@@ -135,13 +138,23 @@ def _result(person: _Person, solved: _Solved, rows: Sequence[int]) -> FitResult:
     errors, _ = keypoint_errors(_projected(person, solved, rows[0]), observation)
     part_iou, mask_iou = overlaps(means.body, result.vertices, camera, observation)
     result = replace(result, hypotheses=hypotheses, keypoint_errors_px=errors)
-    unusual = _unusual(means.prior, solved.pose[rows[0]])
+    unusual = None if solved.unusual is None else float(solved.unusual[rows[0]])
     return replace(result, part_iou=part_iou, mask_iou=mask_iou, unusual=unusual)
 
 
-def _unusual(prior: PosePrior, pose: np.ndarray) -> float | None:
-    """Percentile of a pose (23, 3, 3) among captured ones; a benchmark's rival has none."""
-    return float(prior.unusual(pose[None]).body[0]) if isinstance(prior, PriorArrays) else None
+def _of_prior(
+    prior: PosePrior, pose: np.ndarray, known: np.ndarray, best: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of poses (S, 23, 3, 3), where `known` (S,): the log-probability, and for the best ones the
+    percentile among captured poses; a benchmark's rival has none. All at once: one by one they
+    take as long as the fit."""
+    log_prob, unusual = (np.full(len(pose), np.nan) for _ in range(2))
+    log_prob[known] = prior.log_prob(pose[known])
+    if not isinstance(prior, PriorArrays):
+        return log_prob, None
+    rows = [row for row in best if known[row]]
+    unusual[rows] = prior.unusual(pose[rows]).body
+    return log_prob, unusual
 
 
 def _projected(person: _Person, solved: _Solved, row: int) -> np.ndarray:
@@ -150,9 +163,8 @@ def _projected(person: _Person, solved: _Solved, row: int) -> np.ndarray:
 
 def _hypotheses(person: _Person, solved: _Solved, rows: Sequence[int]) -> tuple[Hypothesis, ...]:
     state, energy = solved.solution.state, solved.solution.energy
-    log_prob = person.means.prior.log_prob(solved.pose[list(rows)])
     result = []
-    for number, row in enumerate(rows):
+    for row in rows:
         projected = _projected(person, solved, row)
         result.append(
             Hypothesis(
@@ -164,7 +176,7 @@ def _hypotheses(person: _Person, solved: _Solved, rows: Sequence[int]) -> tuple[
                 joints=solved.joints[row],
                 energy=float(energy[row]),
                 keypoint_error_px=keypoint_errors(projected, person.observation)[1],
-                log_prob=float(log_prob[number]),
+                log_prob=float(solved.log_prob[row]),
             )
         )
     return tuple(result)

@@ -1,8 +1,7 @@
 """Motion capture files -> SMPL joint rotations; the fixed split; augmentation."""
 
-from .amass import read_amass
 from .asf_amc import read_amc
 from .bvh import read_bvh
 from .clip import Clip, mirror_pose
 
-__all__ = ["Clip", "mirror_pose", "read_amass", "read_amc", "read_bvh"]
+__all__ = ["Clip", "mirror_pose", "read_amc", "read_bvh"]

@@ -154,22 +154,69 @@ def _unpacked(path: Path) -> bytes:
     return raw
 
 
-def _world_rotations(
-    joints: list[_Joint], motion: np.ndarray, joint_map: dict[str, str]
-) -> dict[str, np.ndarray]:
-    """Rotations in the world by SMPL joint name, each (T, 3, 3)."""
-    world: list[np.ndarray] = []
-    result = {}
-    for joint in joints:
-        columns = [(i, c[0]) for i, c in enumerate(joint.channels) if c.endswith("rotation")]
-        angles = motion[:, [joint.first_channel + i for i, _ in columns]]
-        order = "".join(axis for _, axis in columns)
-        turned = euler_degrees(angles, order)
-        turned = np.broadcast_to(turned, (len(motion), 3, 3))
-        world.append(turned if joint.parent < 0 else world[joint.parent] @ turned)
-        if joint.name in joint_map:
-            result[joint_map[joint.name]] = world[-1]
-    return result
+@dataclass(frozen=True, eq=False)
+class Bvh:
+    """A .bvh as it stands: joints, values (T, channels), frames a second, and which joint is which
+    of SMPL's (BVH name -> SMPL name)."""
+
+    path: Path
+    joints: list[_Joint]
+    motion: np.ndarray
+    fps: float
+    joint_map: dict[str, str]
+
+    def rest_places(self) -> dict[str, np.ndarray]:
+        """Where the rest pose has each of SMPL's joints that the file knows, in its units."""
+        places: list[np.ndarray] = []
+        for joint in self.joints:
+            above = places[joint.parent] if joint.parent >= 0 else np.zeros(3)
+            places.append(above + joint.offset)
+        pairs = zip(self.joints, places, strict=True)
+        return {self.joint_map[j.name]: place for j, place in pairs if j.name in self.joint_map}
+
+    def clip(self, metres_per_unit: float) -> Clip:
+        """Raises InvalidInputError where no joint is the pelvis."""
+        world = self._world_rotations()
+        if "pelvis" not in world:
+            hint = "Give joint_map with the hips' name."
+            raise InvalidInputError(f"{self.path}: no joint is mapped to the pelvis.", hint)
+        rotations = local_rotations(world, len(self.motion))
+        root = self.joints[0]
+        transl = np.tile(root.offset, (len(self.motion), 1))
+        for column, channel in enumerate(root.channels):
+            if channel.endswith("position"):
+                values = self.motion[:, root.first_channel + column]
+                transl[:, "XYZ".index(channel[0])] = values
+        name = self.path.name.split(".")[0]
+        scaled = transl * metres_per_unit
+        return Clip(name, self.fps, rotations[:, 0], rotations[:, 1:], scaled)
+
+    def _world_rotations(self) -> dict[str, np.ndarray]:
+        """Rotations in the world by SMPL joint name, each (T, 3, 3)."""
+        world: list[np.ndarray] = []
+        result = {}
+        for joint in self.joints:
+            columns = [(i, c[0]) for i, c in enumerate(joint.channels) if c.endswith("rotation")]
+            angles = self.motion[:, [joint.first_channel + i for i, _ in columns]]
+            turned = euler_degrees(angles, "".join(axis for _, axis in columns))
+            turned = np.broadcast_to(turned, (len(self.motion), 3, 3))
+            world.append(turned if joint.parent < 0 else world[joint.parent] @ turned)
+            if joint.name in self.joint_map:
+                result[self.joint_map[joint.name]] = world[-1]
+        return result
+
+
+def read_bvh_file(path: str | os.PathLike, joint_map: dict[str, str] | None = None) -> Bvh:
+    """Parses a .bvh or .bvh.gz. Raises as `read_bvh`."""
+    path = Path(path)
+    parser = _Parser(_unpacked(path), path)
+    joints, channels = parser.hierarchy()
+    motion, fps = parser.motion(len(joints), channels)
+    joint_map = joint_map or _choose_map({j.name for j in joints}, path)
+    if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
+        why = f"joint_map names {sorted(unknown)}, which are no SMPL joints."
+        raise InvalidInputError(why, f"SMPL's are {', '.join(JOINT_INDEX)}.")
+    return Bvh(path, joints, motion, fps, joint_map)
 
 
 def read_bvh(
@@ -182,23 +229,4 @@ def read_bvh(
     joints that the file lacks stay at rest. Raises AssetError (unreadable file, with the line) or
     InvalidInputError (unknown names).
     """
-    path = Path(path)
-    parser = _Parser(_unpacked(path), path)
-    joints, channels = parser.hierarchy()
-    motion, fps = parser.motion(len(joints), channels)
-    joint_map = joint_map or _choose_map({j.name for j in joints}, path)
-    if unknown := set(joint_map.values()) - JOINT_INDEX.keys():
-        why = f"joint_map names {sorted(unknown)}, which are no SMPL joints."
-        raise InvalidInputError(why, f"SMPL's are {', '.join(JOINT_INDEX)}.")
-    world = _world_rotations(joints, motion, joint_map)
-    if "pelvis" not in world:
-        hint = "Give joint_map with the hips' name."
-        raise InvalidInputError(f"{path}: no joint is mapped to the pelvis.", hint)
-    rotations = local_rotations(world, len(motion))
-    root = joints[0]
-    transl = np.tile(root.offset, (len(motion), 1))
-    for column, channel in enumerate(root.channels):
-        if channel.endswith("position"):
-            transl[:, "XYZ".index(channel[0])] = motion[:, root.first_channel + column]
-    name = path.name.split(".")[0]
-    return Clip(name, fps, rotations[:, 0], rotations[:, 1:], transl * metres_per_unit)
+    return read_bvh_file(path, joint_map).clip(metres_per_unit)

@@ -172,7 +172,9 @@ def _as_set(person: Observation, keypoint_set: str) -> Observation:
             points[row] = person.keypoints[index].mean(0)
             confidence[row] = person.confidence[index].min()
     new: dict[str, Any] = {"keypoints": points, "confidence": confidence}
-    return replace(person, keypoint_set=keypoint_set, world_landmarks=None, **new)
+    # what neither OpenPose nor COCO holds
+    new |= dict.fromkeys(("world_landmarks", "sigma", "either_side"))
+    return replace(person, keypoint_set=keypoint_set, **new)
 
 
 def _triples(person: Observation) -> list[float]:

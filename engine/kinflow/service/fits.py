@@ -1,28 +1,29 @@
 """People -> fits: one photo, a clip, a folder, a moved keypoint."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from ..batch.clip import fit_track, observe_clip
+from ..batch.clip import SEEING, Followed, fit_track, observe_clip
 from ..batch.sources import list_sources
+from ..batch.spool import Spool
 from ..batch.stream import run
 from ..batch.work import Settings
 from ..client.values import without_mesh
 from ..errors import InvalidInputError
 from ..fitting.fit import fit
 from ..fitting.refit import refit
-from ..fitting.sequence import track
+from ..fitting.sequence import Pin, refit_span, track
 from ..records import FitResult, Observation
 from .models import DEFAULT_PRIOR, Progress, body_of, prior_of
 
 Starts = list[FitResult | None] | str | None
 FitCall = Callable[[list[Observation], Starts, str], list[FitResult]]
-SEEING = 0.6  # of a clip's time
 
 
 def fit_people(
@@ -59,7 +60,7 @@ def fit_people(
     return _travelling(fit_in_memory(call, observations, starts, device), mesh)
 
 
-def _travelling(results: Sequence[FitResult], mesh: bool) -> list[FitResult]:
+def _travelling(results: Iterable[FitResult], mesh: bool) -> list[FitResult]:
     return [result if mesh else without_mesh(result) for result in results]
 
 
@@ -92,11 +93,12 @@ def fit_photos(
     device: str = "auto",
     smooth: bool = False,
     mesh: bool = False,
-) -> list[FitResult | None]:
-    """One shape for all photos (or frames of videos). -> a result a photo, None where nobody is.
+) -> dict[str, Any]:
+    """One shape for all photos (or frames of videos).
 
     smooth: they are frames of a clip; the person who is seen longest is tracked and fitted as one
     motion. Without, the clearest person of each photo is fitted by itself.
+    -> {"results", "observations"}: of each photo, None where nobody is; what is seen, without maps.
     """
     sources = list_sources([Path(p) for p in photos])
     settings = Settings(
@@ -105,28 +107,42 @@ def fit_photos(
         device=device,
         search="quick",
     )
-    frames, _ = observe_clip(sources, settings, _part(progress, 0, SEEING))
     fitting = _part(progress, SEEING, 1)
     owners: list[int] = []
+    people: list[Observation] = []
     fitted: list[FitResult] = []
-    if smooth:
-        if tracks := track(frames):
-            owners, fitted = tracks[0].frames, fit_track(tracks[0], settings, fitting)
-    elif owners := [index for index, people in enumerate(frames) if people]:
-        clearest = [frames[i][0] for i in owners]
-        fitted = fit_people(
-            fitting,
-            clearest,
-            prior=prior,
-            device=device,
-            mesh=mesh,
-            losses=settings.losses,
-            shared_betas=True,
-        )
-    results: list[FitResult | None] = [None] * len(sources)
-    for index, result in zip(owners, _travelling(fitted, mesh), strict=True):
-        results[index] = result
-    return results
+    with TemporaryDirectory() as folder, Spool(Path(folder), {}) as spool:
+        observe_clip(sources, settings, _part(progress, 0, SEEING), spool)
+        if smooth:
+            if tracks := track(spool):
+                seen = Followed.of(tracks[0], spool)
+                owners, people = seen.frames, seen.bare
+                for window in fit_track(seen, settings, fitting):
+                    fitted += _travelling(window, mesh)
+        elif owners := [index for index, found in enumerate(spool) if found]:
+            people = [spool.people(index)[0] for index in owners]
+            fitted = fit_people(
+                fitting,
+                people,
+                prior=prior,
+                device=device,
+                mesh=mesh,
+                losses=settings.losses,
+                shared_betas=True,
+            )
+    bare = [replace(person, mask=None, parts=None) for person in people]
+    return {
+        "results": _spread(fitted, owners, len(sources)),
+        "observations": _spread(bare, owners, len(sources)),
+    }
+
+
+def _spread(values: list[Any], owners: list[int], count: int) -> list[Any]:
+    """A list of so many, None where nobody owns a place."""
+    spread = [None] * count
+    for index, value in zip(owners, values, strict=True):
+        spread[index] = value
+    return spread
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
@@ -188,3 +204,39 @@ def refit_person(
         keep_shape=keep_shape,
     )
     return result if mesh else without_mesh(result)
+
+
+def refit_frames(
+    progress: Progress,
+    observations: list[Observation],
+    last: list[FitResult],
+    span: list[int],
+    pins: list[list[Any]] | None = None,
+    body: str | None = None,
+    prior: str | None = None,
+    device: str = "auto",
+    mesh: bool = False,
+) -> list[FitResult]:
+    """`kinflow.fitting.sequence.refit_span`: frames span[0] to span[1] (not included) again.
+
+    pins: [contact, first, last] each, in frames of these lists.
+    """
+    try:
+        begin, end = map(int, span)
+        stated = [Pin(str(name), int(first), int(last_one)) for name, first, last_one in pins or ()]
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            "A span is two numbers of frames, and a pin a contact with two.",
+            "Give span=[begin, end] and pins=[['left_heel', first, last]].",
+        ) from error
+    results = refit_span(
+        observations,
+        last,
+        (begin, end),
+        pins=stated,
+        body=body_of(body),
+        prior=prior_of(prior),
+        device=device,
+        progress=progress,
+    )
+    return _travelling(results, mesh)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .fits import fit_folder, fit_people, fit_photos, refit_person
+from .fits import fit_folder, fit_people, fit_photos, refit_frames, refit_person
 from .models import decode, device_info, encode, sample
 from .photos import observe_photos
 from .posing import solve_pose
@@ -14,6 +14,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "fit_sequence": fit_photos,
     "fit_folder": fit_folder,
     "refit": refit_person,
+    "refit_span": refit_frames,
     "solve_ik": solve_pose,
     "decode": decode,
     "encode": encode,

@@ -25,6 +25,7 @@ from ..drawing.zbuffer import mask_iou
 from ..errors import KinflowError
 from ..perception.nearest_limb import nearest_limb
 from ..perception.part_labels import CROP, heatmaps
+from ..terminal import counted
 from . import synthetic
 from .schedule import RunningMean, warm_cosine
 from .synthetic import Crowd, DetectorNoise, People, Report
@@ -134,7 +135,7 @@ def train_parts(config: TrainParts, report: Report) -> dict[str, float]:
     net = PartNetwork()
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-3)
     rows, running, started = [], RunningMean(0.02), time.perf_counter()
-    for step in range(config.steps):
+    for step in counted(range(config.steps), "Training", "steps"):
         optimiser.param_groups[0]["lr"] = config.lr * warm_cosine(step, config.steps, 200)
         chosen = people.pick(random.integers(0, len(people), config.batch))
         loss = Batch.of(chosen, noise, random).loss(net)

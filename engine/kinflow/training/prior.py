@@ -19,6 +19,7 @@ from ..core.representations import dimension
 from ..errors import InvalidInputError
 from ..mocap.dataset import Recording, load_recordings
 from ..priors.storage import PriorHeader, flow_of, save_prior
+from ..terminal import counted
 from .data import TrainingData, clip_interval, prepare_data
 from .density import DensityFlow
 from .finish import Companions, centred, extras
@@ -174,7 +175,7 @@ def minimise(
     optimiser = torch.optim.Adam(net.parameters(), lr=recipe.lr, fused=True)
     random, look = np.random.default_rng(seed), _Look(net, data, logs)
     last = recipe.steps + recipe.settle
-    for step in range(last):
+    for step in counted(range(last), "Training", "steps"):
         settling = step >= recipe.steps
         if step % CHUNK == 0:
             shape = (CHUNK, recipe.batch)

@@ -23,6 +23,7 @@ from ..drawing.zbuffer import part_map, rasterise
 from ..perception.part_labels import CROP, crop_about
 from ..priors.prior import load_prior
 from ..records import Camera
+from ..terminal import progress
 
 PHOTO = 480
 KEYPOINT_SET = "coco17"
@@ -119,17 +120,19 @@ def make_people(body: Body, crowd: Crowd, report: Report | None = None) -> Peopl
     focal = random.uniform(*casting.focal, count)
     regressor = keypoint_regressor(body, KEYPOINT_SET)
     shots: list[list[np.ndarray]] = []
-    for start in range(0, count, 64):
-        rows = slice(start, start + 64)
-        vertices, joints = body(root[rows], poses[rows], betas[rows])
-        points = regressor(joints, vertices).double().numpy()
-        meshes = vertices.double().numpy()
-        shots += [
-            photograph(body, mesh, p, f, casting, random)
-            for mesh, p, f in zip(meshes, points, focal[rows], strict=True)
-        ]
-        if report and start % 1600 == 1536:
-            report(f"{min(start + 64, count)} of {count} people drawn")
+    with progress("Drawing people", count, "people") as show:
+        for start in range(0, count, 64):
+            show(start / count, "")
+            rows = slice(start, start + 64)
+            vertices, joints = body(root[rows], poses[rows], betas[rows])
+            points = regressor(joints, vertices).double().numpy()
+            meshes = vertices.double().numpy()
+            shots += [
+                photograph(body, mesh, p, f, casting, random)
+                for mesh, p, f in zip(meshes, points, focal[rows], strict=True)
+            ]
+            if report and start % 1600 == 1536:
+                report(f"{min(start + 64, count)} of {count} people drawn")
     parts, keypoints, crop, transl = (np.stack(column) for column in zip(*shots, strict=True))
     rotations = torch.cat((root[:, None], poses), 1).numpy()
     shape = betas.numpy()

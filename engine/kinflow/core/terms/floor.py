@@ -16,6 +16,25 @@ from ..posterior import PosedState, Rows
 HARD = 9.0
 
 
+def heights(xp: Namespace, posed: PosedState, table: PointTable) -> Array:
+    """A table's points above the floor. -> (S, P) m."""
+    gravity, _ = down(xp, posed.state.block("gravity"))
+    below = (posed.places(table) @ gravity[..., None])[..., 0]
+    return posed.state.block("floor") - below
+
+
+def height_rows(
+    xp: Namespace, posed: PosedState, table: PointTable, root: Array
+) -> tuple[Array, dict[str, Array]]:
+    """Rows of `heights` times root (S, P), and those of gravity and floor."""
+    gravity, by_angles = down(xp, posed.state.block("gravity"))
+    by_place = -gravity[:, None] * root[..., None]
+    which = arange_like(xp, root.shape[1], root)
+    rows = point_rows(xp, posed.levers(table), which, by_place)
+    by_gravity = -(posed.places(table) @ by_angles) * root[..., None]
+    return rows, {"gravity": by_gravity, "floor": root[..., None]}
+
+
 @dataclass(frozen=True)
 class Floor:
     """Points of a table that may touch the floor, with probability `touch` (C,); scale (S,): s,
@@ -25,12 +44,6 @@ class Floor:
     touch: Array
     scale: Array = per_person()
     weight: Array = per_person()
-
-    def heights(self, xp: Namespace, posed: PosedState) -> Array:
-        """Of all points above the floor. -> (S, C) m."""
-        gravity, _ = down(xp, posed.state.block("gravity"))
-        below = (posed.places(self.table) @ gravity[..., None])[..., 0]
-        return posed.state.block("floor") - below
 
     def _mixture(self, xp: Namespace, height: Array) -> tuple[Array, Array, Array]:
         """Costs (S, C), their slopes by half the squared height over the scale, and how likely each
@@ -45,21 +58,16 @@ class Floor:
 
     def contact(self, xp: Namespace, posed: PosedState) -> Array:
         """How likely each point touches the floor. -> (S, C), 0 to 1."""
-        return self._mixture(xp, self.heights(xp, posed))[2]
+        return self._mixture(xp, heights(xp, posed, self.table))[2]
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
         """-> (S,) nats."""
-        return xp.sum(self._mixture(xp, self.heights(xp, posed))[0], axis=-1)
+        return xp.sum(self._mixture(xp, heights(xp, posed, self.table))[0], axis=-1)
 
     def rows(self, xp: Namespace, posed: PosedState) -> Rows:
         """One row a point."""
-        height = self.heights(xp, posed)
+        height = heights(xp, posed, self.table)
         cost, slope, _ = self._mixture(xp, height)
         root = xp.sqrt(slope) / self.scale[:, None]
-        gravity, by_angles = down(xp, posed.state.block("gravity"))
-        by_place = -gravity[:, None] * root[..., None]
-        which = arange_like(xp, height.shape[1], height)
-        rows = point_rows(xp, posed.levers(self.table), which, by_place)
-        by_gravity = -(posed.places(self.table) @ by_angles) * root[..., None]
-        more = {"gravity": by_gravity, "floor": root[..., None]}
+        rows, more = height_rows(xp, posed, self.table, root)
         return Rows(xp.sum(cost, axis=-1), height * root, rows, more)

@@ -1,83 +1,87 @@
-"""Smoothness of a motion: its accelerations, in the latent, of the root's turn and of the place.
+"""Smoothness of a motion: accelerations as captured people have them, joint by joint.
 
-With x at times t-1, t, t+1 (frames apart g and h), a = 2 [ (x_{t+1} - x_t) / h - (x_t - x_{t-1}) /
-g ] / (g + h). The root's velocity is the rotation vector from one frame to the next, log(R_{t+1}
-R_t'). Each acceleration is normal with its own deviation; the residual is a / deviation. People of
-the state are the frames of one person.
+With features x (two columns of every joint's local rotation and of the root's, and the place) at
+times t-1, t, t+1, g and h apart, a = 2 [ (x_{t+1} - x_t) / h - (x_t - x_{t-1}) / g ] / (g + h).
+Each joint's acceleration is Student's t about zero with its own scale s, of FREEDOM degrees:
+
+    0.5 (FREEDOM + 3) log(1 + |a|^2 / (FREEDOM s^2)).
+
+Most of the time a motion is smooth, and then it is not: a punch pays for its haste once, and not by
+the square. People of the state are the frames of one person.
 """
 
 from dataclasses import dataclass
 
-from ..arrays import Array, Namespace, per_person
-from ..posterior import PosedState, State
-from ..rotations import left_jacobian_inverse, matrix_to_axis_angle
+from ..arrays import Array, Namespace, eye_like, per_person, zeros_like
+from ..links import Links
+from ..points import NUM_TURNS, WIDTH
+from ..posterior import PosedState
+from ..rotations import skew
+from ..skeleton import NUM_JOINTS, UP
 
-
-@dataclass(frozen=True)
-class SmoothWeights:
-    """Deviations of accelerations a frame squared: latent (sigmas), root (radians), translation
-    sideways and in depth (m)."""
-
-    latent: float = 0.25
-    root: float = 0.03
-    sideways: float = 0.015
-    depth: float = 0.03
-
-
-@dataclass(frozen=True)
-class Links:
-    """Residuals of T - 2 triples of frames, and their slopes by the three.
-
-    linear (T - 2, D + 3) of latent and place, by (T - 2, 3) `coefficients` over `deviation` (D +
-    3,); turn (T - 2, 3), by left perturbations of the root (T - 2, 3, 3, 3): [which frame].
-    """
-
-    linear: Array
-    coefficients: Array
-    deviation: Array
-    turn: Array
-    turn_slopes: Array
+FREEDOM = 3.0
+PER_JOINT = 6
+TURNED = PER_JOINT * NUM_JOINTS
+DIMENSION = 3  # of what turns or moves
 
 
 @dataclass(frozen=True)
 class Smoothness:
-    """Half the squared residuals; frames (T,): rising numbers."""
+    """scale (25,): of the joints' accelerations in SMPL's order and of the place's, m, by the
+    square of the times' unit; times (T,): rising."""
 
-    weights: SmoothWeights
-    frames: Array = per_person()
+    scale: Array
+    times: Array = per_person()
 
     def value(self, xp: Namespace, posed: PosedState) -> Array:
         """Each triple counts for its middle frame. -> (T,) nats."""
-        return self.energy(xp, posed.state)
+        none = posed.state.z[:, 0] * 0
+        if len(none) < 3:
+            return none
+        squares = self._squares(xp, self._accelerations(xp, posed)[0])
+        total = 0.5 * (FREEDOM + DIMENSION) * xp.sum(xp.log(1 + squares / FREEDOM), axis=-1)
+        return xp.concat((none[:1], total, none[:1]))
 
-    def energy(self, xp: Namespace, state: State) -> Array:
-        """`value`, of which only the state matters."""
-        if len(state.z) < 3:
-            return xp.zeros_like(state.z[:, 0])
-        links = self.rows(xp, state)
-        total = 0.5 * (xp.sum(links.linear**2, axis=-1) + xp.sum(links.turn**2, axis=-1))
-        none = xp.zeros_like(total[:1])
-        return xp.concat((none, total, none))
+    def links(self, xp: Namespace, posed: PosedState) -> Links:
+        """Of T - 2 triples, each acceleration by its reweighted form."""
+        acceleration, coefficients = self._accelerations(xp, posed)
+        weight = (FREEDOM + DIMENSION) / (FREEDOM + self._squares(xp, acceleration))
+        weight = weight / self.scale**2
+        turned = xp.repeat(weight[:, :-1], PER_JOINT, axis=1)
+        place = xp.repeat(weight[:, -1:], DIMENSION, axis=1)
+        weights = xp.concat((turned, place), axis=1)
+        return Links(acceleration, weights, coefficients, self._rows(xp, posed))
 
-    def rows(self, xp: Namespace, state: State) -> Links:
-        """Residuals and slopes of all triples."""
-        weights, frames = self.weights, self.frames
-        before, after = frames[1:-1] - frames[:-2], frames[2:] - frames[1:-1]
+    def _accelerations(self, xp: Namespace, posed: PosedState) -> tuple[Array, Array]:
+        """Of all features (T - 2, 147), and the three frames' coefficients (T - 2, 3)."""
+        columns = posed.skeleton.rotations[..., :2].swapaxes(-1, -2)
+        x = xp.concat((columns.reshape((len(columns), TURNED)), posed.state.transl), axis=1)
+        before, after = self.times[1:-1] - self.times[:-2], self.times[2:] - self.times[1:-1]
         first, last = 2 / (before * (before + after)), 2 / (after * (before + after))
-        x = xp.concat((state.z, state.transl), axis=1)
-        a = first[:, None] * x[:-2] - (first + last)[:, None] * x[1:-1] + last[:, None] * x[2:]
-        sideways = xp.full_like(state.transl[0, :2], weights.sideways)
-        depth = xp.full_like(state.transl[0, 2:], weights.depth)
-        deviation = xp.concat((xp.full_like(state.z[0], weights.latent), sideways, depth))
-        velocity = matrix_to_axis_angle(xp, state.root[1:] @ state.root[:-1].swapaxes(-1, -2))
-        turn = last[:, None] * velocity[1:] - first[:, None] * velocity[:-1]
-        # log(exp(w1) M exp(-w0)) = m + Jl^-1(m) w1 - Jr^-1(m) w0, and Jr^-1(m) = Jl^-1(-m)
-        by_later = left_jacobian_inverse(xp, velocity)
-        by_earlier = left_jacobian_inverse(xp, -velocity)
-        f, h = first[:, None, None], last[:, None, None]
-        middle = -h * by_earlier[1:] - f * by_later[:-1]
-        slopes = xp.stack((f * by_earlier[:-1], middle, h * by_later[1:]), axis=1)
-        coefficients = xp.stack((first, -first - last, last), axis=-1)
-        return Links(
-            a / deviation, coefficients, deviation, turn / weights.root, slopes / weights.root
+        c = xp.stack((first, -first - last, last), axis=-1)
+        return c[:, :1] * x[:-2] + c[:, 1:2] * x[1:-1] + c[:, 2:] * x[2:], c
+
+    def _squares(self, xp: Namespace, acceleration: Array) -> Array:
+        """|a|^2 / s^2 of each joint and the place. (L, 147) -> (L, 25)."""
+        turned = acceleration[:, :TURNED].reshape((len(acceleration), NUM_JOINTS, PER_JOINT))
+        squares = xp.sum(turned**2, axis=-1), xp.sum(acceleration[:, TURNED:] ** 2, axis=-1)
+        return xp.concat((squares[0], squares[1][:, None]), axis=1) / self.scale**2
+
+    def _rows(self, xp: Namespace, posed: PosedState) -> Array:
+        """Features by turns, betas and place. -> (T, 147, WIDTH)."""
+        skeleton = posed.skeleton
+        count = len(skeleton.place)
+        eye = eye_like(xp, 3, skeleton.place)
+        first = zeros_like(xp, (count, 1, 3, 3), eye) + eye
+        parents = xp.concat((first, skeleton.world[:, list(UP[1:])]), axis=1).swapaxes(-1, -2)
+        # a turn w of a subtree in the world turns the joint's own columns c by P'w x c
+        columns = skeleton.rotations[..., :2].swapaxes(-1, -2)
+        slopes = (-skew(xp, columns) @ parents[:, :, None]).reshape((count, NUM_JOINTS, -1, 3))
+        own = eye_like(xp, NUM_JOINTS, eye)[:, None, :, None]
+        turned = (slopes[:, :, :, None] * own).reshape((count, TURNED, NUM_TURNS))
+        rest = zeros_like(xp, (count, TURNED, WIDTH - NUM_TURNS), eye)
+        place = zeros_like(xp, (count, 3, WIDTH - 3), eye)
+        moved = zeros_like(xp, (count, 3, 3), eye) + eye
+        return xp.concat(
+            (xp.concat((turned, rest), axis=-1), xp.concat((place, moved), axis=-1)), axis=1
         )

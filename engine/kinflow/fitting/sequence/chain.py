@@ -1,48 +1,56 @@
-"""All frames of a window at once: their residuals, one shape, smoothness between neighbours."""
+"""All frames of a window at once: their own residuals, and those that tie them to each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, solveh_banded
 
 from ...core.arrays import Array, Namespace, asarray_like, per_person, pick, put_beside, to_numpy
-from ...core.body import NUM_BETAS
-from ...core.posterior import Problem, State
+from ...core.links import Links
+from ...core.points import NUM_TURNS
+from ...core.posterior import PosedState, Problem, State
+from ...core.skeleton import NUM_JOINTS
 from ...core.step import Linearisation
+from ...core.terms.contacts import Contacts
 from ...core.terms.smoothness import Smoothness
+from .band import solve_blocks
 
 CHUNK = 32  # frames linearised at once: bounds memory
-HELD = 1e12  # weight that keeps a frame where it is
+OWN = 6  # of a frame beside its latent: the root's turn and place
+SPAN = 2  # frames that a residual reaches ahead
 
 
 @dataclass(frozen=True)
 class ChainLinearisation:
-    """energy (T,) nats; normal equations of the frames' own n unknowns [latent, root, transl]:
-    blocks (T, n, n), border (T, n, 10) to the shape, corner (T, 10, 10); gradients (T, n), (T,
-    10)."""
+    """energy (T,) nats; normal equations of the frames' own n unknowns [latent, root, transl] and
+    the s that all share: blocks (3, T, n, n) by how many frames apart, border (T, n, s), corner
+    (T, s, s); gradients (T, n), (T, s)."""
 
     energy: Array = per_person()
-    blocks: Array = per_person()
+    own: Array = per_person()
+    next: Array = per_person()
+    second: Array = per_person()
     border: Array = per_person()
     corner: Array = per_person()
     gradient: Array = per_person()
-    shape_gradient: Array = per_person()
+    shared_gradient: Array = per_person()
 
 
 @dataclass(frozen=True)
 class Chain:
     """The frames of a window (a `core.solver.Model`).
 
-    problem: one row a frame, its unknowns ROOT, TRANSL and SHARED_BETAS; held (T,): frames that
-    stay where they are, since they overlap with the window before; hold_shape: the shape stays too.
+    problem: one row a frame; its unknowns are ROOT, TRANSL and what all frames share. ties: the
+    terms whose residuals reach over frames. held (T,): frames that stay where they are, before and
+    behind those that move; shares: whether what is shared moves.
     """
 
     problem: Problem
-    smoothness: Smoothness
+    ties: tuple[Smoothness | Contacts, ...]
     held: np.ndarray
-    hold_shape: bool = False
+    shares: bool = True
 
     @property
     def xp(self) -> Namespace:
@@ -60,105 +68,147 @@ class Chain:
     def energy(self, state: State) -> Array:
         """Of the frames, and of how they follow each other. -> (T,) nats."""
         parts = [self.problem.pick(c).energy(pick(state, c)) for c in _chunks(state)]
-        return self.xp.concat(parts) + self.smoothness.energy(self.xp, state)
+        total = self.xp.concat(parts)
+        posed = self.problem.posed(state)
+        for tie in self.ties:
+            total = total + tie.value(self.xp, posed)
+        return total
 
     def linearise(self, state: State) -> ChainLinearisation:
-        """Frame by frame, in chunks; the smoothness is added where a step is solved."""
-        chunks = _chunks(state)
-        parts = [_normal(self.problem.pick(c).linearise(pick(state, c))) for c in chunks]
-        energy, *tables = (np.concatenate(column) for column in zip(*parts, strict=True))
-        energy = energy + to_numpy(self.smoothness.energy(self.xp, state))
-        total = asarray_like(self.xp, energy, state.z)
+        """The frames in chunks, then what ties them."""
+        xp, size, shared = self.xp, state.z.shape[-1] + OWN, self._num_shared
+        parts = [
+            _normal(self.problem.pick(c).linearise(pick(state, c)), shared) for c in _chunks(state)
+        ]
+        energy, own, border, corner, gradient, pull = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        blocks = [own, *(np.zeros((len(own), size, size), own.dtype) for _ in range(SPAN))]
+        sums = _Sums(blocks, border, corner, gradient, pull)
+        posed = self.problem.posed(state)
+        for tie in self.ties:
+            energy = energy + to_numpy(tie.value(xp, posed))
+            if len(own) > SPAN:
+                links = tie.links(xp, posed)
+                sums.add(links, self._pulled(posed, links.rows))
+            if isinstance(tie, Contacts):
+                sums.add_rows(*self._of_heights(posed, tie))
+        tables = (*sums.blocks, sums.border, sums.corner, sums.gradient, sums.shared_gradient)
+        total = asarray_like(xp, energy, state.z)
         # beside the state, so that the solver can choose between two linearisations
-        return ChainLinearisation(total, *(put_beside(self.xp, t, state.z) for t in tables))
+        return ChainLinearisation(total, *(put_beside(xp, t, state.z) for t in tables))
+
+    @property
+    def _num_shared(self) -> int:
+        return sum(block.size for block in self.problem.unknowns if block.shared)
+
+    def _of_heights(self, posed: PosedState, tie: Contacts) -> tuple[np.ndarray, np.ndarray]:
+        rows = tie.rows(self.xp, posed)
+        return to_numpy(rows.residual), self._pulled(posed, rows.rows, rows.more)
+
+    def _pulled(
+        self, posed: PosedState, rows: Array, more: Mapping[str, Array] | None = None
+    ) -> Array:
+        """Rows (T, R, WIDTH) -> by own and shared unknowns (T, R, n + s)."""
+        xp, problem = self.xp, self.problem
+        turns = rows[..., :NUM_TURNS].reshape((*rows.shape[:2], NUM_JOINTS, 3))
+        world = posed.skeleton.world
+        by_latent = problem.decoder.pull_back(xp, posed.trace, world, turns[:, :, 1:])
+        return to_numpy(xp.concat((by_latent, problem.rest_of(rows, more or {})), axis=-1))
 
     def step(self, linear: ChainLinearisation, state: State, damping: Array) -> State:
-        """A damped step of all frames and the shape; nowhere where the system is not definite."""
-        blocks, below, below2, gradient = self._joined(linear, state)
-        border, count = to_numpy(linear.border).copy(), len(blocks)
-        stiff, size = float(damping[0]), blocks.shape[-1]
-        diagonal = blocks.diagonal(axis1=1, axis2=2)
-        blocks = blocks + (stiff * (1 + 0.1 * diagonal))[..., None] * np.eye(size)
-        blocks[self.held] += HELD * np.eye(size)
-        border[self.held], gradient[self.held] = 0, 0
-        corner, pull = (to_numpy(a).sum(0) for a in (linear.corner, linear.shape_gradient))
-        corner += np.diag(stiff * (1 + 0.1 * corner.diagonal()))
-        if self.hold_shape:
-            border, pull, corner = np.zeros_like(border), np.zeros_like(pull), np.eye(len(pull))
-        right = np.concatenate((gradient[..., None], border), -1).reshape(count * size, -1)
-        try:
-            solved = solveh_banded(_banded(blocks, below, below2), right, lower=True)
-        except (LinAlgError, ValueError):  # it is not definite, or not finite
-            solved = np.full_like(right, np.nan)
-        solved = solved.reshape(count, size, -1)
+        """A damped step of all frames and what they share; none where it is not definite."""
+        blocks, below, below2, border, corner, gradient, pull = (
+            to_numpy(getattr(linear, f.name)).astype(np.float64) for f in fields(linear)[1:]
+        )
+        free = np.flatnonzero(~self.held)
+        first, last = int(free[0]), int(free[-1]) + 1
+        stiff = float(damping[0])
+        blocks, below, below2, border, gradient = (
+            a[first:last] for a in (blocks, below, below2, border, gradient)
+        )
+        size = blocks.shape[-1]
+        diagonal = np.einsum("tnn->tn", blocks)
+        diagonal += stiff * (1 + 0.1 * diagonal)
+        corner, pull = corner.sum(0), pull.sum(0)
+        corner[np.diag_indices(len(corner))] += stiff * (1 + 0.1 * corner.diagonal()) + 1e-6
+        if not self.shares:
+            border, pull, corner = np.zeros_like(border), 0 * pull, np.eye(len(pull))
+        right = np.concatenate((gradient[..., None], border), -1)
+        solved = solve_blocks(blocks, below, below2, right)
         schur = corner - np.einsum("tnm,tnk->mk", border, solved[..., 1:])
-        shape = -np.linalg.lstsq(
-            np.nan_to_num(schur), pull - np.einsum("tnm,tn->m", border, solved[..., 0]), rcond=None
-        )[0]
-        own = -(solved[..., 0] + solved[..., 1:] @ shape)
-        rest = np.concatenate((own[:, -6:], np.broadcast_to(shape, (count, NUM_BETAS))), 1)
-        moves = (asarray_like(self.xp, a, state.z) for a in (own[:, :-6], rest))
+        reduced = pull - np.einsum("tnm,tn->m", border, solved[..., 0])
+        shared = -np.linalg.lstsq(np.nan_to_num(schur), np.nan_to_num(reduced), rcond=None)[0]
+        own = np.zeros((len(self.held), size))
+        own[first:last] = -(solved[..., 0] + solved[..., 1:] @ shared)
+        rest = np.concatenate((own[:, -OWN:], np.tile(shared, (len(own), 1))), 1)
+        moves = (asarray_like(self.xp, a, state.z) for a in (own[:, :-OWN], rest))
         return self.problem.moved(state, *moves)
 
-    def _joined(self, linear: ChainLinearisation, state: State) -> tuple[np.ndarray, ...]:
-        """Blocks (T, n, n) with the smoothness in them, those of neighbours (T - 1, n, n) and of
-        neighbours' neighbours (T - 2, n, n), and the gradient (T, n)."""
-        blocks, gradient = (to_numpy(a).copy() for a in (linear.blocks, linear.gradient))
-        count, size = gradient.shape
-        neighbours = [np.zeros((max(count - k, 0), size, size)) for k in (1, 2)]
-        tables = (blocks, *neighbours)
-        if count < 3:
-            return *tables, gradient
-        links = self.smoothness.rows(self.xp, state)
-        linear_, c, deviation, turn, slopes = (
-            to_numpy(getattr(links, f.name)).astype(np.float64) for f in fields(links)
+
+@dataclass
+class _Sums:
+    """Normal equations that are added up; see `ChainLinearisation`."""
+
+    blocks: list[np.ndarray]
+    border: np.ndarray
+    corner: np.ndarray
+    gradient: np.ndarray
+    shared_gradient: np.ndarray
+
+    def add(self, links: Links, rows: np.ndarray) -> None:
+        """Residuals over some frames; rows (T, R, n + s) of their features."""
+        residual, weight, c = (
+            to_numpy(a) for a in (links.residual, links.weight, links.coefficients)
         )
-        dim = size - 6
-        columns = np.concatenate((np.arange(dim), np.arange(dim + 3, size)))
-        turned = slice(dim, dim + 3)
-        for i in range(3):
-            here = gradient[i : i + count - 2]
-            here[:, columns] += c[:, i, None] * linear_ / deviation
-            here[:, turned] += (slopes[:, i].swapaxes(1, 2) @ turn[..., None])[..., 0]
+        size, count, reach = self.gradient.shape[1], len(residual), c.shape[1]
+        own, shared = rows[..., :size], rows[..., size:]
+        pull = (weight * residual)[..., None]
+        windows = [slice(i, i + count) for i in range(reach)]
+        by_shared = sum(c[:, i, None, None] * shared[w] for i, w in enumerate(windows))
+        firm = weight[..., None]
+        for i, here in enumerate(windows):
+            scaled = c[:, i, None, None] * own[here]
+            turned = scaled.swapaxes(1, 2)
+            self.gradient[here] += (turned @ pull)[..., 0]
+            self.border[here] += turned @ (firm * by_shared)
             for j in range(i + 1):
-                block = tables[i - j][j : j + count - 2]
-                block[:, columns, columns] += (c[:, i] * c[:, j])[:, None] / deviation**2
-                block[:, turned, turned] += slopes[:, i].swapaxes(1, 2) @ slopes[:, j]
-        return *tables, gradient
+                other = firm * c[:, j, None, None] * own[windows[j]]
+                self.blocks[i - j][windows[j]] += turned @ other
+        turned = by_shared.swapaxes(1, 2)
+        self.corner[:count] += turned @ (firm * by_shared)
+        self.shared_gradient[:count] += (turned @ pull)[..., 0]
+
+    def add_rows(self, residual: np.ndarray, rows: np.ndarray) -> None:
+        """Residuals (T, R) of a frame each, with rows (T, R, n + s)."""
+        size = self.gradient.shape[1]
+        own, shared, pull = rows[..., :size], rows[..., size:], residual[..., None]
+        self.blocks[0] += own.swapaxes(1, 2) @ own
+        self.border += own.swapaxes(1, 2) @ shared
+        self.corner += shared.swapaxes(1, 2) @ shared
+        self.gradient += (own.swapaxes(1, 2) @ pull)[..., 0]
+        self.shared_gradient += (shared.swapaxes(1, 2) @ pull)[..., 0]
 
 
 def _chunks(state: State) -> list[slice]:
     return [slice(i, i + CHUNK) for i in range(0, len(state.z), CHUNK)]
 
 
-def _normal(linear: Linearisation) -> tuple[np.ndarray, ...]:
+def _normal(linear: Linearisation, shared: int) -> tuple[np.ndarray, ...]:
     """Energy and normal equations of some frames, in double precision."""
     energy, residual, latent, rest, weight, pull, rest_weight, rest_pull = (
         to_numpy(array).astype(np.float64)
         for f in fields(linear)
-        if (array := getattr(linear, f.name)) is not None
+        if (array := getattr(replace(linear, rest_damping=None), f.name)) is not None
     )
-    own = np.concatenate((latent, rest[..., :-NUM_BETAS]), -1)
-    shape, residual = rest[..., -NUM_BETAS:], residual[..., None]
+    own = np.concatenate((latent, rest[..., :-shared]), -1)
+    common, residual = rest[..., -shared:], residual[..., None]
     blocks = own.swapaxes(1, 2) @ own
     dim = np.arange(latent.shape[-1])
     blocks[:, dim, dim] += weight
     gradient = (own.swapaxes(1, 2) @ residual)[..., 0]
     gradient[:, dim] += pull
-    corner = shape.swapaxes(1, 2) @ shape
-    corner += rest_weight[:, -NUM_BETAS:, None] * np.eye(NUM_BETAS)
-    shape_gradient = (shape.swapaxes(1, 2) @ residual)[..., 0] + rest_pull[:, -NUM_BETAS:]
-    return energy, blocks, own.swapaxes(1, 2) @ shape, corner, gradient, shape_gradient
-
-
-def _banded(blocks: np.ndarray, below: np.ndarray, below2: np.ndarray) -> np.ndarray:
-    """A block-pentadiagonal matrix as the lower bands that LAPACK takes. -> (3 n, T n)."""
-    count, size = blocks.shape[:2]
-    bands = np.zeros((3 * size, count * size))
-    row, column = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
-    for distance, table in enumerate((blocks, below, below2)):
-        offset = distance * size + row - column
-        lower = offset >= 0
-        places = np.arange(len(table))[:, None] * size + column[lower]
-        bands[offset[lower], places] = table[:, row[lower], column[lower]]
-    return bands
+    corner = common.swapaxes(1, 2) @ common
+    corner += rest_weight[:, -shared:, None] * np.eye(shared)
+    shared_gradient = (common.swapaxes(1, 2) @ residual)[..., 0] + rest_pull[:, -shared:]
+    return energy, blocks, own.swapaxes(1, 2) @ common, corner, gradient, shared_gradient

@@ -15,6 +15,7 @@ from ...errors import InvalidInputError
 from ...guessing.figure import Figure
 from ...guessing.network import BACKBONES, NETWORK_PRIOR, STEPS, Regressor
 from ...priors.prior import load_prior
+from ...terminal import counted
 from ..schedule import RunningMean, descend, warm_cosine
 from ..synthetic import People, Report
 from .evaluate import Score, score
@@ -74,7 +75,7 @@ def train_supervised(
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-4)
     rows: list[list[str]] = []
     running, started = RunningMean(0.01), time.perf_counter()
-    for step in range(config.steps):
+    for step in counted(range(config.steps), "Training", "steps"):
         optimiser.param_groups[0]["lr"] = config.lr * warm_cosine(step, config.steps, 200)
         chosen = people.pick(random.integers(0, len(people), config.batch))
         loss = drawn_loss(training.figure, net, chosen, config, random)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...errors import InvalidInputError
 from ...guessing.figure import Figure, Placed
 from ...guessing.network import Regressor
+from ...terminal import counted
 from ..schedule import RunningMean, descend, warm_cosine
 from ..synthetic import People
 from .augment import Augmentation, augment
@@ -65,7 +66,7 @@ def refine(
     share = mixed / config.batch
     batches = _batches(unlabelled.to(figure.body.device), config.batch - mixed, random)
     running, started = RunningMean(0.02), time.perf_counter()
-    for step in range(config.steps):
+    for step in counted(range(config.steps), "Training", "steps"):
         optimiser.param_groups[0]["lr"] = config.lr * warm_cosine(step, config.steps, 50)
         shown, photos = augment(next(batches), config.augmentation, generator)
         placed = predict(figure, net, shown, photos.inputs)
