@@ -52,7 +52,7 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
     )
     keys: bpy.props.EnumProperty(name="Keys", description="Which frames of a motion", items=KEYS)
     angle: bpy.props.FloatProperty(
-        name="Angle Tolerance",
+        name="Angle",
         description="How far sparse keys may leave a bone turned from the motion",
         subtype="ANGLE",
         default=sparse.Tolerance.angle,
@@ -60,7 +60,7 @@ class KINFLOW_OT_fit_sequence(EngineJob, bpy.types.Operator, ImportHelper):
         soft_max=radians(10),
     )
     distance: bpy.props.FloatProperty(
-        name="Distance Tolerance",
+        name="Distance",
         description="How far sparse keys may leave a joint from where it is in the motion",
         subtype="DISTANCE",
         default=sparse.Tolerance.distance,
