@@ -114,10 +114,8 @@ def fit_photos(
     with TemporaryDirectory() as folder, Spool(Path(folder), {}) as spool:
         observe_clip(sources, settings, _part(progress, 0, SEEING), spool)
         if smooth:
-            if tracks := track(spool):
-                seen = Followed.of(tracks[0], spool)
-                owners, people = seen.frames, seen.bare
-                fitted = _travelling(fit_track(seen, settings, fitting), mesh)
+            owners, people, fitted = _followed(spool, settings, fitting)
+            fitted = _travelling(fitted, mesh)
         elif owners := [index for index, found in enumerate(spool) if found]:
             people = [spool.people(index)[0] for index in owners]
             fitted = fit_people(
@@ -134,6 +132,17 @@ def fit_photos(
         "results": _spread(fitted, owners, len(sources)),
         "observations": _spread(bare, owners, len(sources)),
     }
+
+
+def _followed(
+    spool: Spool, settings: Settings, progress: Progress
+) -> tuple[list[int], list[Observation], list[FitResult]]:
+    """Frames, sightings and fits of the person who is seen longest; nothing where nobody is."""
+    tracks = track(spool)
+    if not tracks:
+        return [], [], []
+    seen = Followed.of(tracks[0], spool)
+    return seen.frames, seen.bare, list(fit_track(seen, settings, progress))
 
 
 def _spread(values: list[Any], owners: list[int], count: int) -> list[Any]:
