@@ -15,7 +15,7 @@ BODY = "[o for o in D.objects if o.type == 'ARMATURE' and o.kinflow.is_body][-1]
 
 # for questions only: the extension's modules by name, and where something is on the screen
 QUESTIONS = """
-import importlib
+import importlib, math
 _name = next(a.module for a in C.preferences.addons if a.module.split('.')[-1] == 'kinflow')
 def K(module): return importlib.import_module(f'{_name}.{module}')
 def idle(): return not C.scene.kinflow.job_text
