@@ -10,8 +10,9 @@ from .. import session
 from ..scene import camera, limbs, photos
 from ..scene.choice import chosen
 from .apply_fit import show_result
+from .clip_job import key_of
 from .common import PEOPLE_FIRST, EngineJob, needs
-from .refit import key_of, submit_refit
+from .refit import submit_refit
 from .usable import nothing_to_fit
 
 ITEMS = [(name, limbs.label(name), "") for name in limbs.LIMBS]

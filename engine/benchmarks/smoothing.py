@@ -17,7 +17,7 @@ from kinflow.core.rotations import (
 
 Parameters = dict[str, np.ndarray]
 FPS = 30.0
-ONE_EURO = [(cutoff, beta) for cutoff in (0.3, 1.0, 3.0) for beta in (0.1, 1.0, 10.0)]
+ONE_EURO = [(cutoff, beta) for cutoff in (1.0, 3.0, 10.0, 30.0) for beta in (0.1, 1.0, 10.0)]
 SAVITZKY = [(5, 2), (9, 2), (15, 2), (25, 2)]
 
 

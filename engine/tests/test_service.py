@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from kinflow import fit, load_body, load_prior, solve_ik
+from kinflow import fit, fit_sequence, load_body, load_prior, solve_ik
 from kinflow.bodies.keypoints import keypoint_regressor
 from kinflow.client import Engine
 from kinflow.client.wire import FrameReader, pack
 from kinflow.errors import CancelledError, EngineError, InvalidInputError, PhotoError
+from kinflow.fitting.sequence import Pin, refit_span
 from kinflow.posing import Effector, Floor, feet_on_floor, standing
 from kinflow.records import Camera, Observation
 from kinflow.service import server as server_module
@@ -285,6 +286,20 @@ def test_a_fit_goes_on_from_results_without_their_mesh(engine):
     last = engine.fit(person(), losses=("ka",), device="cpu", mesh=False)
     again = engine.fit(person(), losses=("ka",), starts=last, device="cpu")[0]
     assert again.status == "converged" and len(again.vertices) > 10_000
+
+
+def test_frames_of_a_clip_are_fitted_again_out_of_process(engine):
+    people = [person(seed) for seed in range(8)]
+    last = fit_sequence(people, losses=("ka",), device="cpu")
+    pins = [["left_heel", 3, 4], ["left_ball", 3, 4]]
+    asked = {"observations": people, "last": last, "device": "cpu", "span": [2, 6]}
+    there = engine.call("refit_span", pins=pins, **asked)
+    here = refit_span(people, last, (2, 6), pins=[Pin(*pin) for pin in pins], device="cpu")
+    for ours, theirs in zip(here, there, strict=True):
+        assert np.array_equal(ours.body_pose, theirs.body_pose) and not len(theirs.vertices)
+    for wrong in ({"span": [2]}, {"span": [2, 6], "pins": [["left_heel"]]}, {"span": [6, 12]}):
+        with pytest.raises(InvalidInputError):
+            engine.call("refit_span", **asked | wrong)
 
 
 def test_errors_arrive_with_their_type_and_hint(engine):

@@ -114,11 +114,7 @@ def fit_photos(
     with TemporaryDirectory() as folder, Spool(Path(folder), {}) as spool:
         observe_clip(sources, settings, _part(progress, 0, SEEING), spool)
         if smooth:
-            if tracks := track(spool):
-                seen = Followed.of(tracks[0], spool)
-                owners, people = seen.frames, seen.bare
-                for window in fit_track(seen, settings, fitting):
-                    fitted += _travelling(window, mesh)
+            owners, people, fitted = _followed(spool, settings, fitting, mesh)
         elif owners := [index for index, found in enumerate(spool) if found]:
             people = [spool.people(index)[0] for index in owners]
             fitted = fit_people(
@@ -135,6 +131,18 @@ def fit_photos(
         "results": _spread(fitted, owners, len(sources)),
         "observations": _spread(bare, owners, len(sources)),
     }
+
+
+def _followed(
+    spool: Spool, settings: Settings, progress: Progress, mesh: bool
+) -> tuple[list[int], list[Observation], list[FitResult]]:
+    """Frames, sightings and fits of the person who is seen longest; nothing where nobody is."""
+    tracks = track(spool)
+    if not tracks:
+        return [], [], []
+    seen = Followed.of(tracks[0], spool)
+    windows = fit_track(seen, settings, progress)
+    return seen.frames, seen.bare, [r for window in windows for r in _travelling(window, mesh)]
 
 
 def _spread(values: list[Any], owners: list[int], count: int) -> list[Any]:
