@@ -13,14 +13,19 @@ from kinflow.bodies.arrays import default_body_arrays
 from kinflow.bodies.tables import body_table, skin_table
 from kinflow.core.arrays import numpy_namespace as xp
 from kinflow.core.body import Skeleton, pose_skeleton, skin
-from kinflow.core.rotations import axis_angle_to_matrix, matrix_to_quaternion
+from kinflow.core.rotations import (
+    axis_angle_to_matrix,
+    continuous,
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+)
 from kinflow.core.skeleton import JOINT_NAMES
 from kinflow.records import FitResult
 
 from . import frames
 from .frames import Viewpoint
 from .rest import rest_arrays
-from .sparse import Track, continuous
+from .sparse import Track
 
 CHUNK = 32  # bodies whose skin is posed at once: bounds memory
 
@@ -45,7 +50,7 @@ class Motion:
         rotations[:, 0] = frames.from_body_rotation(np.stack(roots))
         body = default_body_arrays()
         places = [view.points(body.joints(r.betas)[0] + r.transl) - origin for r, view in pairs]
-        turns = continuous(matrix_to_quaternion(xp, rotations))
+        turns = continuous(xp, matrix_to_quaternion(xp, rotations))
         return Motion(turns, np.stack(places), np.asarray(results[0].betas, np.float64))
 
     def lifted(self, heights: np.ndarray) -> Motion:
@@ -73,7 +78,7 @@ class Motion:
 
     def of_bones(self, armature: bpy.types.Object) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By bone: its quaternions (T, 4) and locations (T, 3) m, which the pelvis alone has."""
-        rotations = frames.body_rotation(_matrices(self.turns))
+        rotations = frames.body_rotation(quaternion_to_matrix(xp, self.turns))
         channels = {}
         for joint, name in enumerate(JOINT_NAMES):
             bone = armature.pose.bones.get(name)
@@ -82,7 +87,7 @@ class Motion:
             rest = np.array(bone.bone.matrix_local)
             axes = rest[:3, :3]
             local = matrix_to_quaternion(xp, axes.T @ rotations[:, joint] @ axes)
-            turns = continuous(local[:, None])[:, 0]
+            turns = continuous(xp, local)
             places = (self.places - rest[:3, 3]) @ axes if joint == 0 else np.zeros((0, 3))
             channels[name] = (turns, places)
         return channels
@@ -91,21 +96,12 @@ class Motion:
 def _skeleton(betas: np.ndarray, turns: np.ndarray) -> Skeleton:
     arrays = rest_arrays()
     rows = np.tile(betas, (len(turns), 1))
-    return pose_skeleton(xp, body_table(arrays, arrays.backend), _matrices(turns), rows)
+    return pose_skeleton(
+        xp, body_table(arrays, arrays.backend), quaternion_to_matrix(xp, turns), rows
+    )
 
 
 def _joints(betas: np.ndarray, turns: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Joints (T, 24, 3) m in the armature's space."""
     place = _skeleton(betas, turns).place
     return frames.body_points(place - place[:, :1]) + places[:, None]
-
-
-def _matrices(turns: np.ndarray) -> np.ndarray:
-    """Quaternions (..., 4) -> (..., 3, 3)."""
-    w, x, y, z = np.moveaxis(turns, -1, 0)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
-    return np.stack([np.stack(row, -1) for row in rows], -2)

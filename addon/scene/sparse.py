@@ -71,11 +71,3 @@ def _errors(
     angles = 2 * np.arccos(dots).max(-1)
     apart = np.linalg.norm(track.posing(turns, places) - points, axis=-1).max(-1)
     return np.maximum(angles / tolerance.angle, apart / tolerance.distance)
-
-
-def continuous(turns: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
-    """Quaternions (T, B, 4) without jumps of sign; before (B, 4): what they follow."""
-    first = turns[:1] if before is None else before[None]
-    dots = (np.concatenate((first, turns[:-1])) * turns).sum(-1)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
-    return turns * signs[..., None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from crowd import make_crowd, write_people
 
 from kinflow import KinflowError, Observation
 from kinflow.batch.clip import run_clip
+from kinflow.batch.disk import plain_errors
 from kinflow.batch.sources import list_sources
+from kinflow.batch.spool import Spool
 from kinflow.batch.work import Settings
+from kinflow.errors import InvalidInputError
 from kinflow.fitting.sequence import SequenceConfig, fit_windows
 from kinflow.perception.formats import read_observations
 
@@ -53,7 +57,7 @@ def test_a_clip_is_done_once_and_leaves_nothing_of_who_is_gone(frames, tmp_path)
     with open(out / "report.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["status"] for row in rows].index("filled") == 3 and "Not seen" in rows[3]["message"]
-    assert not (out / "clip.sqlite").exists()
+    assert not (out / "journal-clip.sqlite").exists()
 
 
 class Killed(BaseException):
@@ -90,3 +94,31 @@ def test_a_clip_of_nobody_is_a_sentence(frames, tmp_path):
         frame.with_suffix(".json").write_text("[]")
     with pytest.raises(KinflowError, match="Nobody was found"):
         run_clip(list_sources(frames), tmp_path / "out", SETTINGS)
+
+
+def test_a_file_that_is_none_of_ours_is_left_alone_and_said(frames, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    theirs = out / "journal-clip.sqlite"
+    theirs.write_bytes(b"my notes" * 1000)
+    with pytest.raises(InvalidInputError, match="is damaged"):
+        run_clip(list_sources(frames), out, SETTINGS)
+    assert theirs.read_bytes() == b"my notes" * 1000
+
+
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_from_there(frames, tmp_path, monkeypatch):
+    sources, out = list_sources(frames), tmp_path / "out"
+
+    def full(self, number: int, people: object, reason: str, was=Spool.add_frame) -> None:
+        if number == 3:
+            with plain_errors(self.path):
+                raise sqlite3.OperationalError("database or disk is full")
+        was(self, number, people, reason)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "add_frame", full)
+        with pytest.raises(KinflowError, match="cannot be written"):
+            run_clip(sources, out, SETTINGS)
+    told = []
+    run_clip(sources, out, SETTINGS, lambda share, text: told.append(text))
+    assert [t for t in told if t.startswith("frame")] == [f"frame {n} of 7" for n in range(4, 8)]

@@ -76,3 +76,13 @@ def test_euler_angles_turn_about_the_axes_in_their_order():
         rotations.axis_angle_to_matrix(xn, np.array(v)) for v in ([0, 0, z], [0, y, 0], [x, 0, 0])
     ]
     assert np.allclose(found, turns[0] @ turns[1] @ turns[2])
+
+
+@pytest.mark.parametrize("xp", [xn, xt])
+def test_quaternions_in_time_are_the_same_rotations_and_never_jump(xp):
+    vectors = np.cumsum(np.full((40, 2, 3), 0.3), axis=0)  # several full turns
+    matrix = rotations.axis_angle_to_matrix(xp, xp.asarray(vectors))
+    quaternions = rotations.continuous(xp, rotations.matrix_to_quaternion(xp, matrix))
+    assert (xp.sum(quaternions[1:] * quaternions[:-1], axis=-1) > 0).all()
+    back = rotations.quaternion_to_matrix(xp, quaternions)
+    assert np.allclose(np.asarray(back), np.asarray(matrix), atol=1e-12)

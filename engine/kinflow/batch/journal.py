@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import InvalidInputError, KinflowError
+from ..errors import InvalidInputError
 from ..records import FITTED
+from .disk import AGAIN, plain_errors
 from .report import MARK, ReportLine, report_page
 from .sources import Source, fold, name_sources
 from .work import COLUMNS, Finished
@@ -27,7 +28,6 @@ from .work import COLUMNS, Finished
 VERSION = 3
 NAME = "journal.sqlite"
 PAGE = "report.html"
-_AGAIN = "Give another output folder, or --restart to fit all of it again."
 _NUMBER = re.compile(r"^\d+\.")
 _PICTURE = re.compile(r"(\.overlay|\.sheet|\.\d+\.hypotheses)\.png$", re.IGNORECASE)
 _SCHEMA = (
@@ -40,13 +40,6 @@ _SCHEMA = (
     "CREATE INDEX files_of ON files (identity)",
     f"PRAGMA user_version = {VERSION}",
 )
-_IN_USE = ("is in use by another run", "Wait for its end, or give another output folder.")
-_UNWRITABLE = ("cannot be written", "Check its permissions, or give another output folder.")
-_SENTENCES = {
-    sqlite3.SQLITE_BUSY: _IN_USE,
-    sqlite3.SQLITE_LOCKED: _IN_USE,
-    sqlite3.SQLITE_FULL: ("has no space left", "Make room; the same command goes on from here."),
-}
 
 
 class Journal:
@@ -110,7 +103,7 @@ class Journal:
         elif self._one("SELECT settings FROM run") != header and self._one(
             "SELECT count(*) FROM photos WHERE rows IS NOT NULL"
         ):
-            raise InvalidInputError(f"{self.folder} holds a run with other settings.", _AGAIN)
+            raise InvalidInputError(f"{self.folder} holds a run with other settings.", AGAIN)
         self._database.execute("UPDATE run SET settings = ?", (header,))
 
     def _one(self, query: str, *values: Any) -> Any:
@@ -122,22 +115,8 @@ class Journal:
         with self._database:
             yield
 
-    @contextlib.contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        """SQLite's and the system's errors as sentences."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            what, hint = _SENTENCES.get(code, _UNWRITABLE)
-            raise KinflowError(f"The folder {self.folder} {what}.", hint) from error
-        except sqlite3.DatabaseError as error:
-            raise InvalidInputError(f"{self.path} is damaged.", _AGAIN) from error
-        except OSError as error:
-            raise KinflowError(
-                f"The folder {self.folder} cannot be written: {error.strerror or error}.",
-                "Check its space and permissions; the same command goes on from here.",
-            ) from error
+    def _plain_errors(self) -> contextlib.AbstractContextManager[None]:
+        return plain_errors(self.path)
 
     def name(self, sources: Sequence[Source]) -> list[Source]:
         """The sources under the names that are theirs here for good.

@@ -17,38 +17,46 @@ from typing import Any, Self
 import numpy as np
 
 from ..records import FitResult, Observation
+from .disk import plain_errors
 
-NAME = "clip.sqlite"
+NAME = "journal-clip.sqlite"
 _SCHEMA = (
-    "CREATE TABLE clip (settings TEXT NOT NULL)",
-    "CREATE TABLE frames (number INTEGER PRIMARY KEY, people BLOB NOT NULL, reason TEXT NOT NULL)",
-    "CREATE TABLE results (track INTEGER, number INTEGER, fit BLOB NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS clip (settings TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS frames (number INTEGER PRIMARY KEY, people BLOB NOT NULL,"
+    " reason TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS results (track INTEGER, number INTEGER, fit BLOB NOT NULL,"
     " PRIMARY KEY (track, number))",
 )
 
 
 class Spool:
-    """A context manager; the file is in the folder of the run that uses it alone."""
+    """A context manager; the file is in the folder of the run that uses it alone.
+
+    All raise KinflowError where the file cannot be read or written.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         """settings: with others than those of the file, it begins anew."""
         self.path = folder / NAME
         header = json.dumps(settings, sort_keys=True)
-        try:
-            self._open()
-            known = self._database.execute("SELECT settings FROM clip").fetchone()
-        except sqlite3.DatabaseError:
-            known = None
-        if known != (header,):
-            self.remove()
-            self._open()
-            with self._database:
-                for statement in _SCHEMA:
-                    self._database.execute(statement)
-                self._database.execute("INSERT INTO clip VALUES (?)", (header,))
+        with plain_errors(self.path):
+            self._database = sqlite3.connect(self.path, timeout=0)
+            try:
+                self._begin(header)
+            except BaseException:
+                self._database.close()
+                raise
 
-    def _open(self) -> None:
-        self._database = sqlite3.connect(self.path, timeout=0)
+    def _begin(self, header: str) -> None:
+        """Empty tables, unless those of the same settings are there."""
+        with self._database:
+            for statement in _SCHEMA:
+                self._database.execute(statement)
+            known = self._database.execute("SELECT settings FROM clip").fetchone()
+            if known != (header,):
+                for table in ("clip", "frames", "results"):
+                    self._database.execute(f"DELETE FROM {table}")
+                self._database.execute("INSERT INTO clip VALUES (?)", (header,))
 
     def __enter__(self) -> Self:
         return self
@@ -59,38 +67,43 @@ class Spool:
     def remove(self) -> None:
         """The file goes; nothing is asked of it any more."""
         self._database.close()
-        self.path.unlink(missing_ok=True)
+        with plain_errors(self.path):
+            self.path.unlink(missing_ok=True)
+
+    def _one(self, query: str, *values: int) -> Any:
+        with plain_errors(self.path):
+            return self._database.execute(query, values).fetchone()[0]
+
+    def _put(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with plain_errors(self.path), self._database:
+            self._database.executemany(query, rows)
 
     @property
     def frames(self) -> int:
         """How many frames were looked at."""
-        return int(self._database.execute("SELECT count(*) FROM frames").fetchone()[0])
+        return int(self._one("SELECT count(*) FROM frames"))
 
     def add_frame(self, number: int, people: Sequence[Observation], reason: str) -> None:
         """People of a frame, and why there are none."""
-        with self._database:
-            values = (number, _packed(people), reason)
-            self._database.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?)", values)
+        row = (number, _packed(people), reason)
+        self._put("INSERT OR REPLACE INTO frames VALUES (?, ?, ?)", [row])
 
-    def people(self, number: int) -> list[Observation]:
-        """Of a frame, with their masks."""
-        query = "SELECT people FROM frames WHERE number = ?"
-        return _unpacked(self._database.execute(query, (number,)).fetchone()[0])
+    def people(self, number: int, maps: bool = True) -> list[Observation]:
+        """Of a frame; without maps they have neither masks nor parts."""
+        return _unpacked(self._one("SELECT people FROM frames WHERE number = ?", number), maps)
 
     def reason(self, number: int) -> str:
         """Why a frame shows nobody; "" where it does."""
-        query = "SELECT reason FROM frames WHERE number = ?"
-        return str(self._database.execute(query, (number,)).fetchone()[0])
+        return str(self._one("SELECT reason FROM frames WHERE number = ?", number))
 
     def __iter__(self) -> Iterator[list[Observation]]:
-        """Of every frame in turn."""
-        return (self.people(number) for number in range(self.frames))
+        """Of every frame in turn, without maps."""
+        return (self.people(number, maps=False) for number in range(self.frames))
 
     def add_results(self, track: int, first: int, results: Sequence[FitResult]) -> None:
         """Of a window of a track; first: of its frames."""
         rows = [(track, first + i, result.to_npz()) for i, result in enumerate(results)]
-        with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+        self._put("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
 
     def results(self, track: int) -> Results:
         """Those of a track that there are."""
@@ -99,13 +112,11 @@ class Spool:
     def fit(self, track: int, number: int) -> FitResult:
         """One of them."""
         query = "SELECT fit FROM results WHERE track = ? AND number = ?"
-        blob = self._database.execute(query, (track, number)).fetchone()[0]
-        return FitResult.load(bytes(blob))
+        return FitResult.load(bytes(self._one(query, track, number)))
 
     def count(self, track: int) -> int:
         """How many frames of a track are fitted."""
-        query = "SELECT count(*) FROM results WHERE track = ?"
-        return int(self._database.execute(query, (track,)).fetchone()[0])
+        return int(self._one("SELECT count(*) FROM results WHERE track = ?", track))
 
 
 class Results(Sequence[FitResult]):
@@ -137,9 +148,11 @@ def _packed(people: Sequence[Observation]) -> bytes:
     return stream.getvalue()
 
 
-def _unpacked(blob: bytes) -> list[Observation]:
+def _unpacked(blob: bytes, maps: bool) -> list[Observation]:
     with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
         people = [Observation.from_json(p) for p in json.loads(bytes(arrays["header"]))]
+        if not maps:
+            return people
         for number, person in enumerate(people):
             if f"mask{number}" in arrays:
                 shape = tuple(arrays[f"shape{number}"])

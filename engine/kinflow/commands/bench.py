@@ -90,9 +90,9 @@ class BenchSequence(Common):
     noise: float = 0.008
     """Deviation of the keypoints' noise, in shares of the person's height."""
     threads: int = 1
-    old: Path | None = None
+    old: Annotated[Path | None, UNSET] = None
     """Another checkout, measured in the same run."""
-    folder: Path | None = None
+    folder: Annotated[Path | None, UNSET] = None
     """Where fits are kept; by default in the cache."""
 
 

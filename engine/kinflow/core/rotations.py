@@ -61,6 +61,27 @@ def matrix_to_quaternion(xp: Namespace, matrix: Array) -> Array:
     return xp.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
+def quaternion_to_matrix(xp: Namespace, quaternion: Array) -> Array:
+    """Of unit quaternions (w, x, y, z). (..., 4) -> (..., 3, 3)."""
+    w, x, y, z = (quaternion[..., i] for i in range(4))
+    return matrix_of(
+        xp,
+        (
+            *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+            *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+            *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+        ),
+    )
+
+
+def continuous(xp: Namespace, quaternions: Array) -> Array:
+    """The same rotations by quaternions that never jump to their negatives in time. (T, ..., 4)."""
+    near = xp.sum(quaternions[1:] * quaternions[:-1], axis=-1) >= 0
+    signs = xp.where(near, xp.ones_like(quaternions[1:, ..., 0]), -1.0)
+    signs = xp.concat((xp.ones_like(quaternions[:1, ..., 0]), xp.cumulative_prod(signs, axis=0)))
+    return quaternions * signs[..., None]
+
+
 def matrix_to_axis_angle(xp: Namespace, matrix: Array) -> Array:
     """Logarithm map, angle in [0, pi]. (..., 3, 3) -> (..., 3) radians."""
     quaternion = matrix_to_quaternion(xp, matrix)

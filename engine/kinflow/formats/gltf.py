@@ -11,7 +11,7 @@ import numpy as np
 from .._version import __version__
 from ..bodies.arrays import BodyArrays, vertex_normals
 from ..core.arrays import numpy_namespace as xp
-from ..core.rotations import matrix_to_quaternion
+from ..core.rotations import continuous, matrix_to_quaternion
 from ..core.skeleton import JOINT_NAMES, NUM_JOINTS, PARENTS
 from ..records import NumpyArray
 from ..userfiles import replacing
@@ -186,7 +186,7 @@ class _Glb:
     def add_motion(self, motion: Motion) -> None:
         """The first frame as the nodes' pose, and all frames as an animation."""
         rotations = motion.rotations()
-        turns = _steady(matrix_to_quaternion(xp, rotations))[..., [1, 2, 3, 0]]
+        turns = continuous(xp, matrix_to_quaternion(xp, rotations))[..., [1, 2, 3, 0]]
         turns = turns.astype(np.float32)
         places = (motion.transl + self.body.joints(motion.betas)[0]).astype(np.float32)
         times = (np.arange(len(motion)) / motion.fps).astype(np.float32)
@@ -223,10 +223,3 @@ class _Glb:
 def _target_name(body: BodyArrays, target: _Target) -> str:
     joint, row, column = body.features[target.number]
     return f"{JOINT_NAMES[joint]} {row + 1}{column + 1} {'+' if target.factor > 0 else '-'}"
-
-
-def _steady(quaternions: NumpyArray) -> NumpyArray:
-    """Signs such that each frame's is the nearer of the two to the frame before. (T, J, 4)."""
-    near = np.sum(quaternions[1:] * quaternions[:-1], -1) >= 0
-    signs = np.cumprod(np.where(near, 1.0, -1.0), 0)
-    return np.asarray(np.concatenate((quaternions[:1], quaternions[1:] * signs[..., None])))

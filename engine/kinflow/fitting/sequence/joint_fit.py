@@ -233,6 +233,7 @@ def _view(view: View, state: State) -> View:
 
 
 def results_in(clip: Clip, rows: range, solved: Solved, view: View) -> list[FitResult]:
+    """Results of some rows of a window, with contacts and what was filled."""
     people, place = solved.people, solved.people.means.backend.asarray
     chosen = place(np.array(rows))
     owner = place(np.arange(len(rows)))

@@ -14,7 +14,8 @@ import numpy as np
 STRIDE = 0.04  # m a frame along each axis: how a limb moves that does not touch
 LIFT = 0.25  # m: how high it is
 LASTS = 0.92  # of touching, from frame to frame at 30 a second
-BEGINS = {True: 0.08, False: 0.004}  # of soles and of other points
+SOLES_BEGIN, OTHERS_BEGIN = 0.08, 0.004  # to touch, from frame to frame
+SOLES_TOUCH, OTHERS_TOUCH = 0.5, 0.05  # in the first frame
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def touching(
     on, off = _normal(heights, noise.height), _normal(heights, LIFT)
     steps = np.linalg.norm(np.diff(places, axis=0), axis=-1) / np.maximum(gaps, 1)
     still, moving = _normal(steps, noise.step, 3), _normal(steps, STRIDE, 3)
-    begins = np.where(soles, BEGINS[True], BEGINS[False])
+    begins = np.where(soles, SOLES_BEGIN, OTHERS_BEGIN)
     lasts = LASTS**gaps * np.ones_like(steps)
     begins = 1 - (1 - begins) ** gaps
     # log-factors of (before, after): neither, begins, ends, lasts
@@ -64,7 +65,7 @@ def touching(
     ).reshape((*steps.shape, 2, 2))
     own = np.stack((off, on), -1)
     forward, backward = np.zeros_like(own), np.zeros_like(own)
-    share = np.where(soles, 0.5, 0.05)
+    share = np.where(soles, SOLES_TOUCH, OTHERS_TOUCH)
     forward[0] = own[0] + np.log(np.stack((1 - share, share), -1))
     for t in range(1, count):
         forward[t] = own[t] + np.logaddexp.reduce(forward[t - 1][:, :, None] + links[t - 1], 1)
